@@ -1,0 +1,60 @@
+"""Array types, and how arrays are named.
+
+An array's name ends in its shape, one letter a dimension: `scores_UK` has a row per user and K
+columns. The letters that mean the same everywhere:
+
+    U users asked about     N items (the catalogue)    V item versions    P profiles or pairs
+    K results, best first   D width of an embedding    F categorical features
+    C continuous features   E entries or events        B a batch
+
+Two words for two things: an *id* is the marketplace's own name for a user or an item (any
+string or integer); a *row* is its position 0..n-1 in the arrays of one prepared data set.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Columns = NDArray[np.int32]
+Bools = NDArray[np.bool_]
+AnyArray = NDArray[Any]
+
+
+class StoredArrays:
+    """A dataclass whose fields are all arrays: saved as one .npy file a field, mapped back read-only."""
+
+    def save(self, folder: Path) -> None:
+        """Write every field into `folder`, which is made if need be."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in vars(type(self))["__dataclass_fields__"]:
+            np.save(folder / f"{name}.npy", getattr(self, name))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Map what `save` wrote into memory, read-only."""
+        names = vars(cls)["__dataclass_fields__"]
+        return cls(**{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names})
+
+
+NO_ITEM = -1
+"""Pads a list of recommended item rows that is shorter than K."""
+
+
+def gather_ranges(starts_P: Ints, lengths_P: Ints) -> Ints:
+    """Return the positions of P ranges, one after the other: start, start + 1, … for each.
+
+    >>> gather_ranges(np.array([5, 0]), np.array([2, 3]))
+    array([5, 6, 0, 1, 2])
+    """
+    total = int(lengths_P.sum())
+    ends_P = np.cumsum(lengths_P)
+    shift_P = starts_P - (ends_P - lengths_P)
+    positions: Ints = np.arange(total, dtype=np.int64) + np.repeat(shift_P, lengths_P)
+    return positions

@@ -1,0 +1,1 @@
+"""The models that ours has to beat, behind the same protocol."""

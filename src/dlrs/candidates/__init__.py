@@ -1,0 +1,1 @@
+"""Narrowing the catalogue to the items worth ranking."""

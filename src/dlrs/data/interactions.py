@@ -1,0 +1,40 @@
+"""Interactions: the cleaned event log as arrays of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from dlrs.arrays import Bools, Ints, StoredArrays
+
+
+@dataclass(frozen=True)
+class Interactions(StoredArrays):
+    """E events in the order of time. Times are microseconds since the epoch, UTC."""
+
+    user_E: Ints
+    item_E: Ints
+    version_E: Ints  # the item version that the user saw
+    type_E: Ints  # position in the marketplace's interaction_types
+    time_E: Ints
+
+    def __len__(self) -> int:
+        return len(self.time_E)
+
+    def take(self, events: Ints | Bools) -> Interactions:
+        """Return some of the events, by position or by mask."""
+        return Interactions(*(getattr(self, name)[events] for name in self.__dataclass_fields__))
+
+    def between(self, since: int, until: int) -> Interactions:
+        """Return the events with since ≤ time < until."""
+        low, high = np.searchsorted(self.time_E, [since, until])
+        return self.take(np.arange(low, high))
+
+    def matrix(self, users: int, items: int) -> sparse.csr_array:
+        """Return how often each user met each item: (users, items), float32 counts."""
+        ones = np.ones(len(self), dtype=np.float32)
+        return sparse.csr_array(
+            sparse.coo_array((ones, (self.user_E, self.item_E)), shape=(users, items)).tocsr()
+        )

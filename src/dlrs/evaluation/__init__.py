@@ -1,0 +1,1 @@
+"""Who is judged on what, how sure we are, and the report."""

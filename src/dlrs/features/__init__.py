@@ -1,0 +1,1 @@
+"""From raw feature values to the numbers that the networks take; the same online and offline."""

@@ -1,0 +1,1 @@
+"""UserNet, ItemNet and RankNet, and what they are trained for."""

@@ -1,0 +1,1 @@
+"""Users described by the items that they interacted with."""

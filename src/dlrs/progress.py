@@ -1,0 +1,35 @@
+"""Progress on standard error for everything that takes longer than a glance."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+console = Console(stderr=True)
+
+
+def track(steps: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    """Yield from `steps` while a bar shows how many are done and how long the rest will take."""
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
+        yield from progress.track(steps, total=total, description=description)
+
+
+@contextmanager
+def stage(description: str) -> Iterator[None]:
+    """Show a spinner while one long call runs, then its name and the seconds it took."""
+    started = time.perf_counter()
+    with console.status(f"  {description}"):
+        yield
+    console.print(f"  [green]✓[/green] {description} [dim]{time.perf_counter() - started:.1f} s[/dim]")

@@ -1,0 +1,114 @@
+"""Recipe: a marketplace and how to learn from it, in one TOML that maps 1:1 to these classes."""
+
+from __future__ import annotations
+
+import os
+import string
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from dlrs.errors import SchemaError
+from dlrs.schema import Description, Duration, Marketplace
+
+DATA_VARIABLE = "DLRS_DATA"
+
+
+class Training(Description):
+    """How the networks are trained (method §4); the defaults are the thesis's."""
+
+    objective: Literal["single", "multi-cos"] = "multi-cos"
+    similarity_weight: float = Field(default=0.5, ge=0, description="λ of the similarity term")
+    learning_rate: float = Field(default=0.003, gt=0, description="of Adam: embeddings and deep part")
+    wide_learning_rate: float = Field(default=0.05, gt=0, description="of FTRL: wide part")
+    batch_size: int = Field(default=2048, ge=2)
+    epochs: int = Field(default=5, ge=1)
+    patience: int = Field(default=2, ge=1, description="epochs without a better validation before stopping")
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="share of layer 2 that is dropped")
+    bias_init: Literal["zeros", "normal"] = "normal"
+    seed: int = 0
+
+
+class Candidates(Description):
+    """How the catalogue is narrowed before ranking (method §5)."""
+
+    index: Literal["exact"] = "exact"
+    metric: Literal["cosine", "inner-product", "euclidean"] = "cosine"
+    count: int = Field(default=1000, ge=1, description="T: candidates ranked per user")
+
+
+class Baselines(Description):
+    """Settings of the models that ours is compared with (method §7)."""
+
+    recent_window: Duration = timedelta(days=7)
+    cf_factors: int = Field(default=100, ge=1)
+    cf_iterations: int = Field(default=15, ge=1)
+    hybrid_factors: int = Field(default=64, ge=1)
+    hybrid_epochs: int = Field(default=10, ge=1)
+    hybrid_learning_rate: float = Field(default=0.03, gt=0)
+    seed: int = 0
+
+
+class Evaluation(Description):
+    """Whom the models are judged on and how precisely (method §7)."""
+
+    k: tuple[int, ...] = Field(default=(1, 5, 10, 30, 100), min_length=1)
+    max_users: int = Field(default=20_000, ge=1, description="more test users than this: a seeded sample")
+    resamples: int = Field(default=1000, ge=1, description="of the bootstrap over users")
+    seed: int = 0
+
+
+class Recipe(Description):
+    """A whole run."""
+
+    data: str = Field(description="data folder; $DLRS_DATA is expanded; relative to the recipe's folder")
+    marketplace: Marketplace
+    training: Training = Training()
+    candidates: Candidates = Candidates()
+    baselines: Baselines = Baselines()
+    evaluation: Evaluation = Evaluation()
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        SchemaError: the file is missing, is no TOML, or holds a key or value that does not fit.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SchemaError(f"{path}: expected a recipe (TOML), received no such file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SchemaError(f"{path}: expected a TOML file, received: {error}.") from error
+    return parse_recipe(content, source=str(path))
+
+
+def parse_recipe(content: dict[str, object], *, source: str) -> Recipe:
+    """Check a recipe that was read already; `source` names it in errors."""
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        lines = [f"{source}: the recipe does not fit its schema."]
+        for problem in error.errors():
+            key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+            received = (
+                "" if problem["type"] in ("missing", "value_error") else f", received {problem['input']!r}"
+            )
+            lines.append(f"  {key}: {problem['msg']}{received}")
+        raise SchemaError("\n".join(lines)) from error
+
+
+def data_folder(recipe: Recipe, recipe_folder: Path) -> Path:
+    """Return the folder that `data` names, after expanding environment variables in it."""
+    try:
+        expanded = string.Template(recipe.data).substitute(os.environ)
+    except KeyError as error:
+        raise SchemaError(
+            f'data = "{recipe.data}": the environment variable {error.args[0]} is not set. '
+            f"Set it to the folder that holds the data, for example: export {error.args[0]}=~/data"
+        ) from error
+    return recipe_folder / Path(expanded).expanduser()

@@ -1,0 +1,1 @@
+"""Positives, negatives and batches to train on."""

@@ -1,0 +1,1 @@
+"""A small vehicle marketplace that is simulated: ads, users and what the users do with the ads."""
