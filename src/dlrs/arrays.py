@@ -13,6 +13,7 @@ string or integer); a *row* is its position 0..n-1 in the arrays of one prepared
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,13 +34,13 @@ class StoredArrays:
     def save(self, folder: Path) -> None:
         """Write every field into `folder`, which is made if need be."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name in vars(type(self))["__dataclass_fields__"]:
-            np.save(folder / f"{name}.npy", getattr(self, name))
+        for field in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            np.save(folder / f"{field.name}.npy", getattr(self, field.name))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Map what `save` wrote into memory, read-only."""
-        names = vars(cls)["__dataclass_fields__"]
+        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
         return cls(**{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names})
 
 

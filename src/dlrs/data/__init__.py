@@ -1,1 +1,1 @@
-"""Tables of the marketplace to clean arrays of rows: versions joined, cuts in time, nothing dropped silently."""
+"""From the marketplace's tables to clean arrays: versions joined, cuts in time, nothing lost silently."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy import sparse
@@ -25,7 +25,7 @@ class Interactions(StoredArrays):
 
     def take(self, events: Ints | Bools) -> Interactions:
         """Return some of the events, by position or by mask."""
-        return Interactions(*(getattr(self, name)[events] for name in self.__dataclass_fields__))
+        return Interactions(*(getattr(self, field.name)[events] for field in fields(self)))
 
     def between(self, since: int, until: int) -> Interactions:
         """Return the events with since ≤ time < until."""

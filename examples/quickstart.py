@@ -1,0 +1,1 @@
+"""From two files to recommendations, in Python."""
