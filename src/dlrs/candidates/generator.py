@@ -1,0 +1,53 @@
+"""Candidate generation: narrow the catalogue to the items worth ranking.
+
+An index only *proposes*. Exclusion and the cut to T happen here, once: the index is asked for as
+many more as a user has known positives, so that a long history never uses up the T places.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from dlrs.arrays import NO_ITEM, Floats, Ints
+from dlrs.candidates.index import ItemIndex
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """T positions in the catalogue for each of U users, nearest first, padded with `NO_ITEM`."""
+
+    positions_UT: Ints
+    similarity_UT: Floats  # −inf where padded
+
+
+def generate(index: ItemIndex, queries_UD: Floats, count: int, known_UN: sparse.csr_array) -> Candidates:
+    """Return the `count` nearest items that are not known to the user.
+
+    `known_UN` has a column for each position in the index; what it stores is known. A list is
+    shorter than min(count, N) only if the unknown items run out.
+    """
+    most_known = int(np.diff(known_UN.indptr).max(initial=0))
+    positions_UT, similarity_UT = index.propose(queries_UD, count + most_known)
+    keep_UT = ~_is_known(positions_UT, known_UN)
+    order_UT = np.argsort(~keep_UT, axis=1, kind="stable")[:, :count]
+    kept_UT = np.take_along_axis(keep_UT, order_UT, axis=1)
+    return Candidates(
+        np.where(kept_UT, np.take_along_axis(positions_UT, order_UT, axis=1), NO_ITEM),
+        np.where(kept_UT, np.take_along_axis(similarity_UT, order_UT, axis=1), -np.inf).astype(np.float32),
+    )
+
+
+def _is_known(positions_UT: Ints, known_UN: sparse.csr_array) -> np.ndarray:
+    """Look every (user, position) up in the known pairs by one sorted search."""
+    users, items = known_UN.shape
+    known = known_UN if known_UN.has_sorted_indices else known_UN.sorted_indices()
+    user_E = np.repeat(np.arange(users, dtype=np.int64), np.diff(known.indptr))
+    keys_E = user_E * items + known.indices
+    wanted_UT = np.arange(users, dtype=np.int64)[:, None] * items + positions_UT
+    if not len(keys_E):
+        return np.zeros(positions_UT.shape, dtype=bool)
+    found_UT = np.minimum(np.searchsorted(keys_E, wanted_UT), len(keys_E) - 1)
+    return np.asarray(keys_E[found_UT] == wanted_UT)

@@ -1,0 +1,62 @@
+"""The engine that runs the data queries: Ibis expressions on an embedded DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+
+from dlrs.errors import DataError
+
+Connection = Any  # ibis.BaseBackend; Ibis ships no types
+Table = Any  # ibis.Table
+
+ROW = "_row"
+"""Position of a row in its file, from 1: errors and quarantine files name it."""
+
+
+@contextmanager
+def connect() -> Iterator[Connection]:
+    """Open an empty database in memory for the length of the block. Times are UTC throughout."""
+    connection = ibis.duckdb.connect()
+    connection.raw_sql("SET TimeZone = 'UTC'")
+    connection.raw_sql("SET enable_progress_bar = false")
+    try:
+        yield connection
+    finally:
+        connection.disconnect()
+
+
+def read_table(connection: Connection, file: Path) -> Table:
+    """Return the file's columns as they are, and `ROW`. A CSV's columns are all text.
+
+    Raises:
+        DataError: there is no such file, its kind is unknown, or it cannot be read.
+    """
+    if not file.is_file():
+        raise DataError(f"{file}: expected a table, received no such file. Check 'data' and 'table'.")
+    try:
+        match file.suffix.lower():
+            case ".parquet":
+                table = connection.read_parquet(file)
+            case ".csv":
+                # typed by us, so that a bad cell is an error with a row and not another type
+                table = connection.read_csv(file, header=True, all_varchar=True)
+            case other:
+                raise DataError(f"{file}: expected .parquet or .csv, received '{other}'.")
+    except duckdb.Error as error:
+        raise DataError(f"{file}: expected a readable table, received: {_first_line(error)}") from error
+    return table.mutate(ibis.row_number().add(1).name(ROW))
+
+
+def kept(connection: Connection, name: str, expression: Table) -> Table:
+    """Compute an expression once and keep the result under a name for the life of the connection."""
+    return connection.create_table(name, expression)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

@@ -1,0 +1,126 @@
+"""Events: the log of interactions, each joined to the version of the item that its user saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import reduce
+from pathlib import Path
+
+import ibis
+import numpy as np
+import pyarrow as pa
+
+from dlrs.data.cleaning import REASON, Column, Quarantine, read_typed
+from dlrs.data.engine import ROW, Connection, Table, kept
+from dlrs.data.interactions import Interactions
+from dlrs.data.items import ITEM_ROW, VERSION_ROW, Items, microseconds
+from dlrs.errors import DataError
+from dlrs.schema import ITEM, TIME, TYPE, USER, VALID_FROM, VALID_TO, VERSION, Marketplace
+
+END_OF_TIME = ibis.literal(datetime.max.replace(tzinfo=UTC)).cast("timestamp('UTC')")
+USER_ROW = "user_row"
+TYPE_ROW = "type_row"
+
+
+@dataclass(frozen=True)
+class Events:
+    """Usable events with the rows of user, item, version and type, and the events that are not."""
+
+    table: Table  # USER_ROW, ITEM_ROW, VERSION_ROW, TYPE_ROW, TIME
+    user_ids: pa.Array
+    quarantine: Quarantine
+    rows_read: int
+
+
+def load_events(connection: Connection, marketplace: Marketplace, folder: Path, items: Items) -> Events:
+    """Read and check the log, and join each event to a version: by its name, or by time."""
+    file = folder / marketplace.events.table
+    read = read_typed(connection, "events_read", file, _columns(marketplace))
+    typed = _with_type_rows(read, marketplace, file)
+    joined = kept(connection, "events_joined", _join_versions(typed, items.versions, marketplace))
+    usable = joined.filter(joined[REASON].isnull())
+    users = kept(connection, "users", _numbered_users(usable))
+    rows = usable.join(users, USER).select(USER_ROW, ITEM_ROW, VERSION_ROW, TYPE_ROW, TIME, ROW)
+    # the file's order breaks ties in time, so that the same file gives the same arrays
+    events = kept(connection, "events", rows.order_by(TIME, ROW).drop(ROW))
+    if events.count().to_pyarrow().as_py() == 0:
+        raise DataError(f"{file}: expected an event on an item of the item table, received none.")
+    left_out = joined.filter(joined[REASON].notnull()).select(ROW, USER, ITEM, TIME, REASON).order_by(ROW)
+    return Events(
+        table=events,
+        user_ids=users.order_by(USER_ROW).to_pyarrow()[USER].combine_chunks(),
+        quarantine=Quarantine(left_out.to_pyarrow()),
+        rows_read=read.count().to_pyarrow().as_py(),
+    )
+
+
+def interactions(events: Events) -> Interactions:
+    """Return the events as arrays."""
+    table = events.table.to_pyarrow()
+    user, item, version, kind = (
+        table[name].to_numpy().astype(np.int64) for name in (USER_ROW, ITEM_ROW, VERSION_ROW, TYPE_ROW)
+    )
+    return Interactions(user, item, version, kind, microseconds(table[TIME]))
+
+
+def _columns(marketplace: Marketplace) -> list[Column]:
+    source = marketplace.events
+    columns = [
+        Column(USER, source.user, "text", required=True),
+        Column(ITEM, source.item, "text", required=True),
+        Column(TIME, source.time, "time", required=True),
+    ]
+    if source.type is not None:
+        columns.append(Column(TYPE, source.type, "text", required=True))
+    if source.version is not None:
+        columns.append(Column(VERSION, source.version, "text", required=True))
+    return columns
+
+
+def _with_type_rows(read: Table, marketplace: Marketplace, file: Path) -> Table:
+    types = marketplace.interaction_types
+    if marketplace.events.type is None:
+        return read.mutate(ibis.literal(0).cast("int64").name(TYPE_ROW))
+    unknown = read.filter(read[TYPE].notin(types)).order_by(ROW).limit(1).select(ROW, TYPE)
+    for row in unknown.to_pyarrow().to_pylist():
+        raise DataError.at(
+            file=str(file), column=marketplace.events.type, row=row[ROW],
+            expected=f"one of the interaction_types ({', '.join(types)})", received=f"'{row[TYPE]}'",
+            mend="Add it to interaction_types, weakest first, or leave such rows out of the file.",
+        )  # fmt: skip
+    first = ibis.literal(0).cast("int64")
+    number = reduce(lambda rest, i: ibis.ifelse(read[TYPE] == types[i], i, rest), range(1, len(types)), first)
+    return read.mutate(number.name(TYPE_ROW))
+
+
+def _join_versions(events: Table, versions: Table, marketplace: Marketplace) -> Table:
+    """Join on the version's name if the log has it, else on valid_from ≤ time < valid_to."""
+    keys = [ITEM_ROW, VERSION_ROW, ITEM, VALID_FROM, VALID_TO]
+    if marketplace.events.version is not None:
+        seen = versions.select(*keys, VERSION)
+        matched = events.join(seen, [ITEM, VERSION], how="left")
+    else:
+        seen = versions.select(*keys)
+        holds = [
+            events[ITEM] == seen[ITEM],
+            events[TIME] >= seen[VALID_FROM],
+            events[TIME] < seen[VALID_TO].fill_null(END_OF_TIME),
+        ]
+        matched = events.join(seen, holds, how="left")
+    known = versions.select(known_item=versions[ITEM]).distinct()
+    matched = matched.select(ROW, USER, ITEM, TIME, TYPE_ROW, ITEM_ROW, VERSION_ROW)
+    both = matched.join(known, matched[ITEM] == known["known_item"], how="left")
+    reason = ibis.ifelse(
+        both["known_item"].isnull(),
+        "no usable row of this item in the item table",
+        ibis.ifelse(
+            both[VERSION_ROW].isnull(), "no usable version of the item at that time", ibis.null("string")
+        ),
+    )
+    return both.mutate(reason.name(REASON)).drop("known_item")
+
+
+def _numbered_users(events: Table) -> Table:
+    users = events.select(USER).distinct()
+    return users.mutate(ibis.row_number().over(ibis.window(order_by=users[USER])).name(USER_ROW))
