@@ -1,13 +1,27 @@
-"""Recommender: the protocol that our model and every baseline share."""
+"""Recommender: profile → e_u → candidates → ranking → k items.
+
+`Recommender` is the protocol that our model and every baseline share. `TwoStageRecommender` is ours:
+the evaluation and the service use this one object, so that what is measured is what is served.
+
+    A items of the catalogue, ascending by item row; N all item rows
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Floats, Ints
+from dlrs.candidates.exact import ExactIndex
+from dlrs.candidates.generator import generate
+from dlrs.candidates.index import ItemIndex
+from dlrs.features.rows import EncodedRows, FeatureSpace
+from dlrs.model.forward import Nets, Representations
+from dlrs.ranking.ranker import rank
+from dlrs.recipe import Candidates
 
 
 @dataclass(frozen=True)
@@ -37,3 +51,64 @@ class Recommender(Protocol):
     def score(self, users_P: Ints, items_P: Ints) -> Floats:
         """Return how well each pair of a user row and an item row fits: higher is better."""
         ...
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Where the profiles of user rows are: a row of `profiles` for each, −1 for none."""
+
+    profiles: EncodedRows
+    profile_of_U: Ints
+    space: FeatureSpace
+
+    def take(self, users_U: Ints) -> EncodedRows:
+        """Return the users' encoded profiles; a user without one gets a row of zeros."""
+        rows_U = self.profile_of_U[users_U]
+        blank = EncodedRows.blank(1, self.space, side="user")
+        known = self.profiles.take(rows_U[rows_U >= 0])
+        position_U = np.where(rows_U >= 0, np.cumsum(rows_U >= 0) - 1, len(known))
+        return EncodedRows.concatenate([known, blank]).take(position_U)
+
+
+class TwoStageRecommender:
+    """An index proposes T candidates near e_u, RankNet orders them (method §5 `direct`, §6)."""
+
+    def __init__(
+        self, nets: Nets, items: Representations, items_A: Ints, audience: Audience, settings: Candidates
+    ) -> None:
+        """Build the index over the catalogue.
+
+        Args:
+            nets: the three networks.
+            items: what ItemNet made of each item of the catalogue.
+            items_A: their item rows, ascending.
+            audience: whose profiles `recommend` looks up.
+            settings: index, metric and T.
+        """
+        self.nets = nets
+        self.items_A = items_A
+        self.audience = audience
+        self.settings = settings
+        self.index: ItemIndex = ExactIndex(items.embedding_ND, settings.metric)
+        self._halves = nets.item_halves(items)
+
+    def recommend(self, users_U: Ints, k: int, *, known_UN: sparse.csr_array) -> Ranking:
+        """Recommend to user rows by their profiles; see `Recommender`."""
+        return self.recommend_to(self.audience.take(users_U), k, known_UN=known_UN)
+
+    def recommend_to(self, profiles: EncodedRows, k: int, *, known_UN: sparse.csr_array) -> Ranking:
+        """Recommend to whoever has these profiles: the way for guests and for fresh profiles."""
+        users = self.nets.embed_users(profiles)
+        known_UA = sparse.csr_array(known_UN[:, self.items_A])
+        # T candidates at least k, or ranking could not fill the list
+        candidates = generate(self.index, users.embedding_ND, max(self.settings.count, k), known_UA)
+        positions_UK, logits_UK = rank(self.nets, users, self._halves, candidates, k)
+        items_UK = np.where(positions_UK >= 0, self.items_A[positions_UK], positions_UK)
+        return Ranking(items_UK, logits_UK)
+
+    def score(self, users_P: Ints, items_P: Ints) -> Floats:
+        """Return RankNet's logit for each pair; the items must be of the catalogue."""
+        distinct, user_P = np.unique(users_P, return_inverse=True)
+        users = self.nets.embed_users(self.audience.take(distinct)).take(user_P)
+        positions_P = np.searchsorted(self.items_A, items_P)
+        return self.nets.logits(users, self._halves, positions_P[:, None])[:, 0]

@@ -9,6 +9,9 @@ from scipy import sparse
 
 from dlrs.arrays import Bools, Ints, StoredArrays
 
+ALL_TIME = int(np.iinfo(np.int64).min)
+"""Before every event: `between(ALL_TIME, cut)` is all that happened before the cut."""
+
 
 @dataclass(frozen=True)
 class Interactions(StoredArrays):

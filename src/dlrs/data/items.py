@@ -58,15 +58,9 @@ def load_items(connection: Connection, marketplace: Marketplace, folder: Path) -
     return Items(versions, Quarantine(left_out.to_pyarrow()), read.count().to_pyarrow().as_py())
 
 
-def item_ids(items: Items) -> pa.Array:
-    """Return the id of each item row."""
-    ids = items.versions.select(ITEM_ROW, ITEM).distinct().order_by(ITEM_ROW)
-    return ids.to_pyarrow()[ITEM].combine_chunks()
-
-
-def catalog(items: Items) -> Catalog:
-    """Return the versions as arrays."""
-    table = items.versions.order_by(VERSION_ROW).select(ITEM_ROW, VALID_FROM, VALID_TO).to_pyarrow()
+def catalog(versions: pa.Table) -> Catalog:
+    """Return the versions as arrays: `versions` has a row for each, in the order of their rows."""
+    table = versions.select([ITEM_ROW, VALID_FROM, VALID_TO])
     item_V = table[ITEM_ROW].to_numpy().astype(np.int64)
     return Catalog(
         items=int(item_V[-1]) + 1,

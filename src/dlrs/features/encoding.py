@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from dlrs.arrays import Bools, Columns, Doubles, Floats, Ints
 from dlrs.features.rows import EncodedRows, FeatureSpace
-from dlrs.profiles.profile import Profiles
+from dlrs.profiles.profile import ProfileFacts, Profiles
 from dlrs.schema import Features
 
 
@@ -80,7 +80,7 @@ class Encoding:
         bag_E, columns_E, weights_E = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         order = np.argsort(bag_E * self.space.columns + columns_E, kind="stable")
         return EncodedRows(
-            continuous_NC=self.user_scaler.apply(np.hstack([profiles.mean_PC, profiles.std_PC])),
+            continuous_NC=self.user_scaler.apply(profiles.facts.numbers),
             offsets=np.concatenate(([0], np.cumsum(np.bincount(bag_E, minlength=P * F)))),
             columns_E=columns_E[order].astype(np.int32),
             weights_E=weights_E[order].astype(np.float32),
@@ -125,7 +125,7 @@ class Encoding:
         )
 
 
-def fit_encoding(features: Features, versions: pa.Table, profiles: Profiles) -> Encoding:
+def fit_encoding(features: Features, versions: pa.Table, profiles: ProfileFacts) -> Encoding:
     """Learn vocabularies and scalers from the item versions and profiles that training may see.
 
     Both must end before the cut: the caller leaves later versions and the test's profiles out. What
@@ -136,7 +136,7 @@ def fit_encoding(features: Features, versions: pa.Table, profiles: Profiles) -> 
         continuous=continuous,
         vocabularies={name: _distinct(versions[name]) for name in features.categorical},
         item_scaler=Scaler.fit(numbers(versions, continuous)),
-        user_scaler=Scaler.fit(np.hstack([profiles.mean_PC, profiles.std_PC])),
+        user_scaler=Scaler.fit(profiles.numbers),
     )
 
 

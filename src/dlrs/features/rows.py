@@ -13,6 +13,7 @@ unknown value leaves the pair without entries.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -22,6 +23,8 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Columns, Floats, Ints, StoredArrays, gather_ranges
+
+Side = Literal["user", "item"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,29 @@ class EncodedRows(StoredArrays):
             weights_E=self.weights_E[positions],
         )
 
-    def matrix(self, space: FeatureSpace, *, side: Literal["user", "item"]) -> sparse.csr_array:
+    @classmethod
+    def concatenate(cls, parts: Sequence[EncodedRows]) -> EncodedRows:
+        """Return the rows of all parts, one part after the other."""
+        lengths = [np.diff(part.offsets) for part in parts]
+        return cls(
+            continuous_NC=np.concatenate([part.continuous_NC for part in parts]),
+            offsets=np.concatenate([[0], np.cumsum(np.concatenate(lengths))]),
+            columns_E=np.concatenate([part.columns_E for part in parts]),
+            weights_E=np.concatenate([part.weights_E for part in parts]),
+        )
+
+    @classmethod
+    def blank(cls, count: int, space: FeatureSpace, *, side: Side) -> EncodedRows:
+        """Return rows about which nothing is known: average numbers, no categories."""
+        numbers = len(space.continuous) * (2 if side == "user" else 1)
+        return cls(
+            continuous_NC=np.zeros((count, numbers), dtype=np.float32),
+            offsets=np.zeros(count * len(space.categorical) + 1, dtype=np.int64),
+            columns_E=np.empty(0, dtype=np.int32),
+            weights_E=np.empty(0, dtype=np.float32),
+        )
+
+    def matrix(self, space: FeatureSpace, *, side: Side) -> sparse.csr_array:
         """Return the raw input as (N, C + K): a user without his standard deviations (method §9)."""
         numbers_NC = self.continuous_NC[:, : len(space.continuous)] if side == "user" else self.continuous_NC
         row_offsets = self.offsets[:: max(self.features, 1)] if len(self) else self.offsets

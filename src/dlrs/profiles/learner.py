@@ -19,7 +19,7 @@ from dlrs.arrays import AnyArray, Doubles
 from dlrs.data.engine import Connection, Table, kept
 from dlrs.data.events import TYPE_ROW, USER_ROW, Events
 from dlrs.data.items import VERSION_ROW, Items
-from dlrs.profiles.profile import Profiles, ValueCounts
+from dlrs.profiles.profile import ProfileFacts, Profiles, ValueCounts
 from dlrs.progress import track
 from dlrs.schema import TIME, Marketplace
 
@@ -47,15 +47,15 @@ def learn_profiles(
     seen = kept(connection, "seen", _seen(events.table, periods, weights_T))
     owners = kept(connection, "profile_owners", _owners(seen, rules.minimum_events))
     versions = items.versions.select(VERSION_ROW, *features.continuous, *features.categorical)
-    facts = seen.join(owners.select(PERIOD, USER_ROW, PROFILE), [PERIOD, USER_ROW])
-    facts = kept(connection, "profile_facts", facts.select(PROFILE, VERSION_ROW, COUNT, WEIGHT))
+    met = seen.join(owners.select(PERIOD, USER_ROW, PROFILE), [PERIOD, USER_ROW])
+    met = kept(connection, "met", met.select(PROFILE, VERSION_ROW, COUNT, WEIGHT))
     listed = owners.order_by(PROFILE).to_pyarrow()
     events_P = _numbers(listed[COUNT]).astype(np.int64)
 
     names = [*features.categorical, *features.continuous]
     counts, known_PF, means, deviations = {}, [], [], []
     for name in track(names, "Profiles, feature by feature"):
-        valued = facts.join(versions.select(VERSION_ROW, value=versions[name]), VERSION_ROW)
+        valued = met.join(versions.select(VERSION_ROW, value=versions[name]), VERSION_ROW)
         valued = valued.filter(valued[VALUE].notnull())
         if name in features.categorical:
             counts[name], known_P = _value_counts(valued, len(events_P))
@@ -65,15 +65,15 @@ def learn_profiles(
             means.append(mean_P)
             deviations.append(std_P)
     empty = np.empty((len(events_P), 0))
-    return Profiles(
+    facts = ProfileFacts(
         user_P=_numbers(listed[USER_ROW]).astype(np.int64),
         period_P=_numbers(listed[PERIOD]).astype(np.int64),
         events_P=events_P,
-        counts=counts,
         known_PF=np.stack(known_PF, axis=1).astype(np.float32),
         mean_PC=np.stack(means, axis=1) if means else empty,
         std_PC=np.stack(deviations, axis=1) if deviations else empty,
     )
+    return Profiles(facts, counts)
 
 
 def _periods(starts: Sequence[datetime], window: timedelta) -> Table:

@@ -1,0 +1,219 @@
+"""Prepared: everything that training and evaluation need, from two tables, in one folder.
+
+recipe.json         what it was prepared under
+users.parquet       id of each user row
+versions.parquet    the item versions with their raw features, in the order of their rows
+interactions/       the cleaned log as arrays of rows
+profiles/, facts/   the encoded profiles, one per user and period; whose they are
+versions/           the encoded item versions
+pairs/              positives and negatives of the training periods
+encoding.json       vocabularies and scalers
+quarantine/         the rows that were left out, with reasons
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dlrs.arrays import Doubles, Ints
+from dlrs.data import engine
+from dlrs.data.catalog import Catalog
+from dlrs.data.events import Events, interactions, load_events
+from dlrs.data.interactions import ALL_TIME, Interactions
+from dlrs.data.items import VERSION_ROW, Items, catalog, load_items
+from dlrs.errors import DataError
+from dlrs.features.encoding import Encoding, fit_encoding
+from dlrs.features.rows import EncodedRows
+from dlrs.profiles.learner import learn_profiles
+from dlrs.profiles.profile import ProfileFacts, Profiles
+from dlrs.profiles.weights import interaction_weights, transition_counts
+from dlrs.progress import stage
+from dlrs.recipe import Recipe, parse_recipe
+from dlrs.samples.negatives import balanced_pairs
+from dlrs.samples.pairs import Pairs
+from dlrs.samples.positives import unique_positives
+from dlrs.schema import ITEM, USER, VALID_FROM, Marketplace
+
+KIND = "prepared"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared data set. The arrays of a loaded one are mapped into memory, read-only."""
+
+    recipe: Recipe
+    user_ids: pa.Array
+    versions: pa.Table
+    interactions: Interactions
+    profiles: EncodedRows
+    profile_facts: ProfileFacts
+    encoded_versions: EncodedRows
+    pairs: Pairs
+    encoding: Encoding
+    quarantine: Mapping[str, pa.Table]
+    facts: Mapping[str, Any]
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """Every version of every item."""
+        return catalog(self.versions)
+
+    @cached_property
+    def item_ids(self) -> pa.Array:
+        """Id of each item row."""
+        return self.versions[ITEM].combine_chunks().take(pa.array(self.catalog.first_N[:-1]))
+
+    @cached_property
+    def starts_Q(self) -> Ints:
+        """Starts of the training periods, then the cut: microseconds since the epoch."""
+        return _starts_Q(self.recipe.marketplace)
+
+    @cached_property
+    def profile_of_QU(self) -> Ints:
+        """Profile row of each (period, user row), −1 where there is none."""
+        return self.profile_facts.rows(len(self.starts_Q), len(self.user_ids))
+
+    @property
+    def validation_period(self) -> int:
+        """The first period that early stopping, not training, may look at."""
+        return int(np.searchsorted(self.starts_Q, micros(self.recipe.marketplace.split.validation_from)))
+
+    def save(self, folder: Path) -> None:
+        """Write every part into `folder`."""
+        (folder / "recipe.json").write_text(self.recipe.model_dump_json(indent=1), encoding="utf-8")
+        pq.write_table(pa.table({USER: self.user_ids}), folder / "users.parquet")
+        pq.write_table(self.versions, folder / "versions.parquet")
+        self.interactions.save(folder / "interactions")
+        self.profiles.save(folder / "profiles")
+        self.profile_facts.save(folder / "facts")
+        self.encoded_versions.save(folder / "versions")
+        self.pairs.save(folder / "pairs")
+        self.encoding.save(folder / "encoding.json")
+        (folder / "quarantine").mkdir()
+        for name, rows in self.quarantine.items():
+            pq.write_table(rows, folder / "quarantine" / f"{name}.parquet")
+
+    @classmethod
+    def load(cls, folder: Path, facts: Mapping[str, Any]) -> Prepared:
+        """Read what `save` wrote; `facts` are those of the folder's manifest."""
+        content = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        return cls(
+            recipe=parse_recipe(content, source=str(folder / "recipe.json")),
+            user_ids=pq.read_table(folder / "users.parquet")[USER].combine_chunks(),
+            versions=pq.read_table(folder / "versions.parquet"),
+            interactions=Interactions.load(folder / "interactions"),
+            profiles=EncodedRows.load(folder / "profiles"),
+            profile_facts=ProfileFacts.load(folder / "facts"),
+            encoded_versions=EncodedRows.load(folder / "versions"),
+            pairs=Pairs.load(folder / "pairs"),
+            encoding=Encoding.load(folder / "encoding.json"),
+            quarantine={f.stem: pq.read_table(f) for f in (folder / "quarantine").glob("*.parquet")},
+            facts=facts,
+        )
+
+
+def prepare(recipe: Recipe, data: Path) -> Prepared:
+    """Run every stage from the raw tables to training pairs (method §2, §3).
+
+    Nothing after the cut reaches weights, vocabularies, scalers, profiles or pairs.
+
+    Raises:
+        DataError: a table does not hold what the schema promises, or too little.
+    """
+    marketplace = recipe.marketplace
+    with engine.connect() as connection:
+        with stage("Read items"):
+            items = load_items(connection, marketplace, data)
+        with stage("Read events and join each to the version it saw"):
+            events = load_events(connection, marketplace, data, items)
+            log = interactions(events)
+        weights_T = _weights(log, marketplace)
+        starts = marketplace.period_starts
+        profiles = learn_profiles(connection, events, items, marketplace, weights_T, starts)
+        versions = items.versions.order_by(VERSION_ROW).to_pyarrow()
+    with stage("Encode"):
+        encoding = _fitted_before_cut(marketplace, versions, profiles)
+        encoded_versions = encoding.encode_items(versions)
+        encoded_profiles = encoding.encode_profiles(profiles)
+    with stage("Sample negatives"):
+        profile_of_QU = profiles.facts.rows(len(starts), len(events.user_ids))
+        positives = unique_positives(log, _starts_Q(marketplace), profile_of_QU)
+        category_V = encoding.codes(marketplace.negatives_by, versions[marketplace.negatives_by])
+        rng = np.random.default_rng(recipe.training.seed)
+        pairs = balanced_pairs(positives, category_V, catalog(versions), rng)
+    return Prepared(
+        recipe=recipe,
+        user_ids=events.user_ids,
+        versions=versions,
+        interactions=log,
+        profiles=encoded_profiles,
+        profile_facts=profiles.facts,
+        encoded_versions=encoded_versions,
+        pairs=pairs,
+        encoding=encoding,
+        quarantine={"items": items.quarantine.rows, "events": events.quarantine.rows},
+        facts={
+            "marketplace": marketplace.name,
+            "schema_hash": marketplace.hash,
+            "items": _read_facts(items) | {"versions": versions.num_rows},
+            "events": _read_facts(events) | {"kept": len(log), "users": len(events.user_ids)},
+            "interaction_weights": dict(zip(marketplace.interaction_types, weights_T.tolist(), strict=True)),
+            "interaction_shares": _shares(log, marketplace),
+            "profiles": len(profiles),
+            "positives": len(positives),
+            "positives_without_negative": len(positives) - len(pairs) // 2,
+            "pairs": len(pairs),
+        },
+    )
+
+
+def micros(time: datetime) -> int:
+    """Return a time with a zone as microseconds since the epoch, exactly."""
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _starts_Q(marketplace: Marketplace) -> Ints:
+    return np.array([micros(start) for start in marketplace.period_starts])
+
+
+def _weights(log: Interactions, marketplace: Marketplace) -> Doubles:
+    before = log.between(ALL_TIME, micros(marketplace.split.test_from))
+    if len(before) == 0:
+        raise DataError(
+            f"events: expected some before the cut {marketplace.split.test_from}, received none among "
+            f"{len(log)}. Move the split."
+        )
+    return interaction_weights(transition_counts(before, len(marketplace.interaction_types)))
+
+
+def _fitted_before_cut(marketplace: Marketplace, versions: pa.Table, profiles: Profiles) -> Encoding:
+    """Fit on the versions that began before the cut and on the profiles of training periods."""
+    known = versions.filter(pc.less(versions[VALID_FROM], marketplace.split.test_from))
+    training = profiles.facts.in_periods(len(marketplace.period_starts) - 1)
+    if len(training) == 0:
+        raise DataError(
+            "profiles: expected at least one before the test, received none: no user has "
+            f"{marketplace.profiles.minimum_events} events within {marketplace.profiles.window} before a "
+            "training period. Widen profiles.window or move the split."
+        )
+    return fit_encoding(marketplace.features, known, training)
+
+
+def _read_facts(tables: Items | Events) -> dict[str, Any]:
+    return {"rows_read": tables.rows_read, "quarantined": tables.quarantine.counts()}
+
+
+def _shares(log: Interactions, marketplace: Marketplace) -> dict[str, float]:
+    counts = np.bincount(log.type_E, minlength=len(marketplace.interaction_types)) / len(log)
+    return dict(zip(marketplace.interaction_types, counts.tolist(), strict=True))
