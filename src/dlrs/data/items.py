@@ -20,6 +20,7 @@ from dlrs.schema import DELETE, ITEM, OPERATION, VALID_FROM, VALID_TO, VERSION, 
 
 ITEM_ROW = "item_row"
 VERSION_ROW = "version_row"
+REPEAT = "repeat"
 ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 """When a row of a table without `valid_from` begins to hold."""
 
@@ -93,17 +94,17 @@ def _columns(marketplace: Marketplace) -> list[Column]:
 def _with_ends(read: Table, marketplace: Marketplace) -> Table:
     if marketplace.items.valid_from is None:
         read = read.mutate(ibis.literal(ALWAYS).cast("timestamp('UTC')").name(VALID_FROM))
-    of_item = ibis.window(group_by=read[ITEM], order_by=[read[VALID_FROM], read[ROW]])
-    at_moment = ibis.window(group_by=[read[ITEM], read[VALID_FROM]], order_by=read[ROW])
-    return read.mutate(
-        read[VALID_FROM].lead().over(of_item).name(VALID_TO),
-        ibis.row_number().over(at_moment).name("repeat"),
-    )
+    # of several rows at one moment a deletion wins, then the first in the file
+    first = ibis.ifelse(_deleted(read), 0, 1)
+    at_moment = ibis.window(group_by=[read[ITEM], read[VALID_FROM]], order_by=[first, read[ROW]])
+    read = read.mutate((ibis.row_number().over(at_moment) > 0).name(REPEAT))
+    of_item = ibis.window(group_by=[read[ITEM], read[REPEAT]], order_by=read[VALID_FROM])
+    return read.mutate(read[VALID_FROM].lead().over(of_item).name(VALID_TO))
 
 
 def _reasons(rows: Table, marketplace: Marketplace) -> Table:
     """Add `REASON`: the first thing that makes a row unusable, or null."""
-    checks = [(rows["repeat"] > 0, "another row of this item has the same time")]
+    checks = [(rows[REPEAT], "another row of this item has the same time")]
     for name, feature in marketplace.features.continuous.items():
         value, (low, high) = rows[name], feature.bounds
         checks.append((value.isinf(), f"{name} is infinite"))
@@ -114,7 +115,7 @@ def _reasons(rows: Table, marketplace: Marketplace) -> Table:
     applicable = [(check.fill_null(False) & ~_deleted(rows), reason) for check, reason in checks]
     no_reason = ibis.null("string")
     reason = reduce(lambda rest, c: ibis.ifelse(c[0], c[1], rest), reversed(applicable), no_reason)
-    return rows.mutate(reason.name(REASON)).drop("repeat")
+    return rows.mutate(reason.name(REASON)).drop(REPEAT)
 
 
 def _deleted(rows: Table) -> Table:

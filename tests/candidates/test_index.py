@@ -1,0 +1,104 @@
+"""The contract of every index, and of candidate generation over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from dlrs.arrays import NO_ITEM, Floats
+from dlrs.candidates.exact import ExactIndex, Metric
+from dlrs.candidates.generator import generate
+from dlrs.candidates.index import ItemIndex
+
+METRICS: tuple[Metric, ...] = ("cosine", "inner-product", "euclidean")
+Build = Callable[[Floats], ItemIndex]
+
+
+@pytest.fixture(params=METRICS)
+def metric(request: pytest.FixtureRequest) -> Metric:
+    chosen: Metric = request.param
+    return chosen
+
+
+@pytest.fixture
+def build(metric: Metric) -> Build:
+    return lambda vectors: ExactIndex(vectors, metric)
+
+
+def _similarity(queries: Floats, vectors: Floats, metric: Metric) -> np.ndarray:
+    if metric == "inner-product":
+        return queries @ vectors.T
+    if metric == "cosine":
+        norms = np.linalg.norm(queries, axis=1)[:, None] * np.linalg.norm(vectors, axis=1)
+        return queries @ vectors.T / norms
+    return -((queries[:, None] - vectors) ** 2).sum(axis=2)
+
+
+def _vectors(n: int, width: int = 8, seed: int = 0) -> Floats:
+    return np.random.default_rng(seed).normal(size=(n, width)).astype(np.float32)
+
+
+def _nothing_known(users: int, items: int) -> sparse.csr_array:
+    return sparse.csr_array((users, items), dtype=np.float32)
+
+
+def test_recall_against_brute_force(build: Build, metric: Metric) -> None:
+    vectors, queries = _vectors(2000), _vectors(20, seed=1)
+    rows, similarity = build(vectors).propose(queries, 100)
+    truth = _similarity(queries, vectors, metric)
+    best = np.argsort(-truth, axis=1)[:, :100]
+    recall = np.mean([len(set(a) & set(b)) / 100 for a, b in zip(rows, best, strict=True)])
+    assert recall > 0.99
+    np.testing.assert_allclose(similarity, np.take_along_axis(truth, rows, axis=1), rtol=1e-4, atol=1e-4)
+
+
+def test_the_whole_catalogue_is_reachable(build: Build) -> None:
+    index = build(_vectors(50))
+    rows, _ = index.propose(_vectors(3, seed=1), 1000)
+    assert rows.shape == (3, len(index))
+    assert all(sorted(r) == list(range(50)) for r in rows.tolist())
+
+
+def test_one_item(build: Build) -> None:
+    assert build(_vectors(1)).propose(_vectors(2, seed=1), 5)[0].tolist() == [[0], [0]]
+
+
+def test_duplicate_vectors_come_in_the_order_of_their_rows(build: Build) -> None:
+    rows, _ = build(np.tile(_vectors(1), (9, 1))).propose(_vectors(1, seed=1), 9)
+    assert rows.tolist() == [list(range(9))]
+
+
+def test_nan_is_refused(build: Build) -> None:
+    vectors = _vectors(3)
+    vectors[1, 1] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        build(vectors)
+
+
+def test_read_only_vectors_are_accepted(build: Build) -> None:
+    vectors = _vectors(3)
+    vectors.flags.writeable = False
+    assert len(build(vectors)) == 3
+
+
+def test_exclusions_never_cost_a_place(build: Build) -> None:
+    vectors, queries = _vectors(40), _vectors(2, seed=1)
+    index = build(vectors)
+    free = generate(index, queries, 10, _nothing_known(2, 40))
+    known = np.zeros((2, 40), dtype=np.float32)
+    known[0, free.positions_UT[0, ::2]] = 1  # user 0 knows five of his ten nearest
+    some = generate(index, queries, 10, sparse.csr_array(known))
+    expected = [p for p in index.propose(queries[:1], 40)[0][0].tolist() if not known[0, p]][:10]
+    assert some.positions_UT[0].tolist() == expected
+    assert some.positions_UT[1].tolist() == free.positions_UT[1].tolist()
+
+
+def test_a_list_is_short_only_when_the_catalogue_runs_out(build: Build) -> None:
+    known = np.ones((1, 5), dtype=np.float32)
+    known[0, 3] = 0
+    found = generate(build(_vectors(5)), _vectors(1, seed=1), 4, sparse.csr_array(known))
+    assert found.positions_UT.tolist() == [[3, NO_ITEM, NO_ITEM, NO_ITEM]]
+    assert np.isneginf(found.similarity_UT[0, 1:]).all()

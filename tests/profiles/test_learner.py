@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dlrs.data import engine
+from dlrs.data.events import load_events
+from dlrs.data.items import load_items
+from dlrs.profiles.learner import learn_profiles
+from dlrs.profiles.profile import Profiles
+from dlrs.recipe import Recipe
+
+WriteTables = Callable[[list[Any], list[Any]], Path]
+ITEMS = [
+    ("a", 1, "2019-01-01T00:00:00Z", "create", 100, "red", "car"),
+    ("b", 1, "2019-01-01T00:00:00Z", "create", 200, "blue", "car"),
+    ("c", 1, "2019-01-01T00:00:00Z", "create", "", "", "bus"),
+]
+VIEW, CONTACT = 2.0, 10.0  # weights ψ
+
+
+def _learn(recipe: Recipe, folder: Path) -> Profiles:
+    with engine.connect() as connection:
+        items = load_items(connection, recipe.marketplace, folder)
+        events = load_events(connection, recipe.marketplace, folder, items)
+        return learn_profiles(
+            connection,
+            events,
+            items,
+            recipe.marketplace,
+            np.array([VIEW, CONTACT]),
+            recipe.marketplace.period_starts,
+        )
+
+
+def _counts(profiles: Profiles, feature: str) -> list[tuple[int, str, float]]:
+    counts = profiles.counts[feature]
+    return list(
+        zip(counts.profile_E.tolist(), counts.value_E.to_pylist(), counts.weight_E.tolist(), strict=True)
+    )
+
+
+def test_one_profile_by_hand(recipe: Recipe, write_tables: WriteTables) -> None:
+    events = [
+        ("u", "a", "", "2020-01-14T00:00:00Z", "view"),
+        ("u", "a", "", "2020-01-14T01:00:00Z", "contact"),
+        ("u", "b", "", "2020-01-15T00:00:00Z", "view"),
+        ("u", "c", "", "2020-01-16T00:00:00Z", "view"),
+    ]
+    profiles = _learn(recipe, write_tables(ITEMS, events))
+    # the window of 14 days ends before the period: the events reach the periods from 01-20 and 01-27
+    assert profiles.facts.period_P.tolist() == [2, 3]
+    assert profiles.facts.events_P.tolist() == [4, 4]
+    assert _counts(profiles, "colour")[:2] == [(0, "blue", VIEW), (0, "red", VIEW + CONTACT)]
+    assert _counts(profiles, "kind")[:2] == [(0, "bus", VIEW), (0, "car", 2 * VIEW + CONTACT)]
+    np.testing.assert_allclose(profiles.facts.known_PF, [[3 / 4, 1], [3 / 4, 1]])
+    # price: 100 with weight 12, 200 with weight 2 → mean 1600/14; n = 3 observations
+    mean = 1600 / 14
+    variance = (12 * (100 - mean) ** 2 + 2 * (200 - mean) ** 2) / 14 * 3 / 2
+    np.testing.assert_allclose(profiles.facts.mean_PC[:, 0], mean)
+    np.testing.assert_allclose(profiles.facts.std_PC[:, 0], variance**0.5)
+
+
+def test_windows_end_where_the_period_begins(recipe: Recipe, write_tables: WriteTables) -> None:
+    events = [
+        ("u", "a", "", "2020-01-06T00:00:00Z", "view"),  # first moment of the window of period 2 (01-20)
+        ("u", "b", "", "2020-01-19T23:59:59Z", "view"),  # last moment of it
+        ("u", "b", "", "2020-01-20T00:00:00Z", "view"),  # belongs to period 2 itself, so to the next profile
+    ]
+    profiles = _learn(recipe, write_tables(ITEMS, events))
+    assert profiles.facts.period_P.tolist() == [2, 3]
+    assert _counts(profiles, "colour") == [(0, "blue", VIEW), (0, "red", VIEW), (1, "blue", 2 * VIEW)]
+
+
+def test_too_few_events_make_no_profile(recipe: Recipe, write_tables: WriteTables) -> None:
+    events = [
+        ("often", "a", "", "2020-01-21T00:00:00Z", "view"),
+        ("often", "a", "", "2020-01-22T00:00:00Z", "view"),
+        ("once", "a", "", "2020-01-21T00:00:00Z", "view"),
+    ]
+    profiles = _learn(recipe, write_tables(ITEMS, events))
+    assert profiles.facts.user_P.tolist() == [0]
+    assert profiles.facts.std_PC.tolist() == [[0.0]]  # two observations of one value
+
+
+def test_one_observation_has_no_deviation_and_none_has_no_mean(
+    recipe: Recipe, write_tables: WriteTables
+) -> None:
+    events = [
+        ("one", "a", "", "2020-01-21T00:00:00Z", "view"),
+        ("one", "c", "", "2020-01-21T00:00:00Z", "view"),
+        ("none", "c", "", "2020-01-21T00:00:00Z", "view"),
+        ("none", "c", "", "2020-01-22T00:00:00Z", "view"),
+    ]
+    facts = _learn(recipe, write_tables(ITEMS, events)).facts
+    assert facts.user_P.tolist() == [0, 1]  # none, one: ids in order
+    assert facts.std_PC[1, 0] == 0
+    assert np.isnan(facts.mean_PC[0, 0])
+    assert facts.known_PF.tolist() == [[0.0, 1.0], [0.5, 1.0]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_agrees_with_a_plain_loop(recipe: Recipe, write_tables: WriteTables, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    hours = rng.integers(0, 24 * 30, 60)
+    log = [
+        (f"u{rng.integers(4)}", "abc"[rng.integers(3)], "", int(hour), ("view", "contact")[rng.integers(2)])
+        for hour in hours
+    ]
+    stamped = [(u, i, v, f"2020-01-{1 + h // 24:02}T{h % 24:02}:00:00Z", t) for u, i, v, h, t in log]
+    profiles = _learn(recipe, write_tables(ITEMS, stamped))
+    found = {
+        (int(profiles.facts.period_P[p]), int(profiles.facts.user_P[p]), value): weight
+        for p, value, weight in _counts(profiles, "colour")
+    }
+    users = sorted({u for u, *_ in log})
+    colours = {row[0]: row[5] for row in ITEMS}
+    expected: dict[tuple[int, int, str], float] = {}
+    for period, day in enumerate((6, 13, 20, 27)):
+        inside = [e for e in log if (day - 15) * 24 <= e[3] < (day - 1) * 24]
+        for user, item, _, _, kind in inside:
+            if sum(e[0] == user for e in inside) >= 2 and colours[item]:
+                key = (period, users.index(user), colours[item])
+                expected[key] = expected.get(key, 0) + (VIEW if kind == "view" else CONTACT)
+    assert found == pytest.approx(expected)

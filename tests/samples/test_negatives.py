@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlrs.data.catalog import FOREVER, Catalog
+from dlrs.data.interactions import Interactions
+from dlrs.samples.negatives import balanced_pairs, category_negatives
+from dlrs.samples.positives import Positives, unique_positives
+
+Event = tuple[int, int, int, int]  # period, user, item, category
+
+
+def _positives(events: list[Event]) -> tuple[Positives, np.ndarray]:
+    events = sorted(events)
+    period, user, item, category = (np.array([e[i] for e in events], dtype=np.int64) for i in range(4))
+    return Positives(period, user, item, item, user, period * 100), category
+
+
+def test_the_only_possible_negatives_are_drawn() -> None:
+    positives, category = _positives([(0, 0, 1, 7), (0, 1, 2, 7), (0, 1, 3, 8), (1, 0, 4, 7)])
+    rows, items = category_negatives(positives, category, np.random.default_rng(0))
+    # user 0 must draw item 2, user 1 item 1; category 8 and period 1 have one user: no draw
+    assert rows.tolist() == [0, 1]
+    assert items.tolist() == [2, 1]
+
+
+def test_nothing_free_means_no_draw() -> None:
+    # both users chose both items: V⁺ \ V_u⁺ is empty
+    positives, category = _positives([(0, u, i, 0) for u in (0, 1) for i in (1, 2)])
+    rows, items = category_negatives(positives, category, np.random.default_rng(0))
+    assert len(rows) == len(items) == 0
+
+
+def test_a_missing_category_draws_nothing() -> None:
+    positives, category = _positives([(0, 0, 1, -1), (0, 1, 2, -1)])
+    assert len(category_negatives(positives, category, np.random.default_rng(0))[0]) == 0
+
+
+def test_draws_are_uniform_over_the_free_items() -> None:
+    own, free = [2, 5, 6], [1, 3, 4, 7, 8]
+    events = [(0, 0, i, 0) for i in own] + [(0, 1, i, 0) for i in free]
+    positives, category = _positives(events)
+    counts: Counter[int] = Counter()
+    for seed in range(1000):
+        rows, items = category_negatives(positives, category, np.random.default_rng(seed))
+        counts.update(items[positives.user_E[rows] == 0].tolist())
+    assert set(counts) == set(free)
+    # 3,000 draws over 5 items: expected 600 each, standard deviation 22
+    assert all(abs(n - 600) < 5 * 22 for n in counts.values())
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 4), st.integers(0, 8), st.integers(-1, 2)),
+        max_size=60,
+        unique_by=lambda e: e[:3],
+    ),
+    st.integers(0, 5),
+)
+def test_algorithm_1_as_written(events: list[Event], seed: int) -> None:
+    positives, category = _positives(events)
+    rows, items = category_negatives(positives, category, np.random.default_rng(seed))
+    drawn = dict(zip(rows.tolist(), items.tolist(), strict=True))
+    listed = list(zip(positives.period_E, positives.user_E, positives.item_E, category, strict=True))
+    for row, (period, user, _, kind) in enumerate(listed):
+        group = [e for e in listed if e[0] == period and e[3] == kind]
+        users = {e[1] for e in group}
+        pool = {int(e[2]) for e in group}
+        free = pool - {int(e[2]) for e in group if e[1] == user}
+        if kind >= 0 and len(users) >= 2 and len(pool) >= 2 and free:
+            assert drawn[row] in free
+        else:
+            assert row not in drawn
+
+
+def test_pairs_are_balanced_and_carry_the_version_of_their_time() -> None:
+    # items 1 and 2 with two versions each: versions 1, 2 and 3, 4; item 0 has version 0
+    catalog = Catalog(
+        items=3,
+        item_V=np.array([0, 1, 1, 2, 2]),
+        valid_from_V=np.array([0, 0, 50, 0, 50]),
+        valid_to_V=np.array([FOREVER, 50, FOREVER, 50, FOREVER]),
+    )
+    positives = Positives(
+        period_E=np.array([0, 0]),
+        user_E=np.array([0, 1]),
+        item_E=np.array([1, 2]),
+        version_E=np.array([1, 4]),
+        profile_E=np.array([10, 11]),
+        time_E=np.array([40, 60]),
+    )
+    pairs = balanced_pairs(positives, np.array([3, 3, 3, 3, 3]), catalog, np.random.default_rng(0))
+    assert pairs.label_P.tolist() == [1, 1, 0, 0]
+    assert pairs.profile_P.tolist() == [10, 11, 10, 11]
+    assert pairs.version_P.tolist() == [1, 4, 3, 2]  # item 2 at 40 is version 3, item 1 at 60 version 2
+
+
+def test_positives_are_unique_per_user_item_and_period() -> None:
+    log = Interactions(
+        user_E=np.array([0, 0, 0, 1, 0, 0]),
+        item_E=np.array([5, 5, 4, 5, 5, 5]),
+        version_E=np.array([50, 51, 40, 50, 52, 53]),
+        type_E=np.zeros(6, dtype=np.int64),
+        time_E=np.array([10, 11, 12, 13, 20, 30]),
+    )
+    profile_of_QU = np.array([[7, -1], [8, 9]])
+    positives = unique_positives(log, np.array([10, 20, 30]), profile_of_QU)
+    assert positives.period_E.tolist() == [0, 0, 1]  # user 1 has no profile; 30 is after the last period
+    assert positives.item_E.tolist() == [4, 5, 5]
+    assert positives.version_E.tolist() == [40, 50, 52]  # the first event's
+    assert positives.profile_E.tolist() == [7, 7, 8]

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlrs.errors import SchemaError
+from dlrs.recipe import data_folder, parse_recipe, read_recipe
+
+
+def _set(content: dict[str, Any], key: str, value: object) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        content = content[parent]
+    content[last] = value
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("marketplace.prise", 1, ["marketplace.prise", "not permitted"]),
+        ("marketplace.negatives_by", "price", ["categorical features (colour, kind)", "'price'"]),
+        ("marketplace.profiles.window", "a month", ["marketplace.profiles.window", "'30d'", "'a month'"]),
+        ("marketplace.profiles.window", "0d", ["longer than zero"]),
+        ("marketplace.split.test_from", "2020-01-27T00:00:00", ["marketplace.split.test_from", "zone"]),
+        ("marketplace.split.test_from", "2020-01-28T00:00:00Z", ["whole number of profile refreshes"]),
+        ("marketplace.split.test_until", "2020-01-01T00:00:00Z", ["validation_from < test_from"]),
+        ("marketplace.features.categorical", [], ["at least one categorical"]),
+        ("marketplace.features.categorical", ["kind", "price"], ["received twice: price"]),
+        ("marketplace.features.continuous", {"price": {"min": 5, "max": 1}}, ["min < max"]),
+        ("marketplace.features.continuous", {"price": {"min": "cheap"}}, ["price.min", "'cheap'"]),
+        ("marketplace.events.type", None, ["events.type"]),
+        ("marketplace.items.valid_from", None, ["need 'valid_from'"]),
+        ("training", {"objective": "best"}, ["training.objective", "'multi-cos'", "'best'"]),
+    ],
+)
+def test_a_wrong_recipe_says_where_what_was_expected_and_what_came(
+    content: dict[str, Any], key: str, value: object, says: list[str]
+) -> None:
+    _set(content, key, value)
+    with pytest.raises(SchemaError) as error:
+        parse_recipe(content, source="shop.toml")
+    assert "shop.toml" in str(error.value)
+    for words in says:
+        assert words in str(error.value)
+
+
+def test_a_recipe_survives_its_own_json(content: dict[str, Any]) -> None:
+    recipe = parse_recipe(content, source="tiny.toml")
+    assert parse_recipe(recipe.model_dump(mode="json"), source="json") == recipe
+
+
+def test_the_hash_changes_with_the_marketplace_only(content: dict[str, Any]) -> None:
+    before = parse_recipe(content, source="").marketplace.hash
+    content["training"] = {"epochs": 9}
+    assert parse_recipe(content, source="").marketplace.hash == before
+    _set(content, "marketplace.profiles.minimum_events", 3)
+    assert parse_recipe(content, source="").marketplace.hash != before
+
+
+def test_periods_end_at_the_cut(content: dict[str, Any]) -> None:
+    starts = parse_recipe(content, source="").marketplace.period_starts
+    assert [start.day for start in starts] == [6, 13, 20, 27]
+
+
+def test_missing_and_broken_files(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match="no such file"):
+        read_recipe(tmp_path / "none.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("data = ")
+    with pytest.raises(SchemaError, match=r"broken\.toml: expected a TOML file"):
+        read_recipe(broken)
+
+
+def test_the_data_folder_may_name_an_environment_variable(
+    content: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content["data"] = "$DLRS_DATA/shop"
+    recipe = parse_recipe(content, source="")
+    monkeypatch.setenv("DLRS_DATA", str(tmp_path))
+    assert data_folder(recipe, Path("recipes")) == tmp_path / "shop"
+    monkeypatch.delenv("DLRS_DATA")
+    with pytest.raises(SchemaError, match="DLRS_DATA is not set"):
+        data_folder(recipe, Path("recipes"))
