@@ -1,0 +1,89 @@
+"""Chains: what follows the first look at an ad, and of which type each interaction is.
+
+The types of one user and one ad form a Markov chain (method §2); the better an ad fits, the longer
+the chain and the likelier its strong types. Shapes: P pairs of a user and an ad, E events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlrs.arrays import Doubles, Ints
+from dlrs.simulator.ads import Ads
+from dlrs.simulator.behaviour import Choices
+from dlrs.simulator.settings import DAY
+
+TYPES = ("view", "bookmark", "print", "contact")
+FIRST = np.array([0.9510, 0.0460, 0.0018, 0.0012])
+NEXT = np.array(
+    [
+        [0.8235, 0.1635, 0.0070, 0.0060],
+        [0.7190, 0.2660, 0.0080, 0.0070],
+        [0.8200, 0.1300, 0.0400, 0.0100],
+        [0.8100, 0.1300, 0.0100, 0.0500],
+    ]
+)
+REPEATS = 1.38  # interactions after the first, on average, before deletions cut them short
+SAME_VISIT = 0.82  # share of them that follow within minutes; the others come days later
+
+
+@dataclass(frozen=True)
+class Events:
+    """E interactions in the order of time."""
+
+    user_E: Ints
+    item_E: Ints
+    time_E: Ints
+    type_E: Ints  # position in TYPES
+
+
+def draw_chains(choices: Choices, ads: Ads, end: int, rng: np.random.Generator) -> Events:
+    """Draw the interactions of each pair until the ad is deleted or the simulation ends."""
+    zeal_P = np.exp(0.4 * np.clip(choices.fit_P, -2, 2) - 0.08)
+    mean_P = REPEATS * zeal_P
+    length_P = np.minimum(rng.geometric(1 / (1 + mean_P)), 60)
+    pair_E = np.repeat(np.arange(len(length_P)), length_P)
+    start_P = np.cumsum(length_P) - length_P
+    step_E = np.arange(len(pair_E)) - start_P[pair_E]
+    time_E = choices.time_P[pair_E] + _since_first(step_E, start_P[pair_E], rng)
+    kept_E = (time_E < ads.died_N[choices.item_P[pair_E]]) & (time_E < end)
+    pair_E, step_E, time_E = pair_E[kept_E], step_E[kept_E], time_E[kept_E]
+    type_E = _types(step_E, zeal_P[pair_E], rng)
+    user_E, item_E = choices.user_P[pair_E], choices.item_P[pair_E]
+    order_E = np.lexsort((step_E, item_E, user_E, time_E))
+    return Events(user_E[order_E], item_E[order_E], time_E[order_E], type_E[order_E])
+
+
+def _since_first(step_E: Ints, start_E: Ints, rng: np.random.Generator) -> Ints:
+    """Seconds since the first look: minutes, or some days and about the same hour."""
+    count = len(step_E)
+    minutes_E = rng.exponential(150, count) + 5
+    days_E = rng.geometric(0.3, count) * DAY + rng.normal(0, 3600, count)
+    gap_E = np.where(rng.random(count) < SAME_VISIT, minutes_E, days_E) * (step_E > 0)
+    total_E = np.cumsum(gap_E.astype(np.int64))
+    since_E: Ints = total_E - total_E[start_E] if count else total_E
+    return since_E
+
+
+def _types(step_E: Ints, zeal_E: Doubles, rng: np.random.Generator) -> Ints:
+    """Walk the chains, all of them one step at a time; events come pair by pair.
+
+    Events that were cut off are the last of their pair, so a step's predecessor is one place before.
+    """
+    first, following = _reach(FIRST), _reach(NEXT)
+    rarity_E = rng.random(len(step_E)) / zeal_E
+    last_E = np.append(step_E[1:] == 0, True)
+    type_E = np.zeros(len(step_E), dtype=np.int64)
+    now = np.flatnonzero(step_E == 0)
+    type_E[now] = (rarity_E[now, None] < first).sum(axis=1)
+    while len(now := now[~last_E[now]] + 1):
+        type_E[now] = (rarity_E[now, None] < following[type_E[now - 1]]).sum(axis=1)
+    return type_E
+
+
+def _reach(chances: Doubles) -> Doubles:
+    """Turn chances of each type into those of at least bookmark, at least print, at least contact."""
+    reach: Doubles = np.cumsum(chances[..., ::-1], axis=-1)[..., -2::-1]
+    return reach

@@ -1,0 +1,85 @@
+"""Flaws: what is wrong in an ad though not in its vehicle: values left out and slips of the pen.
+
+Some are mended by a later version. A slip lies outside the bounds of method §3, so that the
+quarantine has work. Shapes as in `arrays`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlrs.arrays import Bools, Doubles, Ints
+from dlrs.simulator.history import DELETE, History
+
+LEFT_OUT = {
+    "consumption": 0.22,
+    "first_registration": 0.015,
+    "mileage": 0.015,
+    "airbag": 0.20,
+    "climatisation": 0.08,
+    "color": 0.03,
+    "condition": 0.02,
+    "doors": 0.03,
+    "fuel": 0.01,
+    "previous_owners": 0.28,
+    "seats": 0.08,
+    "transmission": 0.03,
+}
+"""Share of the ads whose first version lacks the feature; the others are never left out."""
+
+SLIPS = {
+    "consumption": (65.0, 74.0, 610.0),  # miles per gallon; a missing comma
+    "first_registration": (19, 1017, 2107),  # a year
+    "latitude": (0.0, 8.6, 92.0),  # nothing entered; swapped with longitude
+    "longitude": (-71.1, 49.9, 181.0),
+    "mileage": (1_234_567.0, 9_999_999.0, -1.0),
+    "price": (999_999.0, 1_234_567.0, -1.0),
+}
+"""Values written by mistake."""
+
+SLIP_SHARE = 0.006
+MENDED = 0.12  # by each new version
+
+
+@dataclass(frozen=True)
+class Flaws:
+    """Which ads have which flaw, and the first version without it."""
+
+    left_out: dict[str, tuple[Bools, Ints]]
+    slips: dict[str, tuple[Bools, Ints, Doubles]]  # the value written, beside the two
+    history: History
+
+    def lacks(self, feature: str) -> Bools:
+        """Return which versions lack a value that their vehicle has."""
+        if feature not in self.left_out:
+            return np.zeros(len(self.history.item_V), dtype=np.bool_)
+        return self._still(*self.left_out[feature])
+
+    def written(self, feature: str, true_V: Doubles) -> Doubles:
+        """Return the values as the ads have them."""
+        flawed_N, mended_N, wrong_N = self.slips[feature]
+        slip_V = self._still(flawed_N, mended_N)
+        return np.where(slip_V, wrong_N[self.history.item_V], true_V)
+
+    def _still(self, flawed_N: Bools, mended_N: Ints) -> Bools:
+        item_V = self.history.item_V
+        number_V = self.history.number_V - (self.history.operation_V == DELETE)  # as the version before it
+        still_V: Bools = flawed_N[item_V] & (number_V < mended_N[item_V])
+        return still_V
+
+
+def draw_flaws(history: History, rng: np.random.Generator) -> Flaws:
+    """Draw the flaws of all ads."""
+    count = len(history.first_N)
+    left_out = {
+        name: (rng.random(count) < share, rng.geometric(MENDED, count) + 1)
+        for name, share in LEFT_OUT.items()
+    }
+    slipped_N = np.where(rng.random(count) < SLIP_SHARE, rng.integers(0, len(SLIPS), count), -1)
+    slips = {
+        name: (slipped_N == which, rng.geometric(MENDED, count) + 1, rng.choice(values, count))
+        for which, (name, values) in enumerate(SLIPS.items())
+    }
+    return Flaws(left_out, slips, history)

@@ -1,0 +1,85 @@
+"""Users: a few tastes each, a home, and how much they look around.
+
+Shapes: U users, S tastes of a user (3), A archetypes, D width of the hidden character. A taste
+starts from an archetype, so many users share tastes (what collaborative filtering finds), and an
+archetype starts from a real ad, so tastes agree with features (what content models find).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlrs.arrays import Doubles, Ints
+from dlrs.simulator.ads import Ads
+from dlrs.simulator.vehicles import PLACES
+
+TASTES = 3
+MEDIAN_PAIRS, SPREAD_PAIRS = 56.0, 1.2  # lognormal; what comes of it: mean 65, median 30 (method §7)
+
+
+@dataclass(frozen=True)
+class Users:
+    """U users as they are at the start."""
+
+    weight_US: Doubles  # log weight of each taste
+    model_US: Ints  # favourite model
+    subcategory_US: Ints
+    price_US: Doubles  # log € in the middle of the price band
+    tolerance_US: Doubles  # half width of the price band, log €
+    age_US: Doubles  # years
+    character_USD: Doubles  # direction of the hidden taste
+    latitude_U: Doubles
+    longitude_U: Doubles
+    radius_U: Doubles  # km that a user readily travels
+    pairs_U: Doubles  # ads that the user means to look at in 28 days; some he finds twice
+
+
+def draw_users(ads: Ads, count: int, rng: np.random.Generator) -> Users:
+    """Draw users whose tastes lie among the ads."""
+    archetypes = max(8, min(count // 10, 400))
+    anchor_A = rng.choice(len(ads.born_N), archetypes)
+    anchor_US = anchor_A[_archetypes(anchor_A, ads, count, rng)]
+    shape = anchor_US.shape
+    place_U = _homes(count, rng)
+    character_USD = ads.character_ND[anchor_US] + rng.normal(0, 0.35, (*shape, ads.character_ND.shape[1]))
+    return Users(
+        weight_US=np.array([1.2, 0.4, -0.4]) + rng.normal(0, 0.6, shape),
+        model_US=ads.model_N[anchor_US],
+        subcategory_US=ads.subcategory_N[anchor_US],
+        price_US=np.log(ads.price_N[anchor_US]) + rng.normal(0, 0.2, shape),
+        tolerance_US=np.exp(rng.normal(np.log(0.3), 0.3, shape)),
+        age_US=np.maximum(ads.age_N[anchor_US] + rng.normal(0, 1, shape), 0),
+        character_USD=character_USD,
+        latitude_U=np.array([place.latitude for place in PLACES])[place_U] + rng.normal(0, 0.2, count),
+        longitude_U=np.array([place.longitude for place in PLACES])[place_U] + rng.normal(0, 0.3, count),
+        radius_U=np.exp(rng.normal(np.log(180), 0.5, count)),
+        pairs_U=np.exp(rng.normal(np.log(MEDIAN_PAIRS), SPREAD_PAIRS, count)),
+    )
+
+
+def _archetypes(anchor_A: Ints, ads: Ads, count: int, rng: np.random.Generator) -> Ints:
+    """Return the archetype of each taste: the first by popularity, the others often its companions."""
+    archetypes = len(anchor_A)
+    popularity_A = 1 / np.arange(3, archetypes + 3) ** 0.7
+    p_A = popularity_A / popularity_A.sum()
+    main_U = rng.choice(archetypes, count, p=p_A)
+    companion_A = _companions(anchor_A, ads, rng)
+    other_UO = rng.choice(archetypes, (count, TASTES - 1), p=p_A)
+    faithful_UO = rng.random((count, TASTES - 1)) < 0.6
+    return np.column_stack([main_U, np.where(faithful_UO, companion_A[main_U], other_UO)])
+
+
+def _companions(anchor_A: Ints, ads: Ads, rng: np.random.Generator) -> Ints:
+    """Return for each archetype two others, of similar price and character, in whatever category."""
+    price_A, character_AD = np.log(ads.price_N[anchor_A]), ads.character_ND[anchor_A]
+    unlike_AA = np.abs(price_A[:, None] - price_A) - 0.3 * character_AD @ character_AD.T
+    unlike_AA += rng.normal(0, 0.3, unlike_AA.shape)
+    np.fill_diagonal(unlike_AA, np.inf)
+    return np.argsort(unlike_AA, axis=1)[:, : TASTES - 1]
+
+
+def _homes(count: int, rng: np.random.Generator) -> Ints:
+    shares = np.array([place.share for place in PLACES])
+    return rng.choice(len(PLACES), count, p=shares / shares.sum())

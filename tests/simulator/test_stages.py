@@ -1,0 +1,85 @@
+"""The stages one by one, against values worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dlrs.simulator import behaviour, chains, history, lists
+
+
+def test_running_sums_start_anew_with_each_ad():
+    item_V = np.array([0, 0, 0, 1, 1])
+    steps_V = np.array([0.0, 1.0, 2.0, 0.0, 5.0])
+    np.testing.assert_allclose(history._running(steps_V, item_V, np.array([0, 3])), [0, 1, 3, 0, 5])
+
+
+def test_updates_in_the_second_of_another_version_are_dropped():
+    item_V = np.array([0, 0, 0, 0, 1, 1])
+    time_V = np.array([5, 5, 8, 9, 9, 12])
+    operation_V = np.array(
+        [history.CREATE, history.UPDATE, history.UPDATE, history.DELETE, 0, history.UPDATE]
+    )
+    idle_V = history._same_moment(item_V, time_V, operation_V)
+    assert idle_V.tolist() == [False, True, False, False, False, False]
+
+
+def test_a_shelf_draws_from_the_group_by_weight():
+    shelf = lists.Shelf.sorted_by(np.array([2, 0, 2, 0, 5]))
+    weight_N = np.array([1.0, 9.0, 3.0, 0.0, 9.0])
+    drawn, real = shelf.draw(np.array([2, 0, 1, 7]), weight_N, 4000, np.random.default_rng(0))
+    assert real.all(axis=1).tolist() == [True, True, False, False]
+    assert not real[2:].any()
+    assert set(drawn[0]) == {0, 2}
+    assert (drawn[0] == 2).mean() == pytest.approx(0.75, abs=0.03)
+    assert set(drawn[1]) == {1}
+
+
+def test_an_empty_market_offers_nothing():
+    shelf = lists.Shelf(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    _, real = shelf.draw(np.array([0, 3]), np.ones(4), 5, np.random.default_rng(0))
+    assert real.shape == (2, 5)
+    assert not real.any()
+
+
+def test_the_best_of_each_list_are_opened_and_nothing_that_is_not_there():
+    utility_RL = np.array([[1.0, 3.0, 2.0], [-np.inf, 0.0, -np.inf]])
+    visits, places = behaviour._best(utility_RL, np.array([2, 3]))
+    assert visits.tolist() == [0, 0, 1]
+    assert places.tolist() == [1, 2, 1]
+
+
+def test_only_the_first_look_of_a_pair_is_kept():
+    def looks(user, item, time):
+        return behaviour.Choices(np.array(user), np.array(item), np.array(time), np.array(time) / 10)
+
+    first = behaviour._first_looks(
+        [looks([1, 1, 0], [4, 4, 4], [30, 20, 10]), looks([1, 1], [4, 3], [40, 50])]
+    )
+    assert (first.user_P.tolist(), first.item_P.tolist()) == ([0, 1, 1], [4, 3, 4])
+    assert first.time_P.tolist() == [10, 50, 20]
+    assert first.fit_P.tolist() == [1, 5, 2]
+
+
+def test_chances_reach_upwards():
+    np.testing.assert_allclose(chains._reach(np.array([0.7, 0.2, 0.06, 0.04])), [0.3, 0.1, 0.04])
+
+
+def test_chains_follow_their_matrix():
+    steps_E = np.tile(np.arange(5), 20_000)
+    type_E = chains._types(steps_E, np.ones(len(steps_E)), np.random.default_rng(3)).reshape(-1, 5)
+    first = np.bincount(type_E[:, 0], minlength=4) / len(type_E)
+    np.testing.assert_allclose(first, chains.FIRST, atol=0.005)
+    after_bookmark = type_E[:, 1:][type_E[:, :-1] == 1]
+    np.testing.assert_allclose(
+        np.bincount(after_bookmark, minlength=4) / len(after_bookmark), chains.NEXT[1], atol=0.015
+    )
+
+
+def test_what_fits_better_is_contacted_more():
+    steps_E = np.zeros(50_000, dtype=np.int64)
+    strong = [
+        (chains._types(steps_E, np.full(len(steps_E), zeal), np.random.default_rng(1)) > 0).mean()
+        for zeal in (0.5, 1.0, 2.0)
+    ]
+    np.testing.assert_allclose(strong, (1 - chains.FIRST[0]) * np.array([0.5, 1, 2]), rtol=0.1)
