@@ -1,0 +1,126 @@
+"""The golden log: ten events whose every metric is worked out by hand.
+
+Times are days; the cut is day 10, the test ends on day 20. Catalogues:
+
+    item  alive      met before the cut       in the catalogue of
+    0     0 – ∞      yes                      window, cut
+    1     0 – ∞      yes                      window, cut
+    2     0 – 12     yes                      window, cut
+    3     0 – 8      yes                      –
+    4     11 – ∞     no, it is born later     window (its version of day 11, not that of day 15)
+    5     0 – ∞      no, nobody wanted it     window, cut
+
+    event  day  user  item   what becomes of it in the window universe
+    1      1    0     0      known
+    2      2    1     1      known
+    3      3    0     3      known
+    4      4    2     2      known
+    5      11   0     0      left out: known to user 0
+    6      12   0     1      relevant to user 0, warm
+    7      13   0     4      relevant to user 0, cold
+    8      14   1     3      left out: not in the catalogue, and user 1 has nothing else
+    9      15   2     1      relevant to user 2, warm
+    10     16   3     0      left out: user 3 has no profile
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from dlrs.arrays import NO_ITEM, Floats, Ints
+from dlrs.data.catalog import FOREVER, Catalog
+from dlrs.data.interactions import Interactions
+from dlrs.evaluation.protocol import Judged, evaluate
+from dlrs.evaluation.static import StaticTest, static_test
+from dlrs.recommender import Ranking
+
+DAY = 86_400_000_000
+KS = (1, 3)
+
+
+def make_interactions(day_user_item: list[tuple[int, int, int]]) -> Interactions:
+    day_E, user_E, item_E = np.array(day_user_item, dtype=np.int64).reshape(-1, 3).T
+    nothing_E = np.zeros_like(day_E)
+    return Interactions(
+        user_E=user_E, item_E=item_E, version_E=nothing_E, type_E=nothing_E, time_E=day_E * DAY
+    )
+
+
+def golden_interactions() -> Interactions:
+    before = [(1, 0, 0), (2, 1, 1), (3, 0, 3), (4, 2, 2)]
+    after = [(11, 0, 0), (12, 0, 1), (13, 0, 4), (14, 1, 3), (15, 2, 1), (16, 3, 0)]
+    return make_interactions(before + after)
+
+
+def golden_catalog() -> Catalog:
+    return Catalog(
+        items=6,
+        item_V=np.array([0, 1, 2, 3, 4, 4, 5]),
+        valid_from_V=np.array([0, 0, 0, 0, 11, 15, 0]) * DAY,
+        valid_to_V=np.array([FOREVER, FOREVER, 12 * DAY, 8 * DAY, 15 * DAY, FOREVER, FOREVER]),
+    )
+
+
+@dataclass
+class FixedLists:
+    """Recommends what it was told to, by user row; pads the rest."""
+
+    lists: dict[int, list[int]]
+    blocks: list[int] = field(default_factory=list)
+
+    def recommend(self, users_U: Ints, k: int, *, known_UN: sparse.csr_array) -> Ranking:
+        assert known_UN.shape[0] == len(users_U)
+        self.blocks.append(len(users_U))
+        padded = [(self.lists[user] + [NO_ITEM] * k)[:k] for user in users_U.tolist()]
+        items_UK = np.array(padded, dtype=np.int64)
+        scores_UK = np.where(items_UK == NO_ITEM, -np.inf, -np.arange(k)).astype(np.float32)
+        return Ranking(items_UK, scores_UK)
+
+    def score(self, users_P: Ints, items_P: Ints) -> Floats:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def interactions_of() -> Callable[[list[tuple[int, int, int]]], Interactions]:
+    return make_interactions
+
+
+@pytest.fixture
+def golden() -> Callable[..., StaticTest]:
+    """Build the static test of the golden log; any argument may be replaced."""
+    return partial(
+        static_test,
+        golden_interactions(),
+        golden_catalog(),
+        users=4,
+        since=10 * DAY,
+        until=20 * DAY,
+        profiled_users=np.array([0, 1, 2]),
+        max_users=100,
+        seed=0,
+    )
+
+
+@pytest.fixture
+def fixed() -> type[FixedLists]:
+    return FixedLists
+
+
+@pytest.fixture
+def golden_lists() -> dict[str, FixedLists]:
+    """`ours` is the list worked out in test_protocol; `rival` finds user 0's warm item at place 2."""
+    return {
+        "ours": FixedLists({0: [4, 5, 1], 2: [0, 1, 4]}),
+        "rival": FixedLists({0: [2, 1, 5], 2: [0, 5]}),
+    }
+
+
+@pytest.fixture
+def golden_judged(
+    golden: Callable[..., StaticTest], golden_lists: dict[str, FixedLists]
+) -> dict[str, Judged]:
+    return evaluate(golden_lists, golden(), KS)
