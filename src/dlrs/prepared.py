@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dlrs.arrays import Doubles, Ints
+from dlrs.bundle import open_folder
 from dlrs.data import engine
 from dlrs.data.catalog import Catalog
 from dlrs.data.events import Events, interactions, load_events
@@ -40,9 +42,9 @@ from dlrs.profiles.profile import ProfileFacts, Profiles
 from dlrs.profiles.weights import interaction_weights, transition_counts
 from dlrs.progress import stage
 from dlrs.recipe import Recipe, parse_recipe
-from dlrs.samples.negatives import balanced_pairs
+from dlrs.samples.negatives import category_negatives, labelled_pairs, uniform_negatives
 from dlrs.samples.pairs import Pairs
-from dlrs.samples.positives import unique_positives
+from dlrs.samples.positives import Positives, unique_positives
 from dlrs.schema import ITEM, USER, VALID_FROM, Marketplace
 
 KIND = "prepared"
@@ -81,8 +83,21 @@ class Prepared:
 
     @cached_property
     def profile_of_QU(self) -> Ints:
-        """Profile row of each (period, user row), −1 where there is none."""
-        return self.profile_facts.rows(len(self.starts_Q), len(self.user_ids))
+        """Profile row of each (period, user row), −1 where there is none. The last two periods are
+
+        `cut_period` and `serving_period`.
+        """
+        return self.profile_facts.rows(len(self.starts_Q) + 1, len(self.user_ids))
+
+    @property
+    def cut_period(self) -> int:
+        """The period of the profiles at the cut: the test's."""
+        return len(self.starts_Q) - 1
+
+    @property
+    def serving_period(self) -> int:
+        """The period of the profiles at the end of the test window: those to serve with."""
+        return len(self.starts_Q)
 
     @property
     def validation_period(self) -> int:
@@ -123,6 +138,12 @@ class Prepared:
         )
 
 
+def open_prepared(folder: Path) -> Prepared:
+    """Open what `pipeline.prepare` wrote."""
+    opened = open_folder(folder, KIND)
+    return Prepared.load(opened.path, opened.facts)
+
+
 def prepare(recipe: Recipe, data: Path) -> Prepared:
     """Run every stage from the raw tables to training pairs (method §2, §3).
 
@@ -139,7 +160,8 @@ def prepare(recipe: Recipe, data: Path) -> Prepared:
             events = load_events(connection, marketplace, data, items)
             log = interactions(events)
         weights_T = _weights(log, marketplace)
-        starts = marketplace.period_starts
+        # one more set of profiles than there are periods: those at the end of the log, to serve with
+        starts = (*marketplace.period_starts, marketplace.split.test_until)
         profiles = learn_profiles(connection, events, items, marketplace, weights_T, starts)
         versions = items.versions.order_by(VERSION_ROW).to_pyarrow()
     with stage("Encode"):
@@ -149,9 +171,8 @@ def prepare(recipe: Recipe, data: Path) -> Prepared:
     with stage("Sample negatives"):
         profile_of_QU = profiles.facts.rows(len(starts), len(events.user_ids))
         positives = unique_positives(log, _starts_Q(marketplace), profile_of_QU)
-        category_V = encoding.codes(marketplace.negatives_by, versions[marketplace.negatives_by])
-        rng = np.random.default_rng(recipe.training.seed)
-        pairs = balanced_pairs(positives, category_V, catalog(versions), rng)
+        draws = _draw_negatives(recipe, positives, encoding, versions)
+        pairs = labelled_pairs(positives, draws, catalog(versions))
     return Prepared(
         recipe=recipe,
         user_ids=events.user_ids,
@@ -172,7 +193,7 @@ def prepare(recipe: Recipe, data: Path) -> Prepared:
             "interaction_shares": _shares(log, marketplace),
             "profiles": len(profiles),
             "positives": len(positives),
-            "positives_without_negative": len(positives) - len(pairs) // 2,
+            "positives_without_negative": len(positives) - int(pairs.label_P.sum()),
             "pairs": len(pairs),
         },
     )
@@ -208,6 +229,24 @@ def _fitted_before_cut(marketplace: Marketplace, versions: pa.Table, profiles: P
             "training period. Widen profiles.window or move the split."
         )
     return fit_encoding(marketplace.features, known, training)
+
+
+def _draw_negatives(
+    recipe: Recipe, positives: Positives, encoding: Encoding, versions: pa.Table
+) -> list[tuple[Ints, Ints]]:
+    """Draw what `samples` asks for, all from one seeded stream."""
+    category = recipe.marketplace.negatives_by
+    category_E = encoding.codes(category, versions[category])[positives.version_E]
+    starts_Q, items = _starts_Q(recipe.marketplace), catalog(versions)
+    pools = {
+        period: items.item_V[items.alive_between(int(since), int(until))]
+        for period, (since, until) in enumerate(pairwise(starts_Q))
+    }
+    rng = np.random.default_rng(recipe.training.seed)
+    return [
+        *(category_negatives(positives, category_E, rng) for _ in range(recipe.samples.category)),
+        *(uniform_negatives(positives, pools, rng) for _ in range(recipe.samples.uniform)),
+    ]
 
 
 def _read_facts(tables: Items | Events) -> dict[str, Any]:

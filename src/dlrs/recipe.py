@@ -7,14 +7,27 @@ import string
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from dlrs.errors import SchemaError
 from dlrs.schema import Description, Duration, Marketplace
 
 DATA_VARIABLE = "DLRS_DATA"
+
+
+class Samples(Description):
+    """How many negatives are drawn for each positive (method §3); the default is the thesis's."""
+
+    category: int = Field(default=1, ge=0, description="within the category `negatives_by`: Algorithm 1")
+    uniform: int = Field(default=0, ge=0, description="from all items alive in the period")
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.category + self.uniform == 0:
+            raise ValueError("expected at least one negative for each positive, received none")
+        return self
 
 
 class Training(Description):
@@ -66,6 +79,7 @@ class Recipe(Description):
 
     data: str = Field(description="data folder; $DLRS_DATA is expanded; relative to the recipe's folder")
     marketplace: Marketplace
+    samples: Samples = Samples()
     training: Training = Training()
     candidates: Candidates = Candidates()
     baselines: Baselines = Baselines()

@@ -61,6 +61,11 @@ class Audience:
     profile_of_U: Ints
     space: FeatureSpace
 
+    @classmethod
+    def empty(cls, space: FeatureSpace) -> Audience:
+        """Return the audience of nobody: profiles come with each request."""
+        return cls(EncodedRows.blank(0, space, side="user"), np.empty(0, dtype=np.int64), space)
+
     def take(self, users_U: Ints) -> EncodedRows:
         """Return the users' encoded profiles; a user without one gets a row of zeros."""
         rows_U = self.profile_of_U[users_U]

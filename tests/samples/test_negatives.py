@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dlrs.data.catalog import FOREVER, Catalog
 from dlrs.data.interactions import Interactions
-from dlrs.samples.negatives import balanced_pairs, category_negatives
+from dlrs.samples.negatives import category_negatives, labelled_pairs, uniform_negatives
 from dlrs.samples.positives import Positives, unique_positives
 
 Event = tuple[int, int, int, int]  # period, user, item, category
@@ -93,10 +93,52 @@ def test_pairs_are_balanced_and_carry_the_version_of_their_time() -> None:
         profile_E=np.array([10, 11]),
         time_E=np.array([40, 60]),
     )
-    pairs = balanced_pairs(positives, np.array([3, 3, 3, 3, 3]), catalog, np.random.default_rng(0))
+    draw = category_negatives(positives, np.array([3, 3]), np.random.default_rng(0))
+    pairs = labelled_pairs(positives, [draw], catalog)
     assert pairs.label_P.tolist() == [1, 1, 0, 0]
     assert pairs.profile_P.tolist() == [10, 11, 10, 11]
     assert pairs.version_P.tolist() == [1, 4, 3, 2]  # item 2 at 40 is version 3, item 1 at 60 version 2
+
+
+def test_a_positive_without_any_negative_is_left_out() -> None:
+    catalog = Catalog(3, np.arange(3), np.zeros(3, dtype=np.int64), np.full(3, FOREVER))
+    positives, _ = _positives([(0, 0, 0, 0), (0, 1, 1, 0), (0, 2, 2, 0)])
+    draws = [(np.array([0]), np.array([2])), (np.array([0, 2]), np.array([1, 0]))]
+    pairs = labelled_pairs(positives, draws, catalog)
+    assert pairs.label_P.tolist() == [1, 1, 0, 0, 0]
+    assert pairs.version_P.tolist() == [0, 2, 2, 1, 0]
+    assert pairs.profile_P.tolist() == [0, 2, 0, 0, 2]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(0, 8), st.just(0)),
+        max_size=40,
+        unique_by=lambda e: e[:3],
+    ),
+    st.integers(0, 5),
+)
+def test_uniform_negatives_come_from_the_pool_and_were_not_chosen(events: list[Event], seed: int) -> None:
+    positives, _ = _positives(events)
+    pools = {0: np.arange(9), 1: np.array([20, 21]), 2: np.array([3])}
+    rows, items = uniform_negatives(positives, pools, np.random.default_rng(seed))
+    chosen = {e[:3] for e in events}
+    assert len(set(rows.tolist())) == len(rows)
+    for row, item in zip(rows, items, strict=True):
+        period, user = int(positives.period_E[row]), int(positives.user_E[row])
+        assert item in pools[period]
+        assert (period, user, int(item)) not in chosen
+    # nobody chooses 20 or 21: every positive of period 1 gets a negative
+    assert set(np.flatnonzero(positives.period_E == 1)) <= set(rows.tolist())
+
+
+def test_uniform_draws_reach_every_free_item() -> None:
+    positives, _ = _positives([(0, 0, 4, 0)])
+    drawn = {
+        int(uniform_negatives(positives, {0: np.arange(5)}, np.random.default_rng(seed))[1][0])
+        for seed in range(100)
+    }
+    assert drawn == {0, 1, 2, 3}
 
 
 def test_positives_are_unique_per_user_item_and_period() -> None:

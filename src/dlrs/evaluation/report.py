@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from rich.markup import escape
@@ -56,6 +57,25 @@ class Report:
     def to_json(self) -> str:
         """Return the content of report.json, keyed as the fields are."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Read what `to_json` wrote."""
+        return cls._from_content(json.loads(text))
+
+    @classmethod
+    def _from_content(cls, content: dict[str, Any]) -> Report:
+        gaps = {
+            name: {metric: Difference(**gap) for metric, gap in of.items()}
+            for name, of in content["differences"].items()
+        }
+        spans = {
+            name: {metric: (low, high) for metric, (low, high) in of.items()}
+            for name, of in content["intervals"].items()
+        }
+        strict = content["strict"] and cls._from_content(content["strict"])
+        ks = tuple(content["ks"])
+        return cls(**content | {"ks": ks, "differences": gaps, "intervals": spans, "strict": strict})
 
 
 def summarise(

@@ -18,6 +18,8 @@ from dlrs.data.catalog import Catalog
 from dlrs.data.interactions import Interactions
 from dlrs.errors import DataError
 
+Universe = Literal["window", "cut"]
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -77,7 +79,7 @@ def static_test(
     profiled_users: Ints,
     max_users: int,
     seed: int,
-    universe: Literal["window", "cut"] = "window",
+    universe: Universe = "window",
 ) -> StaticTest:
     """Cut the log at `since` and take what is new in [since, until) as relevant.
 

@@ -1,10 +1,14 @@
-"""Category-based negative sampling: negatives as plausible as the positives [T §4.2, Algorithm 1].
+"""Negatives: items that a user did not choose, drawn for each positive.
 
-For each period and each value of one categorical feature: among the positives there, each user
-draws as many items as he has positives, from the items that others chose there and he did not.
+Category-based sampling [T §4.2, Algorithm 1] draws negatives as plausible as the positives: for each
+period and each value of one categorical feature, each user draws as many items as he has positives
+there, from the items that others chose there and he did not. Uniform sampling draws from everything
+that could have been chosen: it teaches what a user never looks at, which Algorithm 1 cannot.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,6 +16,8 @@ from dlrs.arrays import Ints
 from dlrs.data.catalog import Catalog
 from dlrs.samples.pairs import Pairs
 from dlrs.samples.positives import Positives
+
+REDRAWS = 5
 
 
 def category_negatives(positives: Positives, category_E: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -61,21 +67,48 @@ def category_negatives(positives: Positives, category_E: Ints, rng: np.random.Ge
     return rows[possible][back], drawn_items[possible][back]
 
 
-def balanced_pairs(
-    positives: Positives, category_V: Ints, catalog: Catalog, rng: np.random.Generator
-) -> Pairs:
-    """Return positives and their negatives: as many of one label as of the other.
+def uniform_negatives(
+    positives: Positives, pools: Mapping[int, Ints], rng: np.random.Generator
+) -> tuple[Ints, Ints]:
+    """Draw one negative item for each positive, uniformly from all items of its period.
+
+    `pools` gives each period's items. What the user chose in the period is drawn anew, a few
+    times; then the positive goes without. Returns the same as `category_negatives`.
+    """
+    items = np.empty(len(positives), dtype=np.int64)
+    undrawn = np.arange(len(positives))
+    size = 1 + max((int(pool.max(initial=-1)) for pool in pools.values()), default=0)
+    size = max(size, int(positives.item_E.max(initial=0)) + 1)
+    owner_E = positives.period_E * (int(positives.user_E.max(initial=0)) + 1) + positives.user_E
+    chosen_E = owner_E * size + positives.item_E
+    for _ in range(REDRAWS):
+        for period, pool in pools.items():
+            of_period = undrawn[positives.period_E[undrawn] == period]
+            items[of_period] = rng.choice(pool, len(of_period))
+        undrawn = undrawn[np.isin(owner_E[undrawn] * size + items[undrawn], chosen_E)]
+    drawn = np.setdiff1d(np.arange(len(positives)), undrawn)
+    return drawn, items[drawn]
+
+
+def labelled_pairs(positives: Positives, draws: Sequence[tuple[Ints, Ints]], catalog: Catalog) -> Pairs:
+    """Return positives and their negatives: for each draw the positives' positions and the items.
 
     A negative carries the item version that held when the positive happened. A positive for which
-    Algorithm 1 finds no negative is left out, so that the labels stay balanced.
+    no negative was found is left out, so that Algorithm 1 alone gives as many of one label as of the
+    other.
     """
-    chosen, items = category_negatives(positives, category_V[positives.version_E], rng)
+    chosen = np.concatenate([rows for rows, _ in draws])
+    items = np.concatenate([items for _, items in draws])
+    kept = np.unique(chosen)
     negative_versions = catalog.version_at(items, positives.time_E[chosen])
+    label_P = np.zeros(len(kept) + len(chosen), dtype=np.float32)
+    label_P[: len(kept)] = 1
+    rows = np.concatenate([kept, chosen])
     return Pairs(
-        profile_P=np.tile(positives.profile_E[chosen], 2),
-        version_P=np.concatenate([positives.version_E[chosen], negative_versions]),
-        label_P=np.repeat(np.array([1, 0], dtype=np.float32), len(chosen)),
-        period_P=np.tile(positives.period_E[chosen], 2),
+        profile_P=positives.profile_E[rows],
+        version_P=np.concatenate([positives.version_E[kept], negative_versions]),
+        label_P=label_P,
+        period_P=positives.period_E[rows],
     )
 
 

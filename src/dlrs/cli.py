@@ -1,0 +1,173 @@
+"""The command line: one verb a stage, and `run` and `demo` for all of them.
+
+The verbs import what they need when they run: `dlrs --help` must not wait for torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from dlrs.errors import DlrsError
+
+console = Console()
+
+
+class _Verbs(typer.core.TyperGroup):
+    """Prints an error that the user can mend without a traceback and exits with 2."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except DlrsError as error:
+            Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
+            sys.exit(2)
+
+
+app = typer.Typer(
+    cls=_Verbs,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A two-stage deep recommender for marketplaces: from an item table and an event log to ranked "
+    "recommendations. See it work: dlrs demo. Your own data: dlrs run RECIPE --out RUN.",
+)
+
+RecipeFile = Annotated[
+    Path, typer.Argument(help="TOML that describes the tables and the run", metavar="RECIPE")
+]
+Prepared = Annotated[Path, typer.Argument(help="folder that `dlrs prepare` wrote", metavar="PREPARED")]
+Trained = Annotated[Path, typer.Argument(help="folder that `dlrs train` wrote", metavar="TRAINED")]
+Out = Annotated[Path, typer.Option(help="folder to write; an older one by dlrs is replaced")]
+Users = Annotated[int, typer.Option(help="people who look for a vehicle")]
+Items = Annotated[int, typer.Option(help="ads over the whole time")]
+Weeks = Annotated[int, typer.Option(help="weeks after 30 days of warm-up; the last one is the test")]
+Seed = Annotated[int, typer.Option(help="the same seed gives the same bytes")]
+
+
+@app.command()
+def simulate(out: Out, users: Users = 2000, items: Items = 20_000, weeks: Weeks = 5, seed: Seed = 0) -> None:
+    """Simulate a vehicle marketplace: an item table, an event log and the recipe for them."""
+    from dlrs import pipeline
+    from dlrs.simulator.settings import Simulation
+
+    folder = pipeline.simulate(out, Simulation(users=users, items=items, weeks=weeks, seed=seed))
+    _say(f"Simulated {folder.path}. Next: dlrs run {folder / 'recipe.toml'} --out RUN")
+
+
+@app.command()
+def prepare(recipe: RecipeFile, out: Out) -> None:
+    """Check the two tables and turn them into profiles, encoded items and training pairs.
+
+    Rows that cannot be used are listed with their reasons in OUT/quarantine.
+    """
+    from dlrs import pipeline
+
+    facts = pipeline.prepare(recipe, out).facts
+    _say(f"{facts['events']['kept']:,} events, {facts['profiles']:,} profiles, {facts['pairs']:,} pairs.")
+    for table in ("items", "events"):
+        for reason, rows in facts[table]["quarantined"].items():
+            _say(f"Left out {rows:,} rows of {table}: {reason}.")
+    _say(f"Prepared {out}. Next: dlrs train {out} --out TRAINED")
+
+
+@app.command()
+def train(prepared: Prepared, out: Out) -> None:
+    """Train UserNet, ItemNet and RankNet. Killed and started again, it goes on where it was."""
+    from dlrs import pipeline
+
+    best = pipeline.train(prepared, out).facts["validated"]["best_epoch"]
+    _say(f"Trained {out}, best after epoch {best}. Curves: tensorboard --logdir {out}")
+    _say(f"Next: dlrs evaluate {prepared} {out} --out REPORT")
+
+
+@app.command()
+def evaluate(prepared: Prepared, trained: Trained, out: Out) -> None:
+    """Compare the model with popularity, CF and hybrid CF-CBF on what users did after the cut."""
+    from dlrs import pipeline
+
+    report = pipeline.evaluate(prepared, trained, out)
+    _show_report(report.path)
+
+
+@app.command()
+def publish(
+    prepared: Prepared,
+    trained: Trained,
+    to: Annotated[Path, typer.Option(help="registry: the folder of all published bundles")],
+    evaluated: Annotated[
+        Path | None, typer.Option(help="what `dlrs evaluate` wrote, to travel along")
+    ] = None,
+) -> None:
+    """Publish networks, vocabularies and item vectors as one checked bundle, and make it current."""
+    from dlrs import pipeline
+
+    facts = pipeline.publish(prepared, trained, to, evaluated_folder=evaluated).facts
+    _say(f"Published bundle {facts['bundle_id']} with {facts['items']:,} items in {to}.")
+
+
+@app.command()
+def recommend(
+    run: Annotated[Path, typer.Argument(help="folder that `dlrs run` or `dlrs demo` wrote", metavar="RUN")],
+    user: Annotated[str | None, typer.Option(help="id of a user of the log; none: an active one")] = None,
+    k: Annotated[int, typer.Option(min=1, help="how many items")] = 5,
+) -> None:
+    """Recommend items to one user from the published bundle, beside his profile in words."""
+    from dlrs import showcase
+    from dlrs.folders import RunFolder
+    from dlrs.prepared import open_prepared
+
+    folders = RunFolder(run)
+    prepared = open_prepared(folders.prepared)
+    user_id = showcase.active_user(prepared) if user is None else user
+    found = showcase.recommend_to_user(prepared, folders.registry, user_id, k)
+    console.print(showcase.as_text(found, prepared.recipe.marketplace.features))
+
+
+@app.command()
+def run(recipe: RecipeFile, out: Out) -> None:
+    """Run every stage: prepare, train, evaluate, publish. Then try: dlrs recommend OUT."""
+    from dlrs import pipeline
+
+    pipeline.run(recipe, out)
+    _show_report(out)
+
+
+@app.command()
+def demo(
+    out: Out = Path("demo"),
+    users: Users = 2000,
+    items: Items = 20_000,
+    weeks: Weeks = 5,
+    seed: Seed = 0,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="do not start a service at the end")] = False,
+) -> None:
+    """Simulate a vehicle marketplace and run the whole path on it."""
+    from dlrs import pipeline, showcase
+    from dlrs.prepared import open_prepared
+    from dlrs.simulator.settings import Simulation
+
+    del no_serve  # nothing serves yet
+    settings = Simulation(users=users, items=items, weeks=weeks, seed=seed)
+    data = pipeline.simulate(out / "data", settings)
+    folders = pipeline.run(data / "recipe.toml", out)
+    prepared = open_prepared(folders.prepared)
+    found = showcase.recommend_to_user(prepared, folders.registry, showcase.active_user(prepared), 5)
+    console.print(showcase.as_text(found, prepared.recipe.marketplace.features))
+    _show_report(out)
+
+
+def _show_report(folder: Path) -> None:
+    from dlrs.evaluation.report import Report, table
+
+    console.print(table(Report.from_json((folder / "report.json").read_text(encoding="utf-8"))))
+    _say(f"Report: {folder / 'report.html'} (for people), {folder / 'report.json'} (for programs)")
+
+
+def _say(text: str) -> None:
+    console.print(escape(text), highlight=False, soft_wrap=True)

@@ -1,0 +1,68 @@
+"""Words: an encoded profile and an item as a person would read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from dlrs.features.encoding import Encoding
+from dlrs.features.rows import EncodedRows
+from dlrs.profiles.profile import ProfileFacts
+from dlrs.schema import Features
+
+YEAR = timedelta(days=365.25).total_seconds()
+
+
+def profile_in_words(
+    facts: ProfileFacts,
+    profile: EncodedRows,
+    row: int,
+    encoding: Encoding,
+    features: Features,
+    *,
+    most: int = 3,
+) -> list[str]:
+    """Describe the profile in row `row` of `facts`: each feature's mean, or its `most` likeliest values.
+
+    `profile` is that row alone, encoded.
+    """
+    lines = [f"{facts.events_P[row]:,} events"]
+    for name, mean, std in zip(features.continuous, facts.mean_PC[row], facts.std_PC[row], strict=True):
+        if not np.isnan(mean):
+            is_time = features.continuous[name].kind == "time"
+            lines.append(f"{name}: {_time_range(mean, std) if is_time else f'{mean:,.4g} ± {std:,.3g}'}")
+    for feature, name in enumerate(encoding.vocabularies):
+        bag = slice(profile.offsets[feature], profile.offsets[feature + 1])
+        weights, columns = profile.weights_E[bag], profile.columns_E[bag]
+        likeliest = np.argsort(-weights, kind="stable")[:most]
+        values = encoding.vocabularies[name].take(columns[likeliest] - encoding.space.starts_F[feature])
+        shares = zip(values.to_pylist(), weights[likeliest], strict=True)
+        if text := ", ".join(f"{value} {share:.0%}" for value, share in shares):
+            lines.append(f"{name}: {text}")
+    return lines
+
+
+def item_in_words(item: Mapping[str, object], features: Features) -> dict[str, str]:
+    """Return an item's raw features as text, `–` where missing."""
+    return {
+        name: _value(item[name], features, name) for name in (*features.continuous, *features.categorical)
+    }
+
+
+def _value(value: object, features: Features, name: str) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        is_time = features.continuous[name].kind == "time"
+        return _date(value) if is_time else f"{value:,.6g}"
+    return str(value)
+
+
+def _time_range(mean: float, std: float) -> str:
+    return f"{_date(mean)} ± {std / YEAR:.1f} years"
+
+
+def _date(seconds: float) -> str:
+    return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds):%Y-%m-%d}"

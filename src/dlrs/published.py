@@ -1,0 +1,91 @@
+"""Published: the content of a bundle as objects, ready to recommend; needs no torch.
+
+nets.safetensors, space.json    UserNet, ItemNet, RankNet
+encoding.json                   vocabularies and scalers
+items.parquet                   id and raw features of each item of the catalogue, in its order
+representations/                what ItemNet made of them
+recipe.json                     the marketplace and the settings it was trained under
+report.json                     what the evaluation found, if there was one
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from scipy import sparse
+
+from dlrs.arrays import NO_ITEM
+from dlrs.bundle import Folder
+from dlrs.features.encoding import Encoding
+from dlrs.features.rows import EncodedRows
+from dlrs.model.forward import Representations, load_nets
+from dlrs.recipe import Recipe, parse_recipe
+from dlrs.recommender import Audience, TwoStageRecommender
+from dlrs.schema import ITEM
+
+LOGIT = "logit"
+
+
+@dataclass(frozen=True)
+class Published:
+    """One version of everything that recommending needs."""
+
+    bundle_id: str
+    recipe: Recipe
+    encoding: Encoding
+    items: pa.Table
+    recommender: TwoStageRecommender
+
+    @classmethod
+    def load(cls, bundle: Folder) -> Published:
+        """Read a bundle and build its index."""
+        content = json.loads((bundle / "recipe.json").read_text(encoding="utf-8"))
+        recipe = parse_recipe(content, source=str(bundle / "recipe.json"))
+        nets = load_nets(bundle.path)
+        items = pq.read_table(bundle / "items.parquet")
+        representations = Representations.load(bundle / "representations")
+        recommender = TwoStageRecommender(
+            nets, representations, np.arange(items.num_rows), Audience.empty(nets.space), recipe.candidates
+        )
+        encoding = Encoding.load(bundle / "encoding.json")
+        return cls(bundle.facts["bundle_id"], recipe, encoding, items, recommender)
+
+    def recommend(self, profile: EncodedRows, k: int, *, known_ids: pa.Array) -> list[dict[str, Any]]:
+        """Return the best k items for one profile, best first: id, logit and raw features of each.
+
+        `known_ids` are ids (text) that must not come back; ids that the catalogue lacks are fine.
+        """
+        known = pc.index_in(known_ids, value_set=self.items[ITEM]).drop_null().to_numpy()
+        ones = np.ones(len(known), dtype=np.float32)
+        known_1N = sparse.csr_array(
+            (ones, (np.zeros(len(known), dtype=np.int64), known)), shape=(1, self.items.num_rows)
+        )
+        ranking = self.recommender.recommend_to(profile, k, known_UN=known_1N)
+        rows_K = ranking.items_UK[0][ranking.items_UK[0] != NO_ITEM]
+        records = self.items.take(rows_K).to_pylist()
+        return [{**r, LOGIT: float(s)} for r, s in zip(records, ranking.scores_UK[0], strict=False)]
+
+
+def write_content(
+    folder: Path,
+    *,
+    nets_folder: Path,
+    recipe: Recipe,
+    encoding: Encoding,
+    items: pa.Table,
+    versions: EncodedRows,
+) -> None:
+    """Write what `Published.load` reads: `items` and their encoded `versions` in the same order."""
+    for file in nets_folder.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    load_nets(folder).embed_items(versions).save(folder / "representations")
+    (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
+    encoding.save(folder / "encoding.json")
+    pq.write_table(items, folder / "items.parquet")

@@ -1,0 +1,65 @@
+"""Batches: pairs in a random order, with each distinct profile and item version of a batch once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlrs.arrays import Floats, Ints
+from dlrs.features.rows import EncodedRows
+from dlrs.samples.pairs import Pairs
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B pairs. `user_B` and `item_B` are rows of `users` and `items`, which hold nothing twice."""
+
+    users: EncodedRows
+    items: EncodedRows
+    user_B: Ints
+    item_B: Ints
+    label_B: Floats
+    raw_cosine_B: Floats | None  # cos(u, v) of the raw inputs, where the objective needs it
+
+    def __len__(self) -> int:
+        return len(self.label_B)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """All pairs once an epoch, in an order that depends on (seed, epoch) alone.
+
+    So (epoch, step) is all that must be remembered to go on in the middle of an epoch.
+    """
+
+    pairs: Pairs
+    profiles: EncodedRows
+    versions: EncodedRows
+    size: int
+    seed: int
+    raw_cosine_P: Floats | None = None
+
+    def __len__(self) -> int:
+        """Return the steps of an epoch; the last batch may be smaller than `size`."""
+        return -(-len(self.pairs) // self.size)
+
+    def epoch(self, epoch: int, *, step: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch from `step` on."""
+        order_P = np.random.default_rng([self.seed, epoch]).permutation(len(self.pairs))
+        for start in range(step * self.size, len(order_P), self.size):
+            yield self.at(order_P[start : start + self.size])
+
+    def at(self, rows_B: Ints) -> Batch:
+        """Return the batch of the pairs in these rows, in the order given."""
+        profiles, user_B = np.unique(self.pairs.profile_P[rows_B], return_inverse=True)
+        versions, item_B = np.unique(self.pairs.version_P[rows_B], return_inverse=True)
+        return Batch(
+            users=self.profiles.take(profiles),
+            items=self.versions.take(versions),
+            user_B=user_B,
+            item_B=item_B,
+            label_B=self.pairs.label_P[rows_B],
+            raw_cosine_B=None if self.raw_cosine_P is None else self.raw_cosine_P[rows_B],
+        )

@@ -1,0 +1,123 @@
+"""Showcase: one user and his recommendations, for people to look at; needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from dlrs import bundle
+from dlrs.arrays import NO_ITEM
+from dlrs.errors import ArtifactError, DataError
+from dlrs.evaluation.page import Example
+from dlrs.evaluation.static import StaticTest
+from dlrs.features.words import item_in_words, profile_in_words
+from dlrs.prepared import Prepared
+from dlrs.published import Published
+from dlrs.recommender import Recommender
+from dlrs.schema import ITEM, Features
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What one user is recommended, with his profile in words; items best first, raw features."""
+
+    user_id: str
+    bundle_id: str
+    profile: list[str]
+    items: list[dict[str, Any]]
+
+
+def recommend_to_user(prepared: Prepared, registry: Path, user_id: str, k: int) -> Recommendation:
+    """Recommend to one user, by his profile at the end of the log, from the current bundle.
+
+    Raises:
+        DataError: the log does not know the user, or he has no profile then.
+        ArtifactError: the bundle was made under another schema.
+    """
+    published = Published.load(bundle.current_bundle(registry))
+    if published.recipe.marketplace.hash != prepared.recipe.marketplace.hash:
+        raise ArtifactError(
+            f"{registry}: expected a bundle of schema {prepared.recipe.marketplace.hash}, as the prepared "
+            f"data is, received one of {published.recipe.marketplace.hash}. Train and publish again."
+        )
+    row = _profile_row(prepared, user_id)
+    profile = prepared.profiles.take(np.array([row]))
+    seen = prepared.interactions.item_E[prepared.interactions.user_E == prepared.profile_facts.user_P[row]]
+    known_ids = prepared.item_ids.take(np.unique(seen))
+    items = published.recommend(profile, k, known_ids=known_ids)
+    return Recommendation(user_id, published.bundle_id, words(prepared, row), items)
+
+
+def as_text(found: Recommendation, features: Features) -> Group:
+    """Return a profile in words and the items beside it, a column each, for a terminal."""
+    items = Table(title=f"The {len(found.items)} best of bundle {found.bundle_id}, best first")
+    items.add_column("feature")
+    for item in found.items:
+        items.add_column(escape(str(item[ITEM])))
+    described = [item_in_words(item, features) for item in found.items]
+    for name in (*features.continuous, *features.categorical):
+        items.add_row(escape(name), *(escape(item[name]) for item in described))
+    return Group(Text(f"User {found.user_id}", style="bold"), *map(Text, found.profile), items)
+
+
+def active_user(prepared: Prepared) -> str:
+    """Return the id of a user with a profile of middling size at the end of the log: to show."""
+    rows_U = prepared.profile_of_QU[prepared.serving_period]
+    rows = rows_U[rows_U >= 0]
+    if len(rows) == 0:
+        raise DataError("recommend: expected a user with a profile at the end of the log, received none.")
+    middle = rows[np.argsort(prepared.profile_facts.events_P[rows], kind="stable")[len(rows) // 2]]
+    return str(prepared.user_ids[int(prepared.profile_facts.user_P[middle])])
+
+
+def examples(prepared: Prepared, test: StaticTest, ours: Recommender) -> list[Example]:
+    """A few users of the test, from the least to the most active of them, and our best five."""
+    rows_U = prepared.profile_of_QU[prepared.cut_period][test.users_U]
+    by_activity = np.argsort(prepared.profile_facts.events_P[rows_U], kind="stable")
+    chosen = np.unique(by_activity[np.linspace(0, len(by_activity) - 1, EXAMPLES + 2).astype(int)[1:-1]])
+    ranking = ours.recommend(test.users_U[chosen], 5, known_UN=test.known_UN[chosen])
+    features = prepared.recipe.marketplace.features
+    shown = []
+    for user, items_K in zip(chosen, ranking.items_UK, strict=True):
+        versions = test.versions_A[np.searchsorted(test.items_A, items_K[items_K != NO_ITEM])]
+        items = [
+            {"item": item[ITEM]} | item_in_words(item, features)
+            for item in prepared.versions.take(versions).to_pylist()
+        ]
+        user_id = prepared.user_ids[int(test.users_U[user])].as_py()
+        shown.append(Example(f"User {user_id}", words(prepared, int(rows_U[user])), items))
+    return shown
+
+
+def words(prepared: Prepared, row: int) -> list[str]:
+    """Return the profile in row `row` in words."""
+    profile = prepared.profiles.take(np.array([row]))
+    features = prepared.recipe.marketplace.features
+    return profile_in_words(prepared.profile_facts, profile, row, prepared.encoding, features)
+
+
+def _profile_row(prepared: Prepared, user_id: str) -> int:
+    user = pc.index(prepared.user_ids, user_id).as_py()
+    if user < 0:
+        raise DataError(
+            f"recommend: expected the id of a user of the log, received '{user_id}'. "
+            f"Ids look like '{prepared.user_ids[0]}'."
+        )
+    row = int(prepared.profile_of_QU[prepared.serving_period, user])
+    if row < 0:
+        rules = prepared.recipe.marketplace.profiles
+        raise DataError(
+            f"recommend: user '{user_id}' has fewer than {rules.minimum_events} events in the last "
+            f"{rules.window} of the log, so no profile. Another user: '{active_user(prepared)}'."
+        )
+    return row

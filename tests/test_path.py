@@ -1,0 +1,177 @@
+"""The whole path on a small simulated marketplace: the Python API, the command line, and a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlrs import bundle, pipeline
+from dlrs.errors import ArtifactError, DataError
+from dlrs.folders import RunFolder
+from dlrs.prepared import open_prepared
+from dlrs.schema import ITEM
+from dlrs.showcase import active_user
+from dlrs.simulator.settings import Simulation
+
+SMALL = Simulation(users=80, items=800, weeks=4, seed=1)
+MODELS = ["most popular", "recently popular", "CF", "hybrid CF-CBF", "multi-cos", "multi-cos, refit"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = pipeline.simulate(tmp_path_factory.mktemp("path") / "data", SMALL)
+    recipe = folder / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace("epochs = 5", "epochs = 2"))
+    return recipe
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return pipeline.run(data, tmp_path_factory.mktemp("run") / "out")
+
+
+def _dlrs(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dlrs", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_every_stage_leaves_a_whole_folder(run: RunFolder) -> None:
+    for folder, kind in (
+        (run.prepared, "prepared"),
+        (run.trained, "trained"),
+        (run.evaluated, "evaluated"),
+    ):
+        bundle.open_folder(folder, kind).verify()
+    bundle.current_bundle(run.registry).verify()
+    assert not list(run.path.glob(".*"))  # no partial folder, no checkpoint is left
+
+
+def test_the_report_judges_every_model_by_every_metric(run: RunFolder) -> None:
+    report = json.loads((run.path / "report.json").read_text())
+    assert list(report["models"]) == MODELS
+    for metrics in report["models"].values():
+        for k in (1, 5, 10, 30, 100):
+            for metric in ("precision", "map", "recall", "ndcg"):
+                assert 0 <= metrics[f"{metric}@{k}"] <= 1
+    assert report["test"]["users"] > 10
+    assert set(report["differences"]) == set(MODELS) - {"multi-cos"}
+    page = (run.path / "report.html").read_text()
+    assert all(name in page for name in MODELS)
+    assert "http" not in page.replace("http://www.w3.org", "")  # nothing is fetched from elsewhere
+
+
+def test_a_bundle_holds_no_pickle(run: RunFolder) -> None:
+    published = bundle.current_bundle(run.registry).path
+    suffixes = {f.suffix for f in published.rglob("*") if f.is_file()}
+    assert suffixes == {".json", ".safetensors", ".parquet", ".npy"}
+    for file in published.rglob("*.npy"):
+        np.load(file, allow_pickle=False)
+
+
+def test_recommendations_are_alive_new_and_ordered(run: RunFolder) -> None:
+    prepared = open_prepared(run.prepared)
+    user_id = active_user(prepared)
+    found = pipeline.recommend(run.prepared, run.registry, user_id, k=10)
+    assert len(found.items) == 10
+    assert [item["logit"] for item in found.items] == sorted((i["logit"] for i in found.items), reverse=True)
+    alive = set(prepared.versions.filter(prepared.versions["valid_to"].is_null())[ITEM].to_pylist())
+    user = prepared.user_ids.to_pylist().index(user_id)
+    seen = prepared.interactions.item_E[prepared.interactions.user_E == user]
+    known = set(prepared.item_ids.take(np.unique(seen)).to_pylist())
+    ids = {item[ITEM] for item in found.items}
+    assert len(ids) == 10
+    assert ids <= alive - known
+
+
+def test_what_is_served_is_what_was_measured(run: RunFolder) -> None:
+    """The bundle, by ids, gives the list of the evaluation's object, by rows, on the same catalogue."""
+    from dlrs.contenders import Contenders
+    from dlrs.model.forward import load_nets
+    from dlrs.recommender import Audience, TwoStageRecommender
+
+    del Contenders
+    prepared = open_prepared(run.prepared)
+    user_id = active_user(prepared)
+    served = pipeline.recommend(run.prepared, run.registry, user_id, k=20)
+    versions_A = prepared.catalog.alive_at(int(prepared.starts_Q[-1]) + 7 * 86_400_000_000)
+    nets = load_nets(run.trained / "refit")
+    audience = Audience(
+        prepared.profiles, prepared.profile_of_QU[prepared.serving_period], prepared.encoding.space
+    )
+    measured = TwoStageRecommender(
+        nets,
+        nets.embed_items(prepared.encoded_versions.take(versions_A)),
+        prepared.catalog.item_V[versions_A],
+        audience,
+        prepared.recipe.candidates,
+    )
+    user = np.array([prepared.user_ids.to_pylist().index(user_id)])
+    known_UN = prepared.interactions.matrix(len(prepared.user_ids), prepared.catalog.items)[user]
+    ranking = measured.recommend(user, 20, known_UN=known_UN)
+    assert prepared.item_ids.take(ranking.items_UK[0]).to_pylist() == [item[ITEM] for item in served.items]
+
+
+def test_unknown_users_and_missing_bundles_are_explained(run: RunFolder, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="received 'nobody'"):
+        pipeline.recommend(run.prepared, run.registry, "nobody")
+    with pytest.raises(ArtifactError, match="dlrs publish"):
+        pipeline.recommend(run.prepared, tmp_path, active_user(open_prepared(run.prepared)))
+
+
+def test_the_command_line_does_the_same_stage_by_stage(data: Path, run: RunFolder, tmp_path: Path) -> None:
+    steps = [
+        ("prepare", data, "--out", tmp_path / "prepared"),
+        ("train", tmp_path / "prepared", "--out", tmp_path / "trained"),
+        ("evaluate", tmp_path / "prepared", tmp_path / "trained", "--out", tmp_path / "evaluation"),
+        ("publish", tmp_path / "prepared", tmp_path / "trained", "--to", tmp_path / "bundles"),
+        ("recommend", tmp_path, "--k", 3),
+    ]
+    for step in steps:
+        done = _dlrs(*step)
+        assert done.returncode == 0, done.stderr
+    assert "3 best" in done.stdout
+    again = json.loads((tmp_path / "evaluation/report.json").read_text())
+    assert (
+        again["models"] == json.loads((run.path / "report.json").read_text())["models"]
+    )  # same seed, same figures
+
+
+def test_every_verb_explains_itself() -> None:
+    verbs = ("simulate", "prepare", "train", "evaluate", "publish", "recommend", "run", "demo")
+    shown = _dlrs("--help").stdout
+    for verb in verbs:
+        assert verb in shown
+        help_text = _dlrs(verb, "--help")
+        assert help_text.returncode == 0
+        assert "--help" in help_text.stdout
+
+
+def test_an_error_is_one_message_and_exit_code_2(tmp_path: Path) -> None:
+    done = _dlrs("prepare", tmp_path / "none.toml", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "expected a recipe (TOML), received no such file" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_killed_training_goes_on_and_ends_the_same(data: Path, run: RunFolder, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dlrs", "train", str(run.prepared), "--out", str(tmp_path / "trained")]
+    checkpoint = tmp_path / ".trained.checkpoints/validated/checkpoint.safetensors"
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as training:
+        while not checkpoint.exists():
+            assert training.poll() is None
+            time.sleep(0.01)
+        os.kill(training.pid, signal.SIGKILL)
+    assert not (tmp_path / "trained").exists()
+    folder = pipeline.train(run.prepared, tmp_path / "trained")
+    whole = bundle.open_folder(run.trained, "trained")
+    for name in ("validated", "refit"):
+        weights = [(f / f"{name}/nets.safetensors").read_bytes() for f in (folder, whole)]
+        assert weights[0] == weights[1]
