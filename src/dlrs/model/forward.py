@@ -1,0 +1,204 @@
+"""The three networks in numpy: what serving runs, without torch.
+
+They are built from the arrays of `Network.state_dict()`, under the same names, and give the same
+numbers to about 1e-6. Users × candidates are scored block by block, so that what a block writes
+between its two matrix products stays in the processor's cache.
+
+    U users    T candidates of each    N items    L width of RankNet's first layer    W = Σ d_f
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+from scipy import sparse
+from threadpoolctl import ThreadpoolController
+
+from dlrs.arrays import Floats, Ints, StoredArrays
+from dlrs.errors import ArtifactError
+from dlrs.features.rows import EncodedRows, FeatureSpace
+
+NETS = "nets.safetensors"
+SPACE = "space.json"
+
+ROWS = 16_384
+"""Rows embedded at a time: bounds the memory for their packed embeddings."""
+
+BLOCK = 512
+"""Pairs scored at a time: 512 × 256 float32 twice is 1 MiB, within one core's L2."""
+
+TASK = 16_384
+"""Pairs that one thread scores at a stretch. No more than these, as for one user: no threads at all."""
+
+
+@dataclass(frozen=True)
+class Representations(StoredArrays):
+    """What RankNet needs of N users or items: e and, apart from it, the scalar of the wide part."""
+
+    embedding_ND: Floats
+    wide_N: Floats
+
+    def __len__(self) -> int:
+        return len(self.wide_N)
+
+    def take(self, rows: Ints) -> Representations:
+        """Return some of them, in the order given."""
+        return Representations(self.embedding_ND[rows], self.wide_N[rows])
+
+
+@dataclass(frozen=True)
+class ItemHalves(StoredArrays):
+    """The items' share of RankNet's first layer, computed once per item, and their wide scalars."""
+
+    half_NL: Floats
+    wide_N: Floats
+
+
+class Nets:
+    """UserNet, ItemNet and RankNet. Reading only: one object may serve many threads."""
+
+    def __init__(self, space: FeatureSpace, weights: Mapping[str, Floats]) -> None:
+        self.space = space
+        self.weights = weights
+        self._positions_W = packed_positions(space)
+
+    def embed_users(self, rows: EncodedRows) -> Representations:
+        """Return e_u and the wide scalar of each row; `rows` has 2C continuous inputs."""
+        return self._embed("user_net", rows)
+
+    def embed_items(self, rows: EncodedRows) -> Representations:
+        """Return e_v and the wide scalar of each row; `rows` has C continuous inputs."""
+        return self._embed("item_net", rows)
+
+    def item_halves(self, items: Representations) -> ItemHalves:
+        """Return what `logits` needs of each item."""
+        return ItemHalves(items.embedding_ND @ self.weights["rank_net.item_first"].T, items.wide_N)
+
+    def logits(self, users: Representations, items: ItemHalves, rows_UT: Ints) -> Floats:
+        """Return the logit of each user with each of his T candidates, (U, T); p̂ = σ(logit).
+
+        `rows_UT` holds rows of `items`; a negative one (`arrays.NO_ITEM`) gives −inf.
+        """
+        U, T = rows_UT.shape
+        logits_UT = np.empty((U, T), dtype=np.float32)
+        users_a_task = max(1, TASK // max(1, T))
+        tasks = [slice(first, first + users_a_task) for first in range(0, U, users_a_task)]
+
+        def score(task: slice) -> None:
+            part = Representations(users.embedding_ND[task], users.wide_N[task])
+            self._score(part, items, rows_UT[task], logits_UT[task])
+
+        with _blas().limit(limits=1, user_api="blas"):
+            if len(tasks) > 1:
+                with ThreadPoolExecutor(os.cpu_count()) as threads:
+                    list(threads.map(score, tasks))
+            elif tasks:
+                score(tasks[0])
+        logits_UT[rows_UT < 0] = -np.inf
+        return logits_UT
+
+    def _score(self, users: Representations, items: ItemHalves, rows_UT: Ints, logits_UT: Floats) -> None:
+        U, T = rows_UT.shape
+        candidates = max(1, min(T, BLOCK))
+        together = BLOCK // candidates
+        user_UL = users.embedding_ND @ self.weights["rank_net.user_first"].T
+        user_UL += self.weights["rank_net.first_bias"]
+        for first in range(0, U, together):
+            some = slice(first, first + together)
+            for start in range(0, T, candidates):
+                block = some, slice(start, start + candidates)
+                logits_UT[block] = self._block(user_UL[some], users.wide_N[some], items, rows_UT[block])
+
+    def _embed(self, net: str, rows: EncodedRows) -> Representations:
+        embedding_ND = np.empty((len(rows), self.space.width), dtype=np.float32)
+        wide_N = np.empty(len(rows), dtype=np.float32)
+        for start in range(0, len(rows), ROWS):
+            block = np.arange(start, min(start + ROWS, len(rows)))
+            embedding_ND[block], wide_N[block] = self._embed_block(net, rows.take(block))
+        return Representations(embedding_ND, wide_N)
+
+    def _embed_block(self, net: str, rows: EncodedRows) -> tuple[Floats, Floats]:
+        of = self.weights
+        features, C = len(self.space.categorical), len(self.space.continuous)
+        bags = _bags(rows, rows.offsets, self.space) @ of[f"{net}.table"]
+        wide_N1 = _bags(rows, rows.offsets[::features], self.space) @ of[f"{net}.wide"]
+        embedding_ND = np.empty((len(rows), self.space.width), dtype=np.float32)
+        embedding_ND[:, :C] = rows.continuous_NC @ of[f"{net}.continuous.weight"].T
+        embedding_ND[:, :C] += of[f"{net}.continuous.bias"]
+        embedding_ND[:, C:] = bags.reshape(len(rows), -1)[:, self._positions_W] + of[f"{net}.bias"]
+        return elu(embedding_ND), wide_N1[:, 0]
+
+    def _block(self, user_UL: Floats, wide_U: Floats, items: ItemHalves, rows_UT: Ints) -> Floats:
+        of = self.weights
+        hidden_UTL = items.half_NL[rows_UT]
+        hidden_UTL += user_UL[:, None, :]
+        hidden = elu(hidden_UTL.reshape(-1, user_UL.shape[1]))
+        for layer in ("rank_net.second", "rank_net.third"):
+            hidden = hidden @ of[f"{layer}.weight"].T
+            hidden += of[f"{layer}.bias"]
+            elu(hidden)
+        output = of["rank_net.output.weight"][0]
+        logits_UT: Floats = (hidden @ output[:-1]).reshape(rows_UT.shape)
+        logits_UT += output[-1] * (wide_U[:, None] + items.wide_N[rows_UT])
+        logits_UT += of["rank_net.output.bias"]
+        return logits_UT
+
+
+def elu(values: Floats) -> Floats:
+    """Replace x by ELU(x) in place: x where positive, else eˣ − 1 (≥ x, so the larger one is right)."""
+    below = np.minimum(values, 0)
+    np.exp(below, out=below)
+    below -= 1
+    return np.maximum(values, below, out=values)
+
+
+def packed_positions(space: FeatureSpace) -> Ints:
+    """Return where the W used columns lie in F packed embeddings put side by side."""
+    packed = max(space.widths_F)
+    return np.concatenate([f * packed + np.arange(width) for f, width in enumerate(space.widths_F)])
+
+
+def load_nets(folder: Path) -> Nets:
+    """Read what `network.save_nets` wrote.
+
+    Raises:
+        ArtifactError: the folder holds no networks, or damaged ones.
+    """
+    try:
+        described = json.loads((folder / SPACE).read_text(encoding="utf-8"))
+        space = FeatureSpace(**{name: tuple(values) for name, values in described.items()})
+        return Nets(space, load_file(folder / NETS))
+    except (OSError, ValueError, TypeError, AttributeError, SafetensorError) as error:
+        raise ArtifactError(
+            f"{folder}: expected networks ({NETS}, {SPACE}), received: {error}. Train them anew."
+        ) from error
+
+
+def write_space(space: FeatureSpace, folder: Path) -> None:
+    """Write the shape of the networks beside their weights."""
+    (folder / SPACE).write_text(json.dumps(asdict(space), indent=1), encoding="utf-8")
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Return the control of BLAS's threads; finding the libraries takes 2 ms, so it happens once.
+
+    A block's matrix products are so small that BLAS's own threads wait for one another longer than
+    they compute: on a busy machine that made scoring 4 to 20 times slower. So BLAS gets one thread,
+    and each of ours its own users.
+    """
+    return ThreadpoolController()
+
+
+def _bags(rows: EncodedRows, offsets: Ints, space: FeatureSpace) -> sparse.csr_array:
+    shape = (len(offsets) - 1, space.columns)
+    return sparse.csr_array((rows.weights_E, rows.columns_E, offsets), shape=shape)

@@ -1,0 +1,44 @@
+"""What the networks are trained for: pure functions of a batch's outputs [T §4.3.3].
+
+CE         mean −[p log p̂ + (1−p) log(1−p̂)]
+gap        sqrt(mean (cos(e_u, e_v) − cos(u, v))² + ε)
+single     CE
+multi-cos  CE + λ·gap: the embedding keeps the geometry of the raw input
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+EPSILON = 1e-8
+"""Under the root, whose slope at 0 is infinite (method §9)."""
+
+
+class Losses(NamedTuple):
+    """What to minimise, and its parts; scalars."""
+
+    total: Tensor
+    cross_entropy: Tensor
+    gap: Tensor | None
+
+
+def single(logits_B: Tensor, labels_B: Tensor) -> Losses:
+    """Return the mean cross-entropy; p̂ = σ(logit)."""
+    cross_entropy = functional.binary_cross_entropy_with_logits(logits_B, labels_B)
+    return Losses(cross_entropy, cross_entropy, None)
+
+
+def multi_cos(
+    logits_B: Tensor, labels_B: Tensor, cosine_B: Tensor, raw_cosine_B: Tensor, *, weight: float
+) -> Losses:
+    """Return the cross-entropy plus λ = `weight` times the gap.
+
+    The gap is the root mean square difference of cos(e_u, e_v) and cos(u, v).
+    """
+    cross_entropy = single(logits_B, labels_B).total
+    gap = torch.sqrt((cosine_B - raw_cosine_B).square().mean() + EPSILON)
+    return Losses(cross_entropy + weight * gap, cross_entropy, gap)

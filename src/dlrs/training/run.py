@@ -1,0 +1,110 @@
+"""Run: the state of one training between two steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+from torch.optim import Adam, Optimizer
+
+from dlrs.model.network import Network
+from dlrs.model.objectives import Losses
+from dlrs.recipe import Training
+from dlrs.training.ftrl import Ftrl
+
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What one epoch gave: means over its pairs, and what `validate` returned after it."""
+
+    loss: float
+    cross_entropy: float
+    similarity_gap: float | None  # of `multi-cos` only
+    validation: float | None
+
+
+@dataclass
+class Progress:
+    """How far a training is. All but `history` belongs to the running epoch."""
+
+    history: list[EpochResult] = field(default_factory=list)
+    step: int = 0
+    pairs: int = 0
+    loss_sum: float = 0.0
+    cross_entropy_sum: float = 0.0
+    gap_sum: float | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Count of finished epochs: the running one's number, counted from 0."""
+        return len(self.history)
+
+    def add(self, losses: Losses, pairs: int) -> None:
+        """Count one step more."""
+        self.step += 1
+        self.pairs += pairs
+        self.loss_sum += losses.total.item() * pairs
+        self.cross_entropy_sum += losses.cross_entropy.item() * pairs
+        if losses.gap is not None:
+            self.gap_sum = (self.gap_sum or 0.0) + losses.gap.item() * pairs
+
+    def result(self, validation: float | None) -> EpochResult:
+        """Return what the running epoch gave, after its last step."""
+        return EpochResult(
+            loss=self.loss_sum / self.pairs,
+            cross_entropy=self.cross_entropy_sum / self.pairs,
+            similarity_gap=None if self.gap_sum is None else self.gap_sum / self.pairs,
+            validation=validation,
+        )
+
+
+@dataclass
+class Run:
+    """A network in training, its optimisers by name, how far it is, and its best weights so far."""
+
+    network: Network
+    optimisers: dict[str, Optimizer]
+    progress: Progress = field(default_factory=Progress)
+    best: Weights | None = None
+
+    @classmethod
+    def begin(cls, network: Network, settings: Training) -> Run:
+        """Give the wide part to FTRL and all the rest to Adam (method §4)."""
+        adam = Adam(network.deep_parameters(), lr=settings.learning_rate, fused=True)
+        # The usual β = 1 is meant for gradients summed over examples; ours are means over a batch.
+        smoothing = 1 / settings.batch_size
+        ftrl = Ftrl(network.wide_parameters(), rate=settings.wide_learning_rate, smoothing=smoothing)
+        return cls(network, {"adam": adam, "ftrl": ftrl})
+
+    def descend(self, losses: Losses) -> None:
+        """Take one step down the total loss."""
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad()
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        for optimiser in self.optimisers.values():
+            optimiser.step()
+
+    def finish_epoch(self, validation: float | None) -> EpochResult:
+        """Close the running epoch, and keep its weights if it is the best so far."""
+        result = self.progress.result(validation)
+        self.progress = Progress(history=[*self.progress.history, result])
+        if validation is not None and best_epoch(self.progress.history) == self.progress.epoch:
+            self.best = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        return result
+
+    def is_stale(self, patience: int) -> bool:
+        """Tell whether the last `patience` epochs brought no better validation."""
+        history = self.progress.history
+        return bool(history) and len(history) - best_epoch(history) >= patience
+
+
+def best_epoch(history: Sequence[EpochResult]) -> int:
+    """Return the epoch with the highest validation, the first of equals; without any, the last.
+
+    Epochs are counted from 1.
+    """
+    values = [epoch.validation for epoch in history if epoch.validation is not None]
+    return 1 + values.index(max(values)) if values else len(history)

@@ -1,0 +1,60 @@
+"""How well a network tells positives from negatives: what `validate` may look at after an epoch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from dlrs.arrays import Doubles, Floats
+from dlrs.features.rows import EncodedRows
+from dlrs.model.network import Network
+from dlrs.model.tower import row_tensors
+from dlrs.samples.batches import Batch, Batches
+from dlrs.samples.pairs import Pairs
+
+BATCH = 8192
+
+
+def pair_logits(network: Network, pairs: Pairs, profiles: EncodedRows, versions: EncodedRows) -> Floats:
+    """Return the logit of each of P pairs, without dropout."""
+    batches = Batches(pairs, profiles, versions, size=BATCH, seed=0)
+    # Neighbours share their user, so that few users are embedded more than once.
+    order_P = np.argsort(pairs.profile_P, kind="stable")
+    logits_P = np.empty(len(pairs), dtype=np.float32)
+    was_training = network.training
+    network.eval()
+    with torch.no_grad():
+        for start in range(0, len(pairs), BATCH):
+            rows_B = order_P[start : start + BATCH]
+            logits_P[rows_B] = batch_logits(network, batches.at(rows_B))
+    network.train(was_training)
+    return logits_P
+
+
+def batch_logits(network: Network, batch: Batch) -> Floats:
+    """Return the logits of one batch."""
+    pairs = torch.from_numpy(batch.user_B), torch.from_numpy(batch.item_B)
+    logits_B: Floats = network(row_tensors(batch.users), row_tensors(batch.items), *pairs).numpy()
+    return logits_B
+
+
+def pair_loss(logits_P: Floats, labels_P: Floats) -> float:
+    """Return the mean cross-entropy; p̂ = σ(logit)."""
+    logits_P = logits_P.astype(np.float64)
+    return float(np.mean(np.logaddexp(0, logits_P) - labels_P * logits_P))
+
+
+def pair_auc(logits_P: Floats, labels_P: Floats) -> float:
+    """Return the chance that a positive scores above a negative; a tie counts half.
+
+    NaN where there are no positives or no negatives.
+    """
+    _, value_P, counts = np.unique(logits_P, return_inverse=True, return_counts=True)
+    ranks: Doubles = np.cumsum(counts) - (counts - 1) / 2  # from 1; equal values share their mean rank
+    positive_P = labels_P > 0
+    positives = int(positive_P.sum())
+    negatives = len(labels_P) - positives
+    if positives == 0 or negatives == 0:
+        return float("nan")
+    wins = ranks[value_P[positive_P]].sum() - positives * (positives + 1) / 2
+    return float(wins / (positives * negatives))
