@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+# Two workers share the cores: more threads in each would only wait for one another. Set before any
+# import of torch, and inherited by the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq

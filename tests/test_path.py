@@ -16,7 +16,9 @@ import pytest
 from dlrs import bundle, pipeline
 from dlrs.errors import ArtifactError, DataError
 from dlrs.folders import RunFolder
+from dlrs.model.forward import load_nets
 from dlrs.prepared import open_prepared
+from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
 from dlrs.showcase import active_user
 from dlrs.simulator.settings import Simulation
@@ -93,11 +95,6 @@ def test_recommendations_are_alive_new_and_ordered(run: RunFolder) -> None:
 
 def test_what_is_served_is_what_was_measured(run: RunFolder) -> None:
     """The bundle, by ids, gives the list of the evaluation's object, by rows, on the same catalogue."""
-    from dlrs.contenders import Contenders
-    from dlrs.model.forward import load_nets
-    from dlrs.recommender import Audience, TwoStageRecommender
-
-    del Contenders
     prepared = open_prepared(run.prepared)
     user_id = active_user(prepared)
     served = pipeline.recommend(run.prepared, run.registry, user_id, k=20)

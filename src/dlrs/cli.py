@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from dlrs.errors import DlrsError
+from dlrs.errors import DlrsError, MissingExtra
 
 console = Console()
 
@@ -53,7 +54,7 @@ Seed = Annotated[int, typer.Option(help="the same seed gives the same bytes")]
 @app.command()
 def simulate(out: Out, users: Users = 2000, items: Items = 20_000, weeks: Weeks = 5, seed: Seed = 0) -> None:
     """Simulate a vehicle marketplace: an item table, an event log and the recipe for them."""
-    from dlrs import pipeline
+    pipeline = _pipeline()
     from dlrs.simulator.settings import Simulation
 
     folder = pipeline.simulate(out, Simulation(users=users, items=items, weeks=weeks, seed=seed))
@@ -66,7 +67,7 @@ def prepare(recipe: RecipeFile, out: Out) -> None:
 
     Rows that cannot be used are listed with their reasons in OUT/quarantine.
     """
-    from dlrs import pipeline
+    pipeline = _pipeline()
 
     facts = pipeline.prepare(recipe, out).facts
     _say(f"{facts['events']['kept']:,} events, {facts['profiles']:,} profiles, {facts['pairs']:,} pairs.")
@@ -79,7 +80,7 @@ def prepare(recipe: RecipeFile, out: Out) -> None:
 @app.command()
 def train(prepared: Prepared, out: Out) -> None:
     """Train UserNet, ItemNet and RankNet. Killed and started again, it goes on where it was."""
-    from dlrs import pipeline
+    pipeline = _pipeline()
 
     best = pipeline.train(prepared, out).facts["validated"]["best_epoch"]
     _say(f"Trained {out}, best after epoch {best}. Curves: tensorboard --logdir {out}")
@@ -89,7 +90,7 @@ def train(prepared: Prepared, out: Out) -> None:
 @app.command()
 def evaluate(prepared: Prepared, trained: Trained, out: Out) -> None:
     """Compare the model with popularity, CF and hybrid CF-CBF on what users did after the cut."""
-    from dlrs import pipeline
+    pipeline = _pipeline()
 
     report = pipeline.evaluate(prepared, trained, out)
     _show_report(report.path)
@@ -105,7 +106,7 @@ def publish(
     ] = None,
 ) -> None:
     """Publish networks, vocabularies and item vectors as one checked bundle, and make it current."""
-    from dlrs import pipeline
+    pipeline = _pipeline()
 
     facts = pipeline.publish(prepared, trained, to, evaluated_folder=evaluated).facts
     _say(f"Published bundle {facts['bundle_id']} with {facts['items']:,} items in {to}.")
@@ -132,7 +133,7 @@ def recommend(
 @app.command()
 def run(recipe: RecipeFile, out: Out) -> None:
     """Run every stage: prepare, train, evaluate, publish. Then try: dlrs recommend OUT."""
-    from dlrs import pipeline
+    pipeline = _pipeline()
 
     pipeline.run(recipe, out)
     _show_report(out)
@@ -148,10 +149,11 @@ def demo(
     no_serve: Annotated[bool, typer.Option("--no-serve", help="do not start a service at the end")] = False,
 ) -> None:
     """Simulate a vehicle marketplace and run the whole path on it."""
-    from dlrs import pipeline, showcase
+    from dlrs import showcase
     from dlrs.prepared import open_prepared
     from dlrs.simulator.settings import Simulation
 
+    pipeline = _pipeline()
     del no_serve  # nothing serves yet
     settings = Simulation(users=users, items=items, weeks=weeks, seed=seed)
     data = pipeline.simulate(out / "data", settings)
@@ -160,6 +162,17 @@ def demo(
     found = showcase.recommend_to_user(prepared, folders.registry, showcase.active_user(prepared), 5)
     console.print(showcase.as_text(found, prepared.recipe.marketplace.features))
     _show_report(out)
+
+
+def _pipeline() -> ModuleType:
+    """Import what trains: it needs torch, which a serving machine may do without."""
+    try:
+        from dlrs import pipeline
+    except ModuleNotFoundError as error:
+        if error.name in ("torch", "tensorboard"):
+            raise MissingExtra(error.name, "train") from None
+        raise
+    return pipeline
 
 
 def _show_report(folder: Path) -> None:

@@ -42,7 +42,7 @@ class Training(Description):
     patience: int = Field(default=2, ge=1, description="epochs without a better validation before stopping")
     dropout: float = Field(default=0.5, ge=0, lt=1, description="share of layer 2 that is dropped")
     bias_init: Literal["zeros", "normal"] = "normal"
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
 
 
 class Candidates(Description):
@@ -62,7 +62,7 @@ class Baselines(Description):
     hybrid_factors: int = Field(default=64, ge=1)
     hybrid_epochs: int = Field(default=10, ge=1)
     hybrid_learning_rate: float = Field(default=0.03, gt=0)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
 
 
 class Evaluation(Description):
@@ -71,7 +71,7 @@ class Evaluation(Description):
     k: tuple[int, ...] = Field(default=(1, 5, 10, 30, 100), min_length=1)
     max_users: int = Field(default=20_000, ge=1, description="more test users than this: a seeded sample")
     resamples: int = Field(default=1000, ge=1, description="of the bootstrap over users")
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
 
 
 class Recipe(Description):
