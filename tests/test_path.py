@@ -31,7 +31,7 @@ MODELS = ["most popular", "recently popular", "CF", "hybrid CF-CBF", "multi-cos"
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = pipeline.simulate(tmp_path_factory.mktemp("path") / "data", SMALL)
     recipe = folder / "recipe.toml"
-    recipe.write_text(recipe.read_text().replace("epochs = 5", "epochs = 2"))
+    recipe.write_text(recipe.read_text().replace("epochs = 6", "epochs = 2"))
     return recipe
 
 
