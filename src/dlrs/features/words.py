@@ -32,7 +32,9 @@ def profile_in_words(
     for name, mean, std in zip(features.continuous, facts.mean_PC[row], facts.std_PC[row], strict=True):
         if not np.isnan(mean):
             is_time = features.continuous[name].kind == "time"
-            lines.append(f"{name}: {_time_range(mean, std) if is_time else f'{mean:,.4g} ± {std:,.3g}'}")
+            lines.append(
+                f"{name}: {_time_range(mean, std) if is_time else f'{_number(mean)} ± {_number(std)}'}"
+            )
     for feature, name in enumerate(encoding.vocabularies):
         bag = slice(profile.offsets[feature], profile.offsets[feature + 1])
         weights, columns = profile.weights_E[bag], profile.columns_E[bag]
@@ -56,8 +58,13 @@ def _value(value: object, features: Features, name: str) -> str:
         return "–"
     if isinstance(value, float):
         is_time = features.continuous[name].kind == "time"
-        return _date(value) if is_time else f"{value:,.6g}"
+        return _date(value) if is_time else _number(value)
     return str(value)
+
+
+def _number(value: float) -> str:
+    """Return the number to the unit where it has hundreds, else to three digits."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _time_range(mean: float, std: float) -> str:
