@@ -48,6 +48,18 @@ NO_ITEM = -1
 """Pads a list of recommended item rows that is shorter than K."""
 
 
+def positions_in(sorted_A: Ints, values_P: Ints) -> Ints:
+    """Return where each value stands in an ascending array of distinct ones, −1 for those it lacks.
+
+    >>> positions_in(np.array([2, 5, 9]), np.array([9, 3, 2]))
+    array([ 2, -1,  0])
+    """
+    if len(sorted_A) == 0:
+        return np.full(len(values_P), -1, dtype=np.int64)
+    near_P = np.searchsorted(sorted_A, values_P).clip(max=len(sorted_A) - 1)
+    return np.where(sorted_A[near_P] == values_P, near_P, -1)
+
+
 def gather_ranges(starts_P: Ints, lengths_P: Ints) -> Ints:
     """Return the positions of P ranges, one after the other: start, start + 1, … for each.
 

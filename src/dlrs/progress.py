@@ -1,4 +1,8 @@
-"""Progress on standard error for everything that takes longer than a glance."""
+"""Progress on standard error for everything that takes longer than a glance.
+
+In a terminal a bar or a spinner moves; elsewhere, as in a log file, each piece of work leaves one line
+when it is done.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +26,11 @@ def track(steps: Iterable[T], description: str, total: int | None = None) -> Ite
         MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
+    started = time.perf_counter()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield from progress.track(steps, total=total, description=description)
+    if not console.is_terminal:
+        _done(description, started)
 
 
 @contextmanager
@@ -32,4 +39,8 @@ def stage(description: str) -> Iterator[None]:
     started = time.perf_counter()
     with console.status(f"  {description}"):
         yield
+    _done(description, started)
+
+
+def _done(description: str, started: float) -> None:
     console.print(f"  [green]✓[/green] {description} [dim]{time.perf_counter() - started:.1f} s[/dim]")

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import Floats, Ints
+from dlrs.arrays import Floats, Ints, positions_in
 from dlrs.candidates.exact import ExactIndex
 from dlrs.candidates.generator import generate
 from dlrs.candidates.index import ItemIndex
@@ -112,8 +112,8 @@ class TwoStageRecommender:
         return Ranking(items_UK, logits_UK)
 
     def score(self, users_P: Ints, items_P: Ints) -> Floats:
-        """Return RankNet's logit for each pair; the items must be of the catalogue."""
+        """Return RankNet's logit for each pair; −inf for items outside of the catalogue."""
         distinct, user_P = np.unique(users_P, return_inverse=True)
         users = self.nets.embed_users(self.audience.take(distinct)).take(user_P)
-        positions_P = np.searchsorted(self.items_A, items_P)
+        positions_P = positions_in(self.items_A, items_P)
         return self.nets.logits(users, self._halves, positions_P[:, None])[:, 0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import NO_ITEM, Floats, Ints
+from dlrs.arrays import NO_ITEM, Floats, Ints, positions_in
 from dlrs.ranking.top import top_k
 from dlrs.recommender import Ranking
 
@@ -30,10 +30,7 @@ class Catalogue:
 
     def positions(self, items_P: Ints) -> Ints:
         """Return where each item row stands in `items_A`, −1 for those outside."""
-        if len(self.items_A) == 0:
-            return np.full(len(items_P), -1, dtype=np.int64)
-        near_P = np.searchsorted(self.items_A, items_P).clip(max=len(self.items_A) - 1)
-        return np.where(self.items_A[near_P] == items_P, near_P, -1)
+        return positions_in(self.items_A, items_P)
 
     def best(self, scores_UA: Floats, k: int, known_UN: sparse.csr_array) -> Ranking:
         """Return each user's best k items, without the known ones, whose scores are overwritten.

@@ -1,0 +1,69 @@
+"""Our recommender, through the contract that the baselines pass, and what is its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from baselines.planted import ITEMS, SPACE, STRANGER, TWINS, USERS, plant
+from contracts.recommender import Case, RecommenderContract
+from dlrs.arrays import Ints
+from dlrs.features.rows import EncodedRows
+from dlrs.model.forward import Nets
+from dlrs.recipe import Candidates
+from dlrs.recommender import TwoStageRecommender
+
+PLANTED = plant()
+
+
+def _nets() -> Nets:
+    import torch
+
+    from dlrs.model.network import Network, without_torch
+
+    torch.manual_seed(0)
+    return without_torch(Network(SPACE, bias_init="normal"))
+
+
+NETS = _nets()
+
+
+def _build(items_A: Ints, count: int = 1000) -> TwoStageRecommender:
+    rows = PLANTED.version_of_N[items_A]
+    blank = EncodedRows.blank(1, SPACE, side="item")
+    versions = EncodedRows.concatenate([PLANTED.versions, blank])
+    items = NETS.embed_items(versions.take(np.where(rows >= 0, rows, len(PLANTED.versions))))
+    return TwoStageRecommender(NETS, items, items_A, PLANTED.audience, Candidates(count=count))
+
+
+class TestTwoStage(RecommenderContract):
+    @pytest.fixture
+    def case(self) -> Case:
+        return Case(build=_build, users=USERS, items=ITEMS, twins=TWINS, stranger=STRANGER)
+
+
+def test_only_the_nearest_are_ranked() -> None:
+    """T candidates by cosine to e_u, ordered by RankNet: the list is the T nearest, in another order."""
+    users_U = np.arange(USERS)
+    nothing = sparse.csr_array((USERS, ITEMS), dtype=np.float32)
+    few = _build(np.arange(ITEMS), count=5).recommend(users_U, 5, known_UN=nothing)
+    recommender = _build(np.arange(ITEMS))
+    queries_UD = NETS.embed_users(PLANTED.audience.take(users_U)).embedding_ND
+    nearest_UT, _ = recommender.index.propose(queries_UD, 5)
+    assert [set(row) for row in few.items_UK.tolist()] == [set(row) for row in nearest_UT.tolist()]
+    full = recommender.recommend(users_U, ITEMS, known_UN=nothing).items_UK
+    for few_K, full_K in zip(few.items_UK.tolist(), full.tolist(), strict=True):
+        assert few_K == [item for item in full_K if item in set(few_K)]
+
+
+def test_more_are_ranked_when_more_are_asked_for() -> None:
+    nothing = sparse.csr_array((1, ITEMS), dtype=np.float32)
+    ranking = _build(np.arange(ITEMS), count=5).recommend(np.array([0]), 12, known_UN=nothing)
+    assert len(set(ranking.items_UK[0].tolist())) == 12
+
+
+def test_items_outside_of_the_catalogue_score_minus_infinity() -> None:
+    recommender = _build(np.array([2, 4]))
+    scores_P = recommender.score(np.zeros(4, dtype=np.int64), np.array([0, 2, 3, 39]))
+    assert np.isneginf(scores_P).tolist() == [True, False, True, True]
