@@ -72,7 +72,7 @@ def prepare(recipe_file: Path, out: Path) -> Folder:
 def train(prepared_folder: Path, out: Path) -> Folder:
     """Train the three networks twice and keep both (method §9).
 
-    `validated` leaves the last training period to early stopping; `refit` sees all of them, for as
+    `validated` leaves what follows `validation_from` to early stopping; `refit` sees all of them, for as
     many epochs as were best there. Checkpoints lie beside `out` until both are done: after a kill
     the same call goes on where it was.
     """
@@ -182,8 +182,8 @@ def run(recipe_file: Path, out: Path) -> RunFolder:
 
 
 def _fit(prepared: Prepared, folder: Path, *, until: int, epochs: int | None = None) -> Trained:
-    """Train on the periods before `until`; without fixed epochs, stop by the AUC of the next period."""
-    following = prepared.pairs.in_periods(until, until + 1)
+    """Train on the periods before `until`; without fixed epochs, stop by the AUC of those after it."""
+    following = prepared.pairs.in_periods(until, prepared.cut_period)
 
     def auc(network: Network) -> float:
         logits_P = pair_logits(network, following, prepared.profiles, prepared.encoded_versions)

@@ -1,7 +1,7 @@
 """Progress on standard error for everything that takes longer than a glance.
 
-In a terminal a bar or a spinner moves; elsewhere, as in a log file, each piece of work leaves one line
-when it is done.
+In a terminal a bar or a spinner moves; elsewhere, as in a log file, each longer piece of work leaves one
+line when it is done.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 T = TypeVar("T")
 console = Console(stderr=True)
 
+GLANCE = 1.0
+"""Seconds. What is over sooner leaves no line in a log."""
+
 
 def track(steps: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
     """Yield from `steps` while a bar shows how many are done and how long the rest will take."""
@@ -29,7 +32,7 @@ def track(steps: Iterable[T], description: str, total: int | None = None) -> Ite
     started = time.perf_counter()
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield from progress.track(steps, total=total, description=description)
-    if not console.is_terminal:
+    if not console.is_terminal and time.perf_counter() - started > GLANCE:
         _done(description, started)
 
 

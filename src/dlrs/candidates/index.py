@@ -22,6 +22,7 @@ class ItemIndex(Protocol):
         """Return the rows likely to be nearest to each query, nearest first, and their similarity.
 
         Both have the shape (U, min(count, N)); rows of one query are distinct. Similarity grows
-        with nearness, whatever the metric; equal ones come in the order of their rows.
+        with nearness, whatever the metric; equal ones come in the order of their rows. Which of
+        several equals still make the count is up to the index.
         """
         ...
