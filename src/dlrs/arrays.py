@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -58,6 +59,18 @@ def positions_in(sorted_A: Ints, values_P: Ints) -> Ints:
         return np.full(len(values_P), -1, dtype=np.int64)
     near_P = np.searchsorted(sorted_A, values_P).clip(max=len(sorted_A) - 1)
     return np.where(sorted_A[near_P] == values_P, near_P, -1)
+
+
+def stores(matrix_UN: sparse.csr_array, columns_UK: Ints) -> Bools:
+    """Tell whether each row of a sparse matrix stores an entry, zero or not, in the columns: (U, K).
+
+    False where a column is negative, as `NO_ITEM` is.
+    """
+    users, items = matrix_UN.shape
+    row_E = np.repeat(np.arange(users), np.diff(matrix_UN.indptr))
+    keys_UK = np.arange(users)[:, None] * items + columns_UK
+    stored_UK: Bools = np.isin(keys_UK, row_E * items + matrix_UN.indices)
+    return stored_UK & (columns_UK >= 0)
 
 
 def gather_ranges(starts_P: Ints, lengths_P: Ints) -> Ints:

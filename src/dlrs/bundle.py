@@ -168,7 +168,7 @@ def _write_manifest(folder: Path, kind: str, facts: Facts) -> None:
     files = {str(f.relative_to(folder)): (f.stat().st_size, _sha256(f)) for f in _files(folder)}
     manifest = {"format": FORMAT, "kind": kind, "dlrs": __version__, "facts": dict(facts), "files": files}
     for file in _files(folder):
-        _sync(file)
+        sync(file)
     _write_atomically(folder / MANIFEST, json.dumps(manifest, indent=1, default=str))
 
 
@@ -182,15 +182,15 @@ def _replace(new: Path, path: Path) -> None:
         path.rename(aside / path.name)
         new.rename(path)
         shutil.rmtree(aside)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def _write_atomically(file: Path, text: str) -> None:
     temporary = file.with_name(f".{file.name}.partial")
     temporary.write_text(text, encoding="utf-8")
-    _sync(temporary)
+    sync(temporary)
     temporary.rename(file)
-    _sync(file.parent)
+    sync(file.parent)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -209,7 +209,8 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or the entries of a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import NO_ITEM, Floats, Ints
+from dlrs.arrays import NO_ITEM, Floats, Ints, stores
 from dlrs.candidates.index import ItemIndex
 
 
@@ -31,23 +31,10 @@ def generate(index: ItemIndex, queries_UD: Floats, count: int, known_UN: sparse.
     """
     most_known = int(np.diff(known_UN.indptr).max(initial=0))
     positions_UT, similarity_UT = index.propose(queries_UD, count + most_known)
-    keep_UT = ~_is_known(positions_UT, known_UN)
+    keep_UT = ~stores(known_UN, positions_UT)
     order_UT = np.argsort(~keep_UT, axis=1, kind="stable")[:, :count]
     kept_UT = np.take_along_axis(keep_UT, order_UT, axis=1)
     return Candidates(
         np.where(kept_UT, np.take_along_axis(positions_UT, order_UT, axis=1), NO_ITEM),
         np.where(kept_UT, np.take_along_axis(similarity_UT, order_UT, axis=1), -np.inf).astype(np.float32),
     )
-
-
-def _is_known(positions_UT: Ints, known_UN: sparse.csr_array) -> np.ndarray:
-    """Look every (user, position) up in the known pairs by one sorted search."""
-    users, items = known_UN.shape
-    known = known_UN if known_UN.has_sorted_indices else known_UN.sorted_indices()
-    user_E = np.repeat(np.arange(users, dtype=np.int64), np.diff(known.indptr))
-    keys_E = user_E * items + known.indices
-    wanted_UT = np.arange(users, dtype=np.int64)[:, None] * items + positions_UT
-    if not len(keys_E):
-        return np.zeros(positions_UT.shape, dtype=bool)
-    found_UT = np.minimum(np.searchsorted(keys_E, wanted_UT), len(keys_E) - 1)
-    return np.asarray(keys_E[found_UT] == wanted_UT)

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from dlrs import metrics
-from dlrs.arrays import NO_ITEM, Bools, Doubles, Ints
+from dlrs.arrays import NO_ITEM, Bools, Doubles, Ints, stores
 from dlrs.evaluation.static import StaticTest
 from dlrs.progress import track
 from dlrs.recommender import Ranking, Recommender
@@ -53,7 +53,7 @@ def evaluate(
 
 def judge(items_UK: Ints, test: StaticTest, ks: Sequence[int]) -> Judged:
     """Compare lists (best first, padded with NO_ITEM) with what the users of the test turned to."""
-    hits_UK = _stored(test.relevant_UN, items_UK)
+    hits_UK = stores(test.relevant_UN, items_UK)
     everything_N = np.ones_like(test.cold_N)
     return Judged(
         items_UK=items_UK,
@@ -99,7 +99,7 @@ def _check(
     breaches = {
         "an item outside of the catalogue": ~padding_UK
         & ~(exists_UK & in_catalogue_N[np.where(exists_UK, items_UK, 0)]),
-        "a known positive": _stored(known_UN, items_UK),
+        "a known positive": stores(known_UN, items_UK),
         "an item twice": (sorted_UK[:, 1:] == sorted_UK[:, :-1]) & (sorted_UK[:, 1:] != NO_ITEM),
         "an item behind padding": padding_UK[:, :-1] & ~padding_UK[:, 1:],
         "scores that rise, or NaN": ~(scores_UK[:, 1:] <= scores_UK[:, :-1]),
@@ -111,16 +111,6 @@ def _check(
                 f"{name}: expected distinct new items of the catalogue, best first, "
                 f"received {breach} for user row {users_U[row]}: {items_UK[row].tolist()}."
             )
-
-
-def _stored(matrix_UN: sparse.csr_array, items_UK: Ints) -> Bools:
-    """Return whether the matrix stores an entry for each user and item of his list; False at padding."""
-    users, items = matrix_UN.shape
-    rows_E = np.repeat(np.arange(users), np.diff(matrix_UN.indptr))
-    keys_UK = np.arange(users)[:, None] * items + items_UK
-    stored_UK: Bools = np.isin(keys_UK, rows_E * items + matrix_UN.indices)
-    stored_UK &= items_UK != NO_ITEM
-    return stored_UK
 
 
 def _distinct(items_UK: Ints) -> int:

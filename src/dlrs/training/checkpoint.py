@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from safetensors.torch import save_file
 from torch.optim import Optimizer
 
 from dlrs.arrays import StoredArrays
+from dlrs.bundle import sync
 from dlrs.errors import ArtifactError
 from dlrs.training.run import EpochResult, Progress, Run, Weights
 
@@ -46,9 +46,9 @@ class Checkpoint:
         facts = json.dumps({"identity": self.identity, "progress": asdict(run.progress)})
         partial = self.file.with_name(f".{self.file.name}.partial")
         save_file(tensors, partial, metadata={"facts": facts})
-        _sync(partial)
+        sync(partial)
         partial.replace(self.file)
-        _sync(self.file.parent)
+        sync(self.file.parent)
 
     def restore(self, run: Run) -> None:
         """Put the run where the file says, if there is one; it must just have begun.
@@ -115,11 +115,3 @@ def _under(prefix: str, tensors: Weights) -> Weights:
 def _below(prefix: str, tensors: Weights) -> Weights:
     start = f"{prefix}/"
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
