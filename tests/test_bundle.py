@@ -51,6 +51,23 @@ def test_a_folder_of_somebody_else_is_not_touched(tmp_path: Path) -> None:
     assert (tmp_path / "photos/cat.jpg").read_text() == "miaow"
 
 
+def test_a_folder_of_another_kind_is_not_touched(tmp_path: Path) -> None:
+    _write(tmp_path / "out", kind="thing")
+    with pytest.raises(
+        ArtifactError, match="older folder of kind 'other', received a folder of kind 'thing'"
+    ):
+        _write(tmp_path / "out", kind="other")
+    bundle.open_folder(tmp_path / "out", "thing").verify()
+
+
+def test_a_manifest_of_somebody_else_protects_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/manifest.json").write_text('{"name": "an app"}')
+    with pytest.raises(ArtifactError, match="left as it is"):
+        _write(tmp_path / "app")
+    assert (tmp_path / "app/manifest.json").read_text() == '{"name": "an app"}'
+
+
 def test_damage_is_found(tmp_path: Path) -> None:
     file = _write(tmp_path / "out") / "sub/file.txt"
     file.write_text("jello")  # same size
@@ -100,3 +117,6 @@ def test_a_killed_writer_leaves_the_old_folder_whole(tmp_path: Path) -> None:
         os.kill(writer.pid, signal.SIGKILL)
     bundle.open_folder(tmp_path / "out", "thing").verify()
     assert (tmp_path / "out/sub/file.txt").read_text() == "first"
+    assert len(list(tmp_path.glob(".out.*.partial"))) == 1
+    _write(tmp_path / "out", "second")  # the next writer clears up
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]

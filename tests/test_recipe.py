@@ -30,6 +30,11 @@ def _set(content: dict[str, Any], key: str, value: object) -> None:
         ("marketplace.features.categorical", ["kind", "price"], ["received twice: price"]),
         ("marketplace.features.continuous", {"price": {"min": 5, "max": 1}}, ["min < max"]),
         ("marketplace.features.continuous", {"price": {"min": "cheap"}}, ["price.min", "'cheap'"]),
+        ("marketplace.features.categorical", ["kind", "operation"], ["'operation'", "rename the column"]),
+        ("marketplace.interaction_types", ["view", "contact", "view"], ["each once"]),
+        ("evaluation", {"k": [0]}, ["evaluation.k.0", "greater than or equal to 1"]),
+        ("evaluation", {"k": [5, 1]}, ["the shortest first"]),
+        ("samples", {"category": 0}, ["at least one negative"]),
         ("marketplace.events.type", None, ["events.type"]),
         ("marketplace.items.valid_from", None, ["need 'valid_from'"]),
         ("training", {"objective": "best"}, ["training.objective", "'multi-cos'", "'best'"]),
@@ -67,6 +72,8 @@ def test_periods_end_at_the_cut(content: dict[str, Any]) -> None:
 def test_missing_and_broken_files(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="no such file"):
         read_recipe(tmp_path / "none.toml")
+    with pytest.raises(SchemaError, match="expected a TOML file"):
+        read_recipe(tmp_path)
     broken = tmp_path / "broken.toml"
     broken.write_text("data = ")
     with pytest.raises(SchemaError, match=r"broken\.toml: expected a TOML file"):
@@ -83,3 +90,5 @@ def test_the_data_folder_may_name_an_environment_variable(
     monkeypatch.delenv("DLRS_DATA")
     with pytest.raises(SchemaError, match="DLRS_DATA is not set"):
         data_folder(recipe, Path("recipes"))
+    with pytest.raises(SchemaError, match="dollar"):
+        data_folder(recipe.model_copy(update={"data": "a$"}), Path("recipes"))

@@ -32,6 +32,7 @@ from dlrs.errors import ArtifactError
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 FORMAT = 1
+PARTIAL = ".partial"
 
 Facts = Mapping[str, Any]
 
@@ -68,20 +69,19 @@ class Folder:
 def writing(path: Path, kind: str, *, facts: dict[str, Any]) -> Iterator[Path]:
     """Give a temporary folder to fill; on success it becomes `path`, on any error it vanishes.
 
-    An earlier folder written by dlrs at `path` is replaced; anything else there is never touched.
-    `facts` may be filled until the end of the block.
+    An earlier folder of the same kind at `path` is replaced; anything else there is never touched.
+    What a killed writer left half-written beside it is removed. `facts` may be filled until the end
+    of the block.
 
     Raises:
-        ArtifactError: `path` exists and was not written by dlrs.
+        ArtifactError: something else is at `path`.
     """
     path = path.absolute()
-    if path.exists() and not (path / MANIFEST).is_file() and (not path.is_dir() or any(path.iterdir())):
-        raise ArtifactError(
-            f"{path}: expected a new place or a folder written by dlrs, received something else. "
-            "It was left as it is; choose another --out."
-        )
+    _require_replaceable(path, kind)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    _remove_abandoned(path)
+    prefix = f".{path.name}.{os.getpid()}."
+    temporary = Path(tempfile.mkdtemp(prefix=prefix, suffix=PARTIAL, dir=path.parent))
     try:
         yield temporary
         _write_manifest(temporary, kind, facts)
@@ -125,7 +125,7 @@ def publish(registry: Path, content: Path, *, facts: dict[str, Any]) -> Folder:
 def make_current(registry: Path, name: str) -> None:
     """Point CURRENT at a bundle of the registry: the way to publish and to roll back."""
     open_folder(registry / name, "bundle")
-    _write_atomically(registry / CURRENT, name + "\n")
+    write_text(registry / CURRENT, name + "\n")
 
 
 def current_bundle(registry: Path) -> Folder:
@@ -140,6 +140,48 @@ def current_bundle(registry: Path) -> Folder:
             f"{registry}: expected a registry with a published bundle, received none. Run: dlrs publish"
         )
     return open_folder(registry / pointer.read_text(encoding="utf-8").strip(), "bundle")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write or replace one file: whoever reads it sees the old text or the new one, whole."""
+    temporary = file.with_name(f".{file.name}{PARTIAL}")
+    temporary.write_text(text, encoding="utf-8")
+    sync(temporary)
+    temporary.rename(file)
+    sync(file.parent)
+
+
+def _require_replaceable(path: Path, kind: str) -> None:
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    try:
+        found = _read_manifest(path)["kind"]
+    except (ArtifactError, KeyError, TypeError, AttributeError):
+        found = None
+    if found != kind:
+        received = f"a folder of kind '{found}'" if found else "something that dlrs did not write"
+        raise ArtifactError(
+            f"{path}: expected a new place or an older folder of kind '{kind}', received {received}. "
+            "It was left as it is; choose another --out."
+        )
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove temporary folders for `path` whose writer no longer runs."""
+    for folder in path.parent.glob(f".{path.name}.*{PARTIAL}"):
+        writer = folder.name.removeprefix(f".{path.name}.").split(".")[0]
+        if writer.isdecimal() and not _runs(int(writer)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's, and running
+    return True
 
 
 def _made(folder: Path) -> Path:
@@ -169,7 +211,7 @@ def _write_manifest(folder: Path, kind: str, facts: Facts) -> None:
     manifest = {"format": FORMAT, "kind": kind, "dlrs": __version__, "facts": dict(facts), "files": files}
     for file in _files(folder):
         sync(file)
-    _write_atomically(folder / MANIFEST, json.dumps(manifest, indent=1, default=str))
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=1, default=str))
 
 
 def _replace(new: Path, path: Path) -> None:
@@ -183,14 +225,6 @@ def _replace(new: Path, path: Path) -> None:
         new.rename(path)
         shutil.rmtree(aside)
     sync(path.parent)
-
-
-def _write_atomically(file: Path, text: str) -> None:
-    temporary = file.with_name(f".{file.name}.partial")
-    temporary.write_text(text, encoding="utf-8")
-    sync(temporary)
-    temporary.rename(file)
-    sync(file.parent)
 
 
 def _files(folder: Path) -> list[Path]:

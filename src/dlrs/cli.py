@@ -7,26 +7,26 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from dlrs.errors import DlrsError, MissingExtra
+from dlrs.errors import DlrsError
 
 console = Console()
 
 
 class _Verbs(typer.core.TyperGroup):
-    """Prints an error that the user can mend without a traceback and exits with 2."""
+    """Prints an error that the user can mend, a full disk too, without a traceback; exits with 2."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().main(*args, **kwargs)
-        except DlrsError as error:
-            Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
+        except (DlrsError, OSError) as error:
+            message = f"[red]error:[/red] {escape(str(error))}"
+            Console(stderr=True).print(message, highlight=False, soft_wrap=True)
             sys.exit(2)
 
 
@@ -54,7 +54,7 @@ Seed = Annotated[int, typer.Option(help="the same seed gives the same bytes")]
 @app.command()
 def simulate(out: Out, users: Users = 2000, items: Items = 20_000, weeks: Weeks = 5, seed: Seed = 0) -> None:
     """Simulate a vehicle marketplace: an item table, an event log and the recipe for them."""
-    pipeline = _pipeline()
+    from dlrs import pipeline
     from dlrs.simulator.settings import Simulation
 
     folder = pipeline.simulate(out, Simulation(users=users, items=items, weeks=weeks, seed=seed))
@@ -67,7 +67,7 @@ def prepare(recipe: RecipeFile, out: Out) -> None:
 
     Rows that cannot be used are listed with their reasons in OUT/quarantine.
     """
-    pipeline = _pipeline()
+    from dlrs import pipeline
 
     facts = pipeline.prepare(recipe, out).facts
     _say(f"{facts['events']['kept']:,} events, {facts['profiles']:,} profiles, {facts['pairs']:,} pairs.")
@@ -79,8 +79,11 @@ def prepare(recipe: RecipeFile, out: Out) -> None:
 
 @app.command()
 def train(prepared: Prepared, out: Out) -> None:
-    """Train UserNet, ItemNet and RankNet. Killed and started again, it goes on where it was."""
-    pipeline = _pipeline()
+    """Train UserNet, ItemNet and RankNet. Killed and started again, it goes on where it was.
+
+    Settings are those that the recipe had when PREPARED was written.
+    """
+    from dlrs import pipeline
 
     best = pipeline.train(prepared, out).facts["validated"]["best_epoch"]
     _say(f"Trained {out}, best after epoch {best}. Curves: tensorboard --logdir {out}")
@@ -90,7 +93,7 @@ def train(prepared: Prepared, out: Out) -> None:
 @app.command()
 def evaluate(prepared: Prepared, trained: Trained, out: Out) -> None:
     """Compare the model with popularity, CF and hybrid CF-CBF on what users did after the cut."""
-    pipeline = _pipeline()
+    from dlrs import pipeline
 
     report = pipeline.evaluate(prepared, trained, out)
     _show_report(report.path)
@@ -106,7 +109,7 @@ def publish(
     ] = None,
 ) -> None:
     """Publish networks, vocabularies and item vectors as one checked bundle, and make it current."""
-    pipeline = _pipeline()
+    from dlrs import pipeline
 
     facts = pipeline.publish(prepared, trained, to, evaluated_folder=evaluated).facts
     _say(f"Published bundle {facts['bundle_id']} with {facts['items']:,} items in {to}.")
@@ -133,7 +136,7 @@ def recommend(
 @app.command()
 def run(recipe: RecipeFile, out: Out) -> None:
     """Run every stage: prepare, train, evaluate, publish. Then try: dlrs recommend OUT."""
-    pipeline = _pipeline()
+    from dlrs import pipeline
 
     pipeline.run(recipe, out)
     _show_report(out)
@@ -149,11 +152,10 @@ def demo(
     no_serve: Annotated[bool, typer.Option("--no-serve", help="do not start a service at the end")] = False,
 ) -> None:
     """Simulate a vehicle marketplace and run the whole path on it."""
-    from dlrs import showcase
+    from dlrs import pipeline, showcase
     from dlrs.prepared import open_prepared
     from dlrs.simulator.settings import Simulation
 
-    pipeline = _pipeline()
     del no_serve  # nothing serves yet
     settings = Simulation(users=users, items=items, weeks=weeks, seed=seed)
     data = pipeline.simulate(out / "data", settings)
@@ -162,17 +164,6 @@ def demo(
     found = showcase.recommend_to_user(prepared, folders.registry, showcase.active_user(prepared), 5)
     console.print(showcase.as_text(found, prepared.recipe.marketplace.features))
     _show_report(out)
-
-
-def _pipeline() -> ModuleType:
-    """Import what trains: it needs torch, which a serving machine may do without."""
-    try:
-        from dlrs import pipeline
-    except ModuleNotFoundError as error:
-        if error.name in ("torch", "tensorboard"):
-            raise MissingExtra(error.name, "train") from None
-        raise
-    return pipeline
 
 
 def _show_report(folder: Path) -> None:

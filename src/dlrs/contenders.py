@@ -35,15 +35,11 @@ class Contenders:
     hybrid: HybridModel
     networks: Mapping[str, Nets]  # ours, by the name that reports show
 
-    @property
-    def audience(self) -> Audience:
-        """The users with their profiles at the cut."""
-        return _audience(self.prepared)
-
     def recommenders(self, versions_A: Ints) -> dict[str, Recommender]:
         """Return a recommender for each model over the items of these versions, ascending by item."""
         prepared, settings = self.prepared, self.prepared.recipe.baselines
-        log, versions, audience = prepared.interactions, prepared.encoded_versions, self.audience
+        log, versions = prepared.interactions, prepared.encoded_versions
+        audience = _audience(prepared)
         items_A = prepared.catalog.item_V[versions_A]
         cut, items = int(prepared.starts_Q[-1]), prepared.catalog.items
         version_of_N = np.full(items, -1)

@@ -9,40 +9,40 @@ is handed in here. examples/quickstart.py shows it in use.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import tempfile
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dlrs import bundle
 from dlrs.bundle import Folder
-from dlrs.contenders import CF, HYBRID, fit_contenders
-from dlrs.errors import DataError
-from dlrs.evaluation.page import Rows, render
-from dlrs.evaluation.protocol import evaluate as judge_all
-from dlrs.evaluation.report import Report, summarise
-from dlrs.evaluation.static import StaticTest, Universe, static_test
+from dlrs.errors import ArtifactError, DataError, MissingExtra
 from dlrs.folders import RunFolder
-from dlrs.model.network import Network, save_nets
+from dlrs.judging import headline_test, judge
 from dlrs.prepared import KIND as PREPARED
 from dlrs.prepared import Prepared, micros, open_prepared
 from dlrs.prepared import prepare as prepare_arrays
 from dlrs.published import write_content
 from dlrs.recipe import data_folder, read_recipe
-from dlrs.showcase import Recommendation, examples, recommend_to_user
+from dlrs.showcase import Recommendation, recommend_to_user
 from dlrs.simulator.marketplace import Simulation
 from dlrs.simulator.marketplace import simulate as simulate_tables
-from dlrs.training.loop import Trained
-from dlrs.training.loop import train as fit
-from dlrs.training.validation import pair_auc, pair_logits
 
-UNIVERSES: tuple[Universe, ...] = ("cut", "window")  # strict first: the headline report contains it
+if TYPE_CHECKING:
+    from dlrs.model.network import Network
+    from dlrs.training.loop import Trained
+
+# Training needs torch, which preparing, publishing and recommending do without: the functions that
+# train import it.
+EXTRAS = {"torch": "train", "tensorboard": "train", "implicit": "baselines", "matplotlib": "report"}
 SIMULATED, TRAINED, EVALUATED = "simulated", "trained", "evaluated"
 REPORTS = ("report.json", "report.html")
-RIVALS = (CF, HYBRID)
 
 
 def simulate(out: Path, settings: Simulation) -> Folder:
@@ -56,14 +56,17 @@ def simulate(out: Path, settings: Simulation) -> Folder:
 def prepare(recipe_file: Path, out: Path) -> Folder:
     """Turn the recipe's two tables into profiles, encoded versions and training pairs.
 
+    The recipe's settings travel along: `train` and `evaluate` follow those of this moment.
+
     Raises:
         SchemaError: the recipe is wrong.
-        DataError: the tables are.
+        DataError: the tables are, or hold too little to train, to judge or to recommend.
     """
     recipe = read_recipe(recipe_file)
     facts: dict[str, Any] = {}
     with bundle.writing(out, PREPARED, facts=facts) as folder:
         prepared = prepare_arrays(recipe, data_folder(recipe, recipe_file.parent))
+        _require_enough(prepared)
         prepared.save(folder)
         facts |= prepared.facts
     return bundle.open_folder(out, PREPARED)
@@ -72,13 +75,17 @@ def prepare(recipe_file: Path, out: Path) -> Folder:
 def train(prepared_folder: Path, out: Path) -> Folder:
     """Train the three networks twice and keep both (method §9).
 
-    `validated` leaves what follows `validation_from` to early stopping; `refit` sees all of them, for as
-    many epochs as were best there. Checkpoints lie beside `out` until both are done: after a kill
-    the same call goes on where it was.
+    `validated` leaves what follows `validation_from` to early stopping; `refit` sees all of it, for
+    as many epochs as were best there. Checkpoints lie beside `out` until both are done: after a
+    kill the same call goes on where it was.
     """
+    _require_extras("torch", "tensorboard")
+    from dlrs.model.network import save_nets
+
     prepared = open_prepared(prepared_folder)
-    work = out.with_name(f".{out.name}.checkpoints")
-    facts: dict[str, Any] = {"settings": prepared.recipe.training.model_dump(mode="json")}
+    work = _checkpoints(prepared, out)
+    settings = prepared.recipe.training.model_dump(mode="json")
+    facts: dict[str, Any] = {"encoding_hash": prepared.encoding.hash, "settings": settings}
     with bundle.writing(out, TRAINED, facts=facts) as folder:
         validated = _fit(prepared, work / "validated", until=prepared.validation_period)
         refit = _fit(prepared, work / "refit", until=prepared.cut_period, epochs=validated.best_epoch)
@@ -89,41 +96,17 @@ def train(prepared_folder: Path, out: Path) -> Folder:
                 "best_epoch": trained.best_epoch,
                 "history": [asdict(epoch) for epoch in trained.history],
             }
-    shutil.rmtree(work)
+    shutil.rmtree(work.parent)
     return bundle.open_folder(out, TRAINED)
 
 
 def evaluate(prepared_folder: Path, trained_folder: Path, out: Path) -> Folder:
     """Judge ours and every baseline on the test window; write report.json and report.html."""
-    prepared = open_prepared(prepared_folder)
-    trained = bundle.open_folder(trained_folder, TRAINED)
-    settings = prepared.recipe.evaluation
-    ours = prepared.recipe.training.objective
-    refit = f"{ours}, refit"
-    contenders = fit_contenders(prepared, {ours: trained / "validated", refit: trained / "refit"})
-    report: Report | None = None
-    for universe in UNIVERSES:
-        test = _test(prepared, universe)
-        models = contenders.recommenders(test.versions_A)
-        report = summarise(
-            judge_all(models, test, settings.k),
-            test,
-            ks=settings.k,
-            reference=ours,
-            resamples=settings.resamples,
-            seed=settings.seed,
-            settings=_settings(prepared) | {"universe": universe},
-            strict=report,
-        )
-    assert report is not None
-    page = render(
-        report,
-        title=f"{prepared.recipe.marketplace.name}: which model recommends best?",
-        rivals=RIVALS,
-        examples=examples(prepared, test, models[refit]),
-        facts=_shown_facts(prepared, trained),
-    )
-    with bundle.writing(out, EVALUATED, facts={"models": report.models}) as folder:
+    _require_extras(*EXTRAS)
+    prepared, trained = _open_pair(prepared_folder, trained_folder)
+    report, page = judge(prepared, trained)
+    facts = {"encoding_hash": prepared.encoding.hash, "models": report.models}
+    with bundle.writing(out, EVALUATED, facts=facts) as folder:
         (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
         (folder / "report.html").write_text(page, encoding="utf-8")
     return bundle.open_folder(out, EVALUATED)
@@ -132,13 +115,10 @@ def evaluate(prepared_folder: Path, trained_folder: Path, out: Path) -> Folder:
 def publish(
     prepared_folder: Path, trained_folder: Path, registry: Path, *, evaluated_folder: Path | None = None
 ) -> Folder:
-    """Publish the refit networks with the items alive at the end of the log, and make them current."""
-    prepared = open_prepared(prepared_folder)
-    trained = bundle.open_folder(trained_folder, TRAINED)
+    """Publish the refit networks with the items alive at `test_until`, and make them current."""
+    prepared, trained = _open_pair(prepared_folder, trained_folder)
     end = prepared.recipe.marketplace.split.test_until
     versions_A = prepared.catalog.alive_at(micros(end))
-    if len(versions_A) == 0:
-        raise DataError(f"publish: expected items alive at {end}, the end of the log; received none.")
     with tempfile.TemporaryDirectory(prefix="dlrs-publish-") as temporary:
         content = Path(temporary)
         write_content(
@@ -153,6 +133,7 @@ def publish(
             shutil.copy(bundle.open_folder(evaluated_folder, EVALUATED) / "report.json", content)
         facts = {
             "schema_hash": prepared.recipe.marketplace.hash,
+            "encoding_hash": prepared.encoding.hash,
             "watermark": end.isoformat(),
             "items": len(versions_A),
         }
@@ -170,19 +151,80 @@ def recommend(prepared_folder: Path, registry: Path, user_id: str, k: int = 5) -
 
 
 def run(recipe_file: Path, out: Path) -> RunFolder:
-    """Run every stage from the recipe to a published bundle; the reports stand in `out`, too."""
+    """Run every stage from the recipe to a published bundle; the two reports stand in `out`, too."""
+    _require_extras(*EXTRAS)
     folders = RunFolder(out)
     prepare(recipe_file, folders.prepared)
     train(folders.prepared, folders.trained)
     evaluated = evaluate(folders.prepared, folders.trained, folders.evaluated)
     publish(folders.prepared, folders.trained, folders.registry, evaluated_folder=folders.evaluated)
     for name in REPORTS:
-        shutil.copy(evaluated / name, out / name)
+        bundle.write_text(out / name, (evaluated / name).read_text(encoding="utf-8"))
     return folders
+
+
+def _require_extras(*packages: str) -> None:
+    """Say what is missing before the work begins, not at the end of it."""
+    for package in packages:
+        if find_spec(package) is None:
+            raise MissingExtra(package, EXTRAS[package])
+
+
+def _require_enough(prepared: Prepared) -> None:
+    """Find out now whether training, evaluation and publishing have what they need."""
+    split, facts = prepared.recipe.marketplace.split, prepared.facts
+    if len(prepared.pairs) == 0:
+        raise DataError(
+            f"samples: expected pairs to train on, received none. Of {facts['positives']:,} positives "
+            f"{facts['positives_without_negative']:,} found no negative: within one value of "
+            f"'{prepared.recipe.marketplace.negatives_by}' there must be two users and two items a period. "
+            "Set negatives_by to a coarser feature, or samples.uniform = 1."
+        )
+    stretches = {
+        f"from train_from {split.train_from} to validation_from": (0, prepared.validation_period),
+        f"from validation_from {split.validation_from} to test_from": (
+            prepared.validation_period,
+            prepared.cut_period,
+        ),
+    }
+    for stretch, (first, until) in stretches.items():
+        if len(np.unique(prepared.pairs.in_periods(first, until).label_P)) < 2:
+            raise DataError(
+                f"split: expected positives and negatives {stretch}; received none. Move the split."
+            )
+    headline_test(prepared)  # raises if there is nobody to judge on
+    if len(prepared.catalog.alive_at(micros(split.test_until))) == 0:
+        raise DataError(f"split: expected items alive at test_until {split.test_until}, received none.")
+
+
+def _open_pair(prepared_folder: Path, trained_folder: Path) -> tuple[Prepared, Folder]:
+    """Open a data set and networks, and make sure that the networks were trained on such data."""
+    prepared, trained = open_prepared(prepared_folder), bundle.open_folder(trained_folder, TRAINED)
+    if trained.facts["encoding_hash"] != prepared.encoding.hash:
+        raise ArtifactError(
+            f"{trained_folder}: expected networks trained on the encoding {prepared.encoding.hash} of "
+            f"{prepared_folder}, received some of {trained.facts['encoding_hash']}. Train again."
+        )
+    return prepared, trained
+
+
+def _checkpoints(prepared: Prepared, out: Path) -> Path:
+    """Return where this training leaves its checkpoints; those of another one for `out` are removed."""
+    described = json.dumps([dict(prepared.facts), prepared.recipe.model_dump(mode="json")], sort_keys=True)
+    identity = hashlib.sha256((described + prepared.encoding.hash).encode()).hexdigest()[:12]
+    out = out.absolute()
+    place = out.with_name(f".{out.name}.checkpoints")
+    for other in place.glob("*") if place.is_dir() else ():
+        if other.name != identity:
+            shutil.rmtree(other)
+    return place / identity
 
 
 def _fit(prepared: Prepared, folder: Path, *, until: int, epochs: int | None = None) -> Trained:
     """Train on the periods before `until`; without fixed epochs, stop by the AUC of those after it."""
+    from dlrs.training.loop import train as fit
+    from dlrs.training.validation import pair_auc, pair_logits
+
     following = prepared.pairs.in_periods(until, prepared.cut_period)
 
     def auc(network: Network) -> float:
@@ -199,56 +241,3 @@ def _fit(prepared: Prepared, folder: Path, *, until: int, epochs: int | None = N
         epochs=epochs,
         validate=auc if epochs is None else None,
     )
-
-
-def _test(prepared: Prepared, universe: Universe) -> StaticTest:
-    split, settings = prepared.recipe.marketplace.split, prepared.recipe.evaluation
-    return static_test(
-        prepared.interactions,
-        prepared.catalog,
-        users=len(prepared.user_ids),
-        since=micros(split.test_from),
-        until=micros(split.test_until),
-        profiled_users=np.flatnonzero(prepared.profile_of_QU[prepared.cut_period] >= 0),
-        max_users=settings.max_users,
-        seed=settings.seed,
-        universe=universe,
-    )
-
-
-def _settings(prepared: Prepared) -> dict[str, object]:
-    recipe = prepared.recipe
-    parts = ("training", "candidates", "baselines", "evaluation")
-    return {"schema_hash": recipe.marketplace.hash} | {
-        f"{part}.{key}": value
-        for part in parts
-        for key, value in getattr(recipe, part).model_dump(mode="json").items()
-    }
-
-
-def _shown_facts(prepared: Prepared, trained: Folder) -> list[tuple[str, Rows]]:
-    items, events = prepared.facts["items"], prepared.facts["events"]
-    data: dict[str, object] = {
-        "item rows read": items["rows_read"],
-        "versions": items["versions"],
-        "events read": events["rows_read"],
-        "events kept": events["kept"],
-        "users": events["users"],
-        "profiles": prepared.facts["profiles"],
-        "training pairs": prepared.facts["pairs"],
-        **{
-            f"share of {name}": f"{share:.1%}" for name, share in prepared.facts["interaction_shares"].items()
-        },
-        **{f"weight of {name}": f"{w:.3g}" for name, w in prepared.facts["interaction_weights"].items()},
-    }
-    reasons = [
-        {"table": table, "reason": reason, "rows": count}
-        for table in ("items", "events")
-        for reason, count in prepared.facts[table]["quarantined"].items()
-    ]
-    history = [
-        {"training": name, "epoch": number} | epoch
-        for name in ("validated", "refit")
-        for number, epoch in enumerate(trained.facts[name]["history"], 1)
-    ]
-    return [("Data", data), ("Left out, with the reason", reasons), ("Training", history)]

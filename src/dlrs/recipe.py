@@ -7,7 +7,7 @@ import string
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -68,10 +68,16 @@ class Baselines(Description):
 class Evaluation(Description):
     """Whom the models are judged on and how precisely (method §7)."""
 
-    k: tuple[int, ...] = Field(default=(1, 5, 10, 30, 100), min_length=1)
+    k: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 5, 10, 30, 100), min_length=1)
     max_users: int = Field(default=20_000, ge=1, description="more test users than this: a seeded sample")
     resamples: int = Field(default=1000, ge=1, description="of the bootstrap over users")
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if list(self.k) != sorted(set(self.k)):
+            raise ValueError(f"k: expected distinct lengths, the shortest first, received {self.k}")
+        return self
 
 
 class Recipe(Description):
@@ -96,7 +102,7 @@ def read_recipe(path: Path) -> Recipe:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SchemaError(f"{path}: expected a recipe (TOML), received no such file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
         raise SchemaError(f"{path}: expected a TOML file, received: {error}.") from error
     return parse_recipe(content, source=str(path))
 
@@ -125,4 +131,6 @@ def data_folder(recipe: Recipe, recipe_folder: Path) -> Path:
             f'data = "{recipe.data}": the environment variable {error.args[0]} is not set. '
             f"Set it to the folder that holds the data, for example: export {error.args[0]}=~/data"
         ) from error
+    except ValueError as error:
+        raise SchemaError(f'data = "{recipe.data}": write a dollar sign as $$ ({error}).') from error
     return recipe_folder / Path(expanded).expanduser()

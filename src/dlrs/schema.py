@@ -24,6 +24,23 @@ OPERATION = "operation"
 VALID_FROM = "valid_from"
 VALID_TO = "valid_to"
 
+RESERVED = frozenset(
+    (
+        ITEM,
+        VERSION,
+        OPERATION,
+        VALID_FROM,
+        VALID_TO,
+        "_row",
+        "item_row",
+        "version_row",
+        "reason",
+        "repeat",
+        "rows",
+    )
+)
+"""Columns that stand beside the features in tables inside dlrs."""
+
 DELETE = "delete"
 """The operation that ends an item's life; every other value creates or updates it."""
 
@@ -170,6 +187,19 @@ class Marketplace(Description):
     )
     profiles: Profiles = Profiles()
     split: Split
+
+    @model_validator(mode="after")
+    def _has_names_of_its_own(self) -> Self:
+        own = {ITEM: self.items.id, VERSION: self.items.version}
+        for name in (*self.features.continuous, *self.features.categorical):
+            # a feature may be the very column that plays the part, as the item's id may
+            if name in RESERVED and own.get(name) != name:
+                raise ValueError(
+                    f"features: '{name}' is a name that dlrs keeps for itself; rename the column in the table"
+                )
+        if len(set(self.interaction_types)) < len(self.interaction_types):
+            raise ValueError(f"interaction_types: expected each once, received {self.interaction_types}")
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

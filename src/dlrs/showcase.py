@@ -45,10 +45,10 @@ def recommend_to_user(prepared: Prepared, registry: Path, user_id: str, k: int) 
         ArtifactError: the bundle was made under another schema.
     """
     published = Published.load(bundle.current_bundle(registry))
-    if published.recipe.marketplace.hash != prepared.recipe.marketplace.hash:
+    if published.encoding.hash != prepared.encoding.hash:
         raise ArtifactError(
-            f"{registry}: expected a bundle of schema {prepared.recipe.marketplace.hash}, as the prepared "
-            f"data is, received one of {published.recipe.marketplace.hash}. Train and publish again."
+            f"{registry}: expected a bundle of the encoding {prepared.encoding.hash}, as the prepared data "
+            f"is, received one of {published.encoding.hash}. Train and publish again."
         )
     row = _profile_row(prepared, user_id)
     profile = prepared.profiles.take(np.array([row]))

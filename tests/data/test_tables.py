@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dlrs.data import engine
@@ -84,11 +86,73 @@ def test_nothing_is_dropped_silently(recipe: Recipe, write_tables: WriteTables) 
     assert items.quarantine.rows["_row"].to_pylist() == [4, 7]
 
 
-def test_a_deletion_wins_over_an_update_of_the_same_moment(recipe: Recipe, write_tables: WriteTables) -> None:
+def test_the_last_row_of_a_moment_holds(recipe: Recipe, write_tables: WriteTables) -> None:
     rows = [ITEMS[0], ITEMS[1], (*ITEMS[2][:2], ITEMS[1][2], *ITEMS[2][3:])]
     items, _, versions, _ = _load(recipe, write_tables(rows, EVENTS))
     assert [(v["version"], v["valid_to"].day) for v in versions] == [("1", 8)]
-    assert items.quarantine.counts() == {"another row of this item has the same time": 1}
+    assert items.quarantine.counts() == {"a later row of this item has the same time": 1}
+
+
+def test_of_rows_at_one_moment_the_last_usable_one_holds(recipe: Recipe, write_tables: WriteTables) -> None:
+    first, better, worse = ((*ITEMS[0][:4], price, "red", "car") for price in (100, 200, 5000))
+    items, _, versions, _ = _load(recipe, write_tables([first, better, worse], EVENTS))
+    assert [v["price"] for v in versions] == [200]
+    assert items.quarantine.counts() == {
+        "price above 1000": 1,
+        "a later row of this item has the same time": 1,
+    }
+
+
+def test_a_version_name_used_twice_means_its_last_row(
+    content: dict[str, Any], write_tables: WriteTables
+) -> None:
+    content["marketplace"]["events"]["version"] = "seen"
+    rows = [ITEMS[0], (ITEMS[0][0], 1, "2020-01-09T00:00:00Z", *ITEMS[0][3:])]
+    events = [("u1", "a", "1", "2020-01-10T00:00:00Z", "view")] * 3
+    items, loaded, versions, log = _load(parse_recipe(content, source=""), write_tables(rows, events))
+    assert len(versions) == 1
+    assert items.quarantine.counts() == {"a later row of this item has the same version": 1}
+    assert len(log) == loaded.rows_read == 3
+
+
+def test_an_event_cannot_name_a_version_of_its_future(
+    content: dict[str, Any], write_tables: WriteTables
+) -> None:
+    content["marketplace"]["events"]["version"] = "seen"
+    events = [
+        ("u1", "a", "2", "2020-01-07T23:59:59Z", "view"),
+        ("u1", "a", "2", "2020-01-08T00:00:00Z", "view"),
+    ]
+    _, loaded, _, log = _load(parse_recipe(content, source=""), write_tables(ITEMS, events))
+    assert len(log) == 1
+    assert loaded.quarantine.counts() == {"the version begins after the event": 1}
+
+
+def test_a_first_quoted_cell_far_down_is_read_as_such(recipe: Recipe, write_tables: WriteTables) -> None:
+    plain = [(f"i{n}", 1, "2020-01-01T00:00:00Z", "create", 1, "red", "car") for n in range(30_000)]
+    quoted = ("a", 1, "2020-01-01T00:00:00Z", "create", 1, 'dark "sky", blue', "car")
+    folder = write_tables([*plain, quoted], EVENTS[:1])
+    _, _, versions, _ = _load(recipe, folder)
+    assert versions[0]["colour"] == 'dark "sky", blue'
+
+
+def test_whole_numbers_that_became_floats_are_the_same_ids(
+    content: dict[str, Any], write_tables: WriteTables
+) -> None:
+    folder = write_tables([("12", *ITEMS[0][1:])], [("7", "12", "", "2020-01-02T00:00:00Z", "view")])
+    table = pa.table(
+        {
+            "who": pa.array([7.0]),
+            "which": pa.array([12.0]),
+            "when": ["2020-01-02T00:00:00Z"],
+            "did": ["view"],
+        }
+    )
+    pq.write_table(table, folder / "events.parquet")
+    content["marketplace"]["events"]["table"] = "events.parquet"
+    _, events, _, log = _load(parse_recipe(content, source=""), folder)
+    assert events.user_ids.to_pylist() == ["7"]
+    assert len(log) == 1
 
 
 def test_the_log_may_name_the_version(content: dict[str, Any], write_tables: WriteTables) -> None:
@@ -108,7 +172,7 @@ def test_items_without_time_hold_always(content: dict[str, Any], write_tables: W
     rows = [ITEMS[0], ITEMS[4], ITEMS[4]]
     items, events, versions, log = _load(parse_recipe(content, source=""), write_tables(rows, EVENTS[:5]))
     assert len(versions) == 2
-    assert items.quarantine.counts() == {"another row of this item has the same time": 1}
+    assert items.quarantine.counts() == {"a later row of this item has the same time": 1}
     assert len(log) == 5
     assert not len(events.quarantine)
 
@@ -145,7 +209,7 @@ def _with(rows: list[Any], row: int, column: int, value: object) -> list[Any]:
         ([], EVENTS, ["items.csv", "at least one row"]),
         (ITEMS, [], ["events.csv", "at least one row"]),
         ([ITEMS[3]], EVENTS, ["items.csv", "at least one usable item"]),
-        (ITEMS, [EVENTS[6]], ["events.csv", "an event on an item of the item table"]),
+        (ITEMS, [EVENTS[6]], ["events.csv", "an event on an item of the item table", "'zzz'", "'a' and"]),
     ],
 )
 def test_wrong_data_says_where_what_was_expected_and_what_came(

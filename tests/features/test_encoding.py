@@ -100,8 +100,19 @@ def test_a_feature_never_known_keeps_an_empty_column() -> None:
 
 
 def test_a_constant_and_an_unknown_number_become_zero() -> None:
-    values = np.array([[5.0, np.nan], [5.0, np.nan]])
-    assert Scaler.fit(values).apply(values).tolist() == [[0, 0], [0, 0]]
+    values = np.full((20, 2), 0.1)  # twenty times 0.1 is not 2: the deviation is rounding
+    values[:, 1] = np.nan
+    scaler = Scaler.fit(values)
+    assert scaler.apply(values).tolist() == [[0, 0]] * 20
+    assert scaler.apply(np.array([[900_000.0, 1.0]])).tolist() == [[0, 0]]  # it never told anything
+
+
+def test_a_constant_survives_the_disk(tmp_path: Path) -> None:
+    encoding = fit_encoding(FEATURES, VERSIONS.slice(0, 1), USERS.facts)
+    encoding.save(tmp_path / "encoding.json")
+    loaded = Encoding.load(tmp_path / "encoding.json")
+    assert np.isinf(loaded.item_scaler.std_C).all()
+    assert loaded.hash == encoding.hash != fit_encoding(FEATURES, VERSIONS, USERS.facts).hash
 
 
 def test_widths_are_the_logarithm_of_the_sizes() -> None:

@@ -19,7 +19,7 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from dlrs.arrays import AnyArray, Bools, Floats, Ints
+from dlrs.arrays import AnyArray, Bools, Floats, Ints, positions_in
 from dlrs.progress import track
 
 TRIALS = 10
@@ -49,9 +49,7 @@ class Positives:
 
     def holds(self, users_B: Ints, items_B: Ints) -> Bools:
         """Return which of these pairs are positives."""
-        keys_B = users_B * self.items + items_B
-        near_B = np.searchsorted(self.keys_P, keys_B).clip(max=len(self.keys_P) - 1)
-        held_B: Bools = self.keys_P[near_B] == keys_B
+        held_B: Bools = positions_in(self.keys_P, users_B * self.items + items_B) >= 0
         return held_B
 
 

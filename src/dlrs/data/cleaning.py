@@ -18,7 +18,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dlrs.data.engine import ROW, Connection, Table, kept, read_table
+from dlrs.data.engine import ROW, Connection, Table, in_short, kept, read_table
 from dlrs.errors import DataError
 
 Kind = Literal["text", "number", "time", "seconds"]
@@ -68,7 +68,7 @@ def read_typed(connection: Connection, name: str, file: Path, columns: list[Colu
         _require_cells(raw, file, columns)
         return kept(connection, name, raw.select(ROW, **{c.name: _typed(raw, file, c) for c in columns}))
     except duckdb.Error as error:
-        raise DataError(f"{file}: expected a readable table, received: {error}") from error
+        raise DataError(f"{file}: expected a readable table, received: {in_short(error)}") from error
 
 
 def _require_columns(table: Table, file: Path, columns: list[Column]) -> None:
@@ -87,6 +87,11 @@ def _typed(table: Table, file: Path, column: Column) -> Table:
     source = table[column.source]
     text = source.type().is_string()
     match column.kind:
+        case "text" if source.type().is_floating():
+            # ids and codes with gaps become floats on their way through pandas: 12.0 is 12
+            whole = source.try_cast("int64")
+            text_of = ibis.ifelse(source == whole, whole.cast("string"), source.cast("string"))
+            return ibis.ifelse(source.isnan(), ibis.null("string"), text_of)
         case "text":
             return source.cast("string").nullif("")
         case "number" if text or source.type().is_numeric() or source.type().is_boolean():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,12 +48,13 @@ def read_table(connection: Connection, file: Path) -> Table:
             case ".parquet":
                 table = connection.read_parquet(file)
             case ".csv":
-                # typed by us, so that a bad cell is an error with a row and not another type
-                table = connection.read_csv(file, header=True, all_varchar=True)
+                # Typed by us, so that a bad cell is an error with a row and not another type; quotes
+                # named, for a first quoted cell may come after the rows that DuckDB guesses from.
+                table = connection.read_csv(file, header=True, all_varchar=True, quote='"', escape='"')
             case other:
                 raise DataError(f"{file}: expected .parquet or .csv, received '{other}'.")
     except duckdb.Error as error:
-        raise DataError(f"{file}: expected a readable table, received: {_first_line(error)}") from error
+        raise DataError(f"{file}: expected a readable table, received: {in_short(error)}") from error
     return table.mutate(ibis.row_number().add(1).name(ROW))
 
 
@@ -61,5 +63,8 @@ def kept(connection: Connection, name: str, expression: Table) -> Table:
     return connection.create_table(name, expression)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+def in_short(error: Exception) -> str:
+    """Return what DuckDB says of a file, without the pages of advice that follow it."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines[1:] if re.match(r"(CSV Error|Original Line|Expected Number)", line)]
+    return " ".join([*lines[:1], *telling[:3]])

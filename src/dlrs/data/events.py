@@ -45,7 +45,11 @@ def load_events(connection: Connection, marketplace: Marketplace, folder: Path, 
     # the file's order breaks ties in time, so that the same file gives the same arrays
     events = kept(connection, "events", rows.order_by(TIME, ROW).drop(ROW))
     if events.count().to_pyarrow().as_py() == 0:
-        raise DataError(f"{file}: expected an event on an item of the item table, received none.")
+        raise DataError(
+            f"{file}: expected an event on an item of the item table, received none. Item ids of the log "
+            f"look like {_some_ids(read)}, of the item table like {_some_ids(items.versions)}; the reason is "
+            f"'{joined.limit(1).to_pyarrow()[REASON][0]}'."
+        )
     left_out = joined.filter(joined[REASON].notnull()).select(ROW, USER, ITEM, TIME, REASON).order_by(ROW)
     return Events(
         table=events,
@@ -109,16 +113,22 @@ def _join_versions(events: Table, versions: Table, marketplace: Marketplace) -> 
         ]
         matched = events.join(seen, holds, how="left")
     known = versions.select(known_item=versions[ITEM]).distinct()
-    matched = matched.select(ROW, USER, ITEM, TIME, TYPE_ROW, ITEM_ROW, VERSION_ROW)
+    matched = matched.select(ROW, USER, ITEM, TIME, TYPE_ROW, ITEM_ROW, VERSION_ROW, VALID_FROM)
     both = matched.join(known, matched[ITEM] == known["known_item"], how="left")
-    reason = ibis.ifelse(
-        both["known_item"].isnull(),
-        "no usable row of this item in the item table",
-        ibis.ifelse(
-            both[VERSION_ROW].isnull(), "no usable version of the item at that time", ibis.null("string")
-        ),
-    )
+    checks = [
+        (both["known_item"].isnull(), "no usable row of this item in the item table"),
+        (both[VERSION_ROW].isnull(), "no usable version of the item at that time"),
+        # only a log that names versions can do so; taken at its word it would let the future in
+        (both[VALID_FROM] > both[TIME], "the version begins after the event"),
+    ]
+    no_reason = ibis.null("string")
+    reason = reduce(lambda rest, c: ibis.ifelse(c[0], c[1], rest), reversed(checks), no_reason)
     return both.mutate(reason.name(REASON)).drop("known_item")
+
+
+def _some_ids(table: Table) -> str:
+    ids = table.select(ITEM).distinct().order_by(ITEM).limit(2).to_pyarrow()[ITEM].to_pylist()
+    return " and ".join(f"'{id}'" for id in ids)
 
 
 def _numbered_users(events: Table) -> Table:

@@ -45,7 +45,7 @@ def load_items(connection: Connection, marketplace: Marketplace, folder: Path) -
     """
     file = folder / marketplace.items.table
     read = read_typed(connection, "items_read", file, _columns(marketplace))
-    rows = kept(connection, "items_reasoned", _reasons(_with_ends(read, marketplace), marketplace))
+    rows = kept(connection, "items_reasoned", _reasons(_with_starts(read, marketplace), marketplace))
     usable = rows.filter(rows[REASON].isnull() & ~_deleted(rows))
     by_item = ibis.window(order_by=usable[ITEM])
     by_version = ibis.window(order_by=[usable[ITEM], usable[VALID_FROM]])
@@ -55,7 +55,11 @@ def load_items(connection: Connection, marketplace: Marketplace, folder: Path) -
     versions = kept(connection, "versions", numbered.order_by(VERSION_ROW).drop(ROW, REASON))
     if versions.count().to_pyarrow().as_py() == 0:
         raise DataError(f"{file}: expected at least one usable item, received none. Check the bounds.")
-    left_out = rows.filter(rows[REASON].notnull()).select(ROW, ITEM, VALID_FROM, REASON).order_by(ROW)
+    left_out = (
+        rows.filter(rows[REASON].notnull() & ~_deleted(rows))
+        .select(ROW, ITEM, VALID_FROM, REASON)
+        .order_by(ROW)
+    )
     return Items(versions, Quarantine(left_out.to_pyarrow()), read.count().to_pyarrow().as_py())
 
 
@@ -91,20 +95,37 @@ def _columns(marketplace: Marketplace) -> list[Column]:
     return columns + [Column(name, name, "text") for name in features.categorical]
 
 
-def _with_ends(read: Table, marketplace: Marketplace) -> Table:
+def _with_starts(read: Table, marketplace: Marketplace) -> Table:
     if marketplace.items.valid_from is None:
         read = read.mutate(ibis.literal(ALWAYS).cast("timestamp('UTC')").name(VALID_FROM))
-    # of several rows at one moment a deletion wins, then the first in the file
-    first = ibis.ifelse(_deleted(read), 0, 1)
-    at_moment = ibis.window(group_by=[read[ITEM], read[VALID_FROM]], order_by=[first, read[ROW]])
-    read = read.mutate((ibis.row_number().over(at_moment) > 0).name(REPEAT))
-    of_item = ibis.window(group_by=[read[ITEM], read[REPEAT]], order_by=read[VALID_FROM])
-    return read.mutate(read[VALID_FROM].lead().over(of_item).name(VALID_TO))
+    return read
 
 
 def _reasons(rows: Table, marketplace: Marketplace) -> Table:
-    """Add `REASON`: the first thing that makes a row unusable, or null."""
-    checks = [(rows[REPEAT], "another row of this item has the same time")]
+    """Add `REASON`: the first thing that makes a row unusable, or null; and `VALID_TO`."""
+    rows = rows.mutate(_out_of_bounds(rows, marketplace).name(REASON))
+    # Of several rows at one moment the last usable one in the file holds: where times are dates, it
+    # is the day's last word.
+    usable_first = [ibis.ifelse(rows[REASON].isnull(), 0, 1), rows[ROW].desc()]
+    at_moment = ibis.window(group_by=[rows[ITEM], rows[VALID_FROM]], order_by=usable_first)
+    rows = rows.mutate((ibis.row_number().over(at_moment) > 0).name(REPEAT))
+    of_item = ibis.window(group_by=[rows[ITEM], rows[REPEAT]], order_by=rows[VALID_FROM])
+    rows = rows.mutate(rows[VALID_FROM].lead().over(of_item).name(VALID_TO))
+    rows = _add_reason(rows, rows[REPEAT], "a later row of this item has the same time")
+    if VERSION in rows.columns:
+        usable = ibis.ifelse(rows[REASON].isnull() & ~_deleted(rows), 0, 1)
+        named = ibis.window(group_by=[rows[ITEM], rows[VERSION]], order_by=[usable, rows[VALID_FROM].desc()])
+        again = (ibis.row_number().over(named) > 0) & (usable == 0)
+        rows = _add_reason(rows, again, "a later row of this item has the same version")
+    return rows.drop(REPEAT)
+
+
+def _add_reason(rows: Table, wrong: Table, reason: str) -> Table:
+    return rows.mutate(ibis.ifelse(rows[REASON].isnull() & wrong, reason, rows[REASON]).name(REASON))
+
+
+def _out_of_bounds(rows: Table, marketplace: Marketplace) -> Table:
+    checks = []
     for name, feature in marketplace.features.continuous.items():
         value, (low, high) = rows[name], feature.bounds
         checks.append((value.isinf(), f"{name} is infinite"))
@@ -114,8 +135,7 @@ def _reasons(rows: Table, marketplace: Marketplace) -> Table:
             checks.append((value > high, f"{name} above {_shown(feature.max)}"))
     applicable = [(check.fill_null(False) & ~_deleted(rows), reason) for check, reason in checks]
     no_reason = ibis.null("string")
-    reason = reduce(lambda rest, c: ibis.ifelse(c[0], c[1], rest), reversed(applicable), no_reason)
-    return rows.mutate(reason.name(REASON)).drop(REPEAT)
+    return reduce(lambda rest, c: ibis.ifelse(c[0], c[1], rest), reversed(applicable), no_reason)
 
 
 def _deleted(rows: Table) -> Table:

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from dlrs.arrays import Bools, Ints
 from dlrs.data.catalog import Catalog
-from dlrs.data.interactions import Interactions
+from dlrs.data.interactions import ALL_TIME, Interactions
 from dlrs.errors import DataError
 
 Universe = Literal["window", "cut"]
@@ -104,7 +104,7 @@ def static_test(
     """
     versions_A = catalog.alive_between(since, until) if universe == "window" else catalog.alive_at(since)
     items_A = catalog.item_V[versions_A]
-    before = interactions.between(np.iinfo(np.int64).min, since)
+    before = interactions.between(ALL_TIME, since)
     window = interactions.between(since, until)
 
     keys_P = np.unique(_keys(window, catalog.items))

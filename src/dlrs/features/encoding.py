@@ -7,6 +7,7 @@ the sample standard deviation (method §3).
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,10 +24,17 @@ from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.profiles.profile import ProfileFacts, Profiles
 from dlrs.schema import Features
 
+ROUNDING = 1e-12
+"""A deviation that is a smaller share of the mean comes from rounding: 0.1 has no exact double."""
+
 
 @dataclass(frozen=True)
 class Scaler:
-    """z-normalisation of C numbers; a missing one (NaN) becomes 0, a constant one too."""
+    """z-normalisation of C numbers; a missing one (NaN) becomes 0, and all of a constant feature.
+
+    A feature that did not vary when the scaler was fitted says nothing, later values included: its
+    deviation is infinite.
+    """
 
     mean_C: Doubles
     std_C: Doubles
@@ -39,7 +47,8 @@ class Scaler:
         mean_C = np.where(known_NC, values_NC, 0).sum(axis=0) / np.maximum(count_C, 1)
         square_C = (np.where(known_NC, values_NC - mean_C, 0) ** 2).sum(axis=0)
         std_C = np.sqrt(square_C / np.maximum(count_C - 1, 1))
-        return cls(mean_C, np.where(std_C > 0, std_C, 1.0))
+        varies_C = std_C > ROUNDING * np.maximum(1.0, np.abs(mean_C))
+        return cls(mean_C, np.where(varies_C, std_C, np.inf))
 
     def apply(self, values_NC: Doubles) -> Floats:
         """Return (x − mean) / std as float32."""
@@ -103,15 +112,23 @@ class Encoding:
         bag_E = profile_E * len(self.vocabularies) + feature
         return bag_E, self.space.starts_F[feature] + codes_E[known], weight_E / total_P[profile_E]
 
+    @property
+    def hash(self) -> str:
+        """Return 12 hexadecimal digits that change when a column or a scale means something else."""
+        return hashlib.sha256(self._to_json().encode()).hexdigest()[:12]
+
     def save(self, file: Path) -> None:
         """Write everything as JSON."""
+        file.write_text(self._to_json(), encoding="utf-8")
+
+    def _to_json(self) -> str:
         content = {
             "continuous": self.continuous,
             "vocabularies": {name: values.to_pylist() for name, values in self.vocabularies.items()},
             "item_scaler": _scaler_to_json(self.item_scaler),
             "user_scaler": _scaler_to_json(self.user_scaler),
         }
-        file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        return json.dumps(content, ensure_ascii=False)
 
     @classmethod
     def load(cls, file: Path) -> Encoding:
@@ -152,8 +169,10 @@ def _distinct(values: pa.ChunkedArray) -> pa.Array:
 
 
 def _scaler_to_json(scaler: Scaler) -> dict[str, Any]:
-    return {"mean": scaler.mean_C.tolist(), "std": scaler.std_C.tolist()}
+    deviations = [std if np.isfinite(std) else None for std in scaler.std_C.tolist()]  # JSON has no infinity
+    return {"mean": scaler.mean_C.tolist(), "std": deviations}
 
 
 def _scaler_from_json(content: Mapping[str, Any]) -> Scaler:
-    return Scaler(np.array(content["mean"], dtype=np.float64), np.array(content["std"], dtype=np.float64))
+    deviations = [np.inf if std is None else std for std in content["std"]]
+    return Scaler(np.array(content["mean"], dtype=np.float64), np.array(deviations, dtype=np.float64))

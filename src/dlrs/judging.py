@@ -1,0 +1,124 @@
+"""Judging: every contender on the test of a prepared data set, as a report and as a page."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlrs.bundle import Folder
+from dlrs.contenders import CF, HYBRID, Contenders, fit_contenders
+from dlrs.errors import DataError
+from dlrs.evaluation.page import Rows, render
+from dlrs.evaluation.protocol import evaluate
+from dlrs.evaluation.report import Report, summarise
+from dlrs.evaluation.static import StaticTest, Universe, static_test
+from dlrs.prepared import Prepared, micros
+from dlrs.recommender import Recommender
+from dlrs.showcase import examples
+
+
+def judge(prepared: Prepared, trained: Folder) -> tuple[Report, str]:
+    """Fit the baselines, judge all on both universes, and return the report and its page (HTML)."""
+    ours = prepared.recipe.training.objective
+    refit = f"{ours}, refit"
+    contenders = fit_contenders(prepared, {ours: trained / "validated", refit: trained / "refit"})
+    test, strict_test = headline_test(prepared), _strict_test(prepared)
+    strict = None if strict_test is None else _judge(strict_test, contenders, ours, strict=None)[0]
+    report, models = _judge(test, contenders, ours, strict=strict)
+    page = render(
+        report,
+        title=f"{prepared.recipe.marketplace.name}: which model recommends best?",
+        rivals=(CF, HYBRID),
+        examples=examples(prepared, test, models[refit]),
+        facts=_shown_facts(prepared, trained),
+    )
+    return report, page
+
+
+def headline_test(prepared: Prepared) -> StaticTest:
+    """Return the test over all items alive at any moment of the window (method §9).
+
+    Raises:
+        DataError: nobody with a profile at the cut turned to anything new in the window.
+    """
+    return _test(prepared, "window")
+
+
+def _strict_test(prepared: Prepared) -> StaticTest | None:
+    """Return the test over items alive at the cut, or none if nobody turned to one of them."""
+    try:
+        return _test(prepared, "cut")
+    except DataError:
+        return None
+
+
+def _test(prepared: Prepared, universe: Universe) -> StaticTest:
+    split, settings = prepared.recipe.marketplace.split, prepared.recipe.evaluation
+    return static_test(
+        prepared.interactions,
+        prepared.catalog,
+        users=len(prepared.user_ids),
+        since=micros(split.test_from),
+        until=micros(split.test_until),
+        profiled_users=np.flatnonzero(prepared.profile_of_QU[prepared.cut_period] >= 0),
+        max_users=settings.max_users,
+        seed=settings.seed,
+        universe=universe,
+    )
+
+
+def _judge(
+    test: StaticTest, contenders: Contenders, ours: str, *, strict: Report | None
+) -> tuple[Report, dict[str, Recommender]]:
+    prepared = contenders.prepared
+    settings = prepared.recipe.evaluation
+    models = contenders.recommenders(test.versions_A)
+    report = summarise(
+        evaluate(models, test, settings.k),
+        test,
+        ks=settings.k,
+        reference=ours,
+        resamples=settings.resamples,
+        seed=settings.seed,
+        settings=_settings(prepared),
+        strict=strict,
+    )
+    return report, models
+
+
+def _settings(prepared: Prepared) -> dict[str, object]:
+    recipe = prepared.recipe
+    parts = ("samples", "training", "candidates", "baselines", "evaluation")
+    hashes = {"schema_hash": recipe.marketplace.hash, "encoding_hash": prepared.encoding.hash}
+    return hashes | {
+        f"{part}.{key}": value
+        for part in parts
+        for key, value in getattr(recipe, part).model_dump(mode="json").items()
+    }
+
+
+def _shown_facts(prepared: Prepared, trained: Folder) -> list[tuple[str, Rows]]:
+    items, events = prepared.facts["items"], prepared.facts["events"]
+    data: dict[str, object] = {
+        "item rows read": items["rows_read"],
+        "versions": items["versions"],
+        "events read": events["rows_read"],
+        "events kept": events["kept"],
+        "users": events["users"],
+        "profiles": prepared.facts["profiles"],
+        "training pairs": prepared.facts["pairs"],
+        **{
+            f"share of {name}": f"{share:.1%}" for name, share in prepared.facts["interaction_shares"].items()
+        },
+        **{f"weight of {name}": f"{w:.3g}" for name, w in prepared.facts["interaction_weights"].items()},
+    }
+    reasons = [
+        {"table": table, "reason": reason, "rows": count}
+        for table in ("items", "events")
+        for reason, count in prepared.facts[table]["quarantined"].items()
+    ]
+    history = [
+        {"training": name, "epoch": number} | epoch
+        for name in ("validated", "refit")
+        for number, epoch in enumerate(trained.facts[name]["history"], 1)
+    ]
+    return [("Data", data), ("Left out, with the reason", reasons), ("Training", history)]
