@@ -1,6 +1,6 @@
 """How fast the networks train, what the parts of a step cost beside RankNet alone, and scoring.
 
-    OMP_WAIT_POLICY=PASSIVE python benchmarks/training_speed.py [--pairs 400000] [--rounds 15]
+    OMP_NUM_THREADS=1 python benchmarks/training_speed.py [--pairs 400000] [--rounds 15]
 
 The network is the thesis's: 6 continuous and 15 categorical features with 3,271 values, here
 with about 100 entries a user, batches of 2,048 pairs. Data are synthetic. All parts are timed in

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from dlrs.arrays import AnyArray, Bools, Floats, Ints, positions_in
+from dlrs.model.threads import one_thread
 from dlrs.progress import track
 
 TRIALS = 10
@@ -86,6 +87,7 @@ class Side:
         return embeddings_LD * met_L[:, None]
 
 
+@one_thread()
 def train_warp(
     train_UN: sparse.csr_array,
     user_inputs: sparse.csr_array,

@@ -17,6 +17,7 @@ from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.features.similarity import raw_cosine
 from dlrs.model.network import Network, pair_cosine
 from dlrs.model.objectives import Losses, multi_cos, single
+from dlrs.model.threads import one_thread
 from dlrs.model.tower import row_tensors
 from dlrs.progress import stage, track
 from dlrs.recipe import Training
@@ -42,6 +43,7 @@ class Trained:
     best_epoch: int  # counted from 1
 
 
+@one_thread()
 def train(
     pairs: Pairs,
     profiles: EncodedRows,
