@@ -134,12 +134,18 @@ def recommend(
 
 
 @app.command()
-def run(recipe: RecipeFile, out: Out) -> None:
+def run(
+    recipe: RecipeFile,
+    out: Annotated[
+        Path | None, typer.Option(help="folder to write; none: runs/ and the recipe's name")
+    ] = None,
+) -> None:
     """Run every stage: prepare, train, evaluate, publish. Then try: dlrs recommend OUT."""
     from dlrs import pipeline
 
-    pipeline.run(recipe, out)
-    _show_report(out)
+    folders = pipeline.run(recipe, out or Path("runs") / recipe.stem)
+    _show_report(folders.path)
+    _say(f"Next: dlrs recommend {folders.path}")
 
 
 @app.command()
@@ -164,6 +170,7 @@ def demo(
     found = showcase.recommend_to_user(prepared, folders.registry, showcase.active_user(prepared), 5)
     console.print(showcase.as_text(found, prepared.recipe.marketplace.features))
     _show_report(out)
+    _say(f"Next: dlrs recommend {out} --user ID --k 10")
 
 
 def _show_report(folder: Path) -> None:

@@ -12,6 +12,7 @@ from dlrs.evaluation.protocol import evaluate
 from dlrs.evaluation.report import Report, summarise
 from dlrs.evaluation.static import StaticTest, Universe, static_test
 from dlrs.prepared import Prepared, micros
+from dlrs.progress import stage
 from dlrs.recommender import Recommender
 from dlrs.showcase import examples
 
@@ -53,17 +54,18 @@ def _strict_test(prepared: Prepared) -> StaticTest | None:
 
 def _test(prepared: Prepared, universe: Universe) -> StaticTest:
     split, settings = prepared.recipe.marketplace.split, prepared.recipe.evaluation
-    return static_test(
-        prepared.interactions,
-        prepared.catalog,
-        users=len(prepared.user_ids),
-        since=micros(split.test_from),
-        until=micros(split.test_until),
-        profiled_users=np.flatnonzero(prepared.profile_of_QU[prepared.cut_period] >= 0),
-        max_users=settings.max_users,
-        seed=settings.seed,
-        universe=universe,
-    )
+    with stage(f"Choose whom to judge on, {universe}"):
+        return static_test(
+            prepared.interactions,
+            prepared.catalog,
+            users=len(prepared.user_ids),
+            since=micros(split.test_from),
+            until=micros(split.test_until),
+            profiled_users=np.flatnonzero(prepared.profile_of_QU[prepared.cut_period] >= 0),
+            max_users=settings.max_users,
+            seed=settings.seed,
+            universe=universe,
+        )
 
 
 def _judge(
