@@ -57,6 +57,19 @@ def test_only_the_nearest_are_ranked() -> None:
         assert few_K == [item for item in full_K if item in set(few_K)]
 
 
+def test_equal_scores_come_by_item_row_however_near_they_are() -> None:
+    indifferent = dict(NETS.weights) | {
+        name: np.zeros_like(NETS.weights[name]) for name in ("rank_net.output.weight", "rank_net.output.bias")
+    }
+    items = Nets(SPACE, indifferent).embed_items(PLANTED.versions)
+    recommender = TwoStageRecommender(
+        Nets(SPACE, indifferent), items, np.arange(len(items)), PLANTED.audience, Candidates()
+    )
+    nothing = sparse.csr_array((1, len(items)), dtype=np.float32)
+    listed = recommender.recommend(np.array([0]), len(items), known_UN=nothing).items_UK[0]
+    assert listed.tolist() == list(range(len(items)))
+
+
 def test_more_are_ranked_when_more_are_asked_for() -> None:
     nothing = sparse.csr_array((1, ITEMS), dtype=np.float32)
     ranking = _build(np.arange(ITEMS), count=5).recommend(np.array([0]), 12, known_UN=nothing)

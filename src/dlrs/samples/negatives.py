@@ -49,10 +49,10 @@ def category_negatives(positives: Positives, category_E: Ints, rng: np.random.Ge
     owner_keys = group_R * users + positives.user_E[rows]
     first_R, owner_R = _runs(owner_keys)
     own_R = np.bincount(owner_R)[owner_R]
-    users_G = np.bincount(group_R[np.unique(first_R)], minlength=len(pool_size_G))
 
     free_R = pool_size_G[group_R] - own_R
-    possible = (users_G[group_R] >= 2) & (pool_size_G[group_R] >= 2) & (free_R > 0)
+    # |U⁺| < 2 or |V⁺| < 2 leave nothing free either: all of V⁺ is then the one user's own
+    possible = free_R > 0
     # The r-th free member is r plus the own members before it. Own member j (0, 1, …) comes before
     # it exactly if own_j − j ≤ r, and own_j − j ascends: one sorted search counts them for all draws.
     draw_R = rng.integers(0, np.maximum(free_R, 1))
