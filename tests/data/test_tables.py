@@ -75,7 +75,7 @@ def test_events_join_the_version_they_saw(recipe: Recipe, write_tables: WriteTab
 
 def test_nothing_is_dropped_silently(recipe: Recipe, write_tables: WriteTables) -> None:
     items, events, versions, log = _load(recipe, write_tables(ITEMS, EVENTS))
-    assert items.quarantine.counts() == {"price above 1000": 1, "price below 0": 1}
+    assert items.quarantine.counts() == {"price above 1,000": 1, "price below 0": 1}
     assert events.quarantine.counts() == {
         "no usable row of this item in the item table": 2,
         "no usable version of the item at that time": 3,
@@ -98,7 +98,7 @@ def test_of_rows_at_one_moment_the_last_usable_one_holds(recipe: Recipe, write_t
     items, _, versions, _ = _load(recipe, write_tables([first, better, worse], EVENTS))
     assert [v["price"] for v in versions] == [200]
     assert items.quarantine.counts() == {
-        "price above 1000": 1,
+        "price above 1,000": 1,
         "a later row of this item has the same time": 1,
     }
 

@@ -145,4 +145,4 @@ def _deleted(rows: Table) -> Table:
 
 
 def _shown(bound: object) -> str:
-    return f"{bound:g}" if isinstance(bound, float) else str(bound)
+    return f"{bound:,.12g}" if isinstance(bound, float) else str(bound)
