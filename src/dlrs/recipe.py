@@ -33,7 +33,7 @@ class Samples(Description):
 class Training(Description):
     """How the networks are trained (method §4); the defaults are the thesis's."""
 
-    objective: Literal["single", "multi-cos"] = "multi-cos"
+    objective: Literal["single", "multi-cos", "multi-cos-bar"] = "multi-cos"
     similarity_weight: float = Field(default=0.5, ge=0, description="λ of the similarity term")
     learning_rate: float = Field(default=0.003, gt=0, description="of Adam: embeddings and deep part")
     wide_learning_rate: float = Field(default=0.05, gt=0, description="of FTRL: wide part")

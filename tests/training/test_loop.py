@@ -40,7 +40,7 @@ def same_weights(one: Network, other: Network) -> bool:
     return all(torch.equal(weight, others[name]) for name, weight in one.state_dict().items())
 
 
-@pytest.mark.parametrize("objective", ["single", "multi-cos"])
+@pytest.mark.parametrize("objective", ["single", "multi-cos", "multi-cos-bar"])
 def test_a_planted_taste_is_found(planted: Any, objective: Any, tmp_path: Path) -> None:
     """9 of 10 labels follow the taste: a perfect network has an AUC of about .9."""
     settings = Training(objective=objective, batch_size=256, epochs=8, learning_rate=0.01)

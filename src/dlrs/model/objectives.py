@@ -1,9 +1,11 @@
 """What the networks are trained for: pure functions of a batch's outputs [T §4.3.3].
 
-CE         mean −[p log p̂ + (1−p) log(1−p̂)]
-gap        sqrt(mean (cos(e_u, e_v) − cos(u, v))² + ε)
-single     CE
-multi-cos  CE + λ·gap: the embedding keeps the geometry of the raw input
+CE             mean −[p log p̂ + (1−p) log(1−p̂)]
+single         CE
+multi-cos      CE + λ·sqrt(mean (cos(e_u, e_v) − cos(u, v))² + ε): keeps the geometry of the raw input
+multi-cos-bar  CE + λ·mean[p·(1−c) + (1−p)·c] with c = (cos(e_u, e_v) + 1)/2: preferred means near
+
+What λ weighs is called the gap: how far similarity is from what the objective wants it to be.
 """
 
 from __future__ import annotations
@@ -41,4 +43,16 @@ def multi_cos(
     """
     cross_entropy = single(logits_B, labels_B).total
     gap = torch.sqrt((cosine_B - raw_cosine_B).square().mean() + EPSILON)
+    return Losses(cross_entropy + weight * gap, cross_entropy, gap)
+
+
+def multi_cos_bar(logits_B: Tensor, labels_B: Tensor, cosine_B: Tensor, *, weight: float) -> Losses:
+    """Return the cross-entropy plus λ = `weight` times the gap.
+
+    The gap is the mean distance of c from 1 for positives and from 0 for negatives. The thesis
+    prints the term with a minus sign; its text says what is meant here (method §4).
+    """
+    cross_entropy = single(logits_B, labels_B).total
+    closeness_B = (cosine_B + 1) / 2
+    gap = (labels_B * (1 - closeness_B) + (1 - labels_B) * closeness_B).mean()
     return Losses(cross_entropy + weight * gap, cross_entropy, gap)

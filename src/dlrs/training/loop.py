@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from dlrs.errors import DataError, DlrsError
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.features.similarity import raw_cosine
 from dlrs.model.network import Network, pair_cosine
-from dlrs.model.objectives import Losses, multi_cos, single
+from dlrs.model.objectives import Losses, multi_cos, multi_cos_bar, single
 from dlrs.model.threads import one_thread
 from dlrs.model.tower import row_tensors
 from dlrs.progress import stage, track
@@ -111,11 +112,19 @@ def batch_losses(network: Network, batch: Batch, settings: Training) -> Losses:
     user_B, item_B = torch.from_numpy(batch.user_B), torch.from_numpy(batch.item_B)
     logits_B = network.logits(users, items, user_B, item_B)
     labels_B = torch.from_numpy(batch.label_B)
-    if batch.raw_cosine_B is None:
-        return single(logits_B, labels_B)
-    raw_B = torch.from_numpy(batch.raw_cosine_B)
-    cosine_B = pair_cosine(users, items, user_B, item_B)
-    return multi_cos(logits_B, labels_B, cosine_B, raw_B, weight=settings.similarity_weight)
+    match settings.objective:
+        case "single":
+            return single(logits_B, labels_B)
+        case "multi-cos":
+            assert batch.raw_cosine_B is not None  # `_batches` computes them for this objective
+            raw_B = torch.from_numpy(batch.raw_cosine_B)
+            cosine_B = pair_cosine(users, items, user_B, item_B)
+            return multi_cos(logits_B, labels_B, cosine_B, raw_B, weight=settings.similarity_weight)
+        case "multi-cos-bar":
+            cosine_B = pair_cosine(users, items, user_B, item_B)
+            return multi_cos_bar(logits_B, labels_B, cosine_B, weight=settings.similarity_weight)
+        case _:
+            assert_never(settings.objective)
 
 
 def _batches(
