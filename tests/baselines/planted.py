@@ -8,9 +8,10 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Floats, Ints
-from dlrs.features.rows import EncodedRows, FeatureSpace, check_packed
+from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.recipe import Baselines
 from dlrs.recommender import Audience
+from packed import check_packed
 
 SPACE = FeatureSpace(continuous=("price",), categorical=("colour", "kind"), sizes_F=(4, 2))
 USERS, ITEMS, WARM = 40, 40, 30

@@ -93,6 +93,16 @@ def test_the_last_row_of_a_moment_holds(recipe: Recipe, write_tables: WriteTable
     assert items.quarantine.counts() == {"a later row of this item has the same time": 1}
 
 
+def test_a_deletion_that_a_later_row_takes_back_is_not_lost_silently(
+    recipe: Recipe, write_tables: WriteTables
+) -> None:
+    deletion = ("a", 9, ITEMS[0][2], "delete", *ITEMS[0][4:])
+    items, _, versions, _ = _load(recipe, write_tables([deletion, ITEMS[0]], EVENTS))
+    assert [v["version"] for v in versions] == ["1"]
+    assert items.quarantine.counts() == {"a later row of this item has the same time": 1}
+    assert items.quarantine.rows["_row"].to_pylist() == [1]
+
+
 def test_of_rows_at_one_moment_the_last_usable_one_holds(recipe: Recipe, write_tables: WriteTables) -> None:
     first, better, worse = ((*ITEMS[0][:4], price, "red", "car") for price in (100, 200, 5000))
     items, _, versions, _ = _load(recipe, write_tables([first, better, worse], EVENTS))

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlrs.features.encoding import Encoding, Scaler, fit_encoding
-from dlrs.features.rows import EncodedRows, FeatureSpace, check_packed
+from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.features.similarity import raw_cosine
 from dlrs.profiles.profile import ProfileFacts, Profiles, ValueCounts
 from dlrs.schema import Features
+from packed import check_packed
 
 FEATURES = Features(continuous={"price": {}}, categorical=("colour", "kind"))
 VERSIONS = pa.table(

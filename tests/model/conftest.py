@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from dlrs.features.rows import EncodedRows, FeatureSpace, check_packed
+from dlrs.features.rows import EncodedRows, FeatureSpace
+from packed import check_packed
 
 RandomRows = Callable[..., EncodedRows]
 

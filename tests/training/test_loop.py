@@ -18,7 +18,7 @@ from dlrs.recipe import Training
 from dlrs.training import loop
 from dlrs.training.checkpoint import CHECKPOINT
 from dlrs.training.loop import Trained, train
-from dlrs.training.validation import pair_auc, pair_logits, pair_loss
+from dlrs.training.validation import pair_auc, pair_logits
 
 SETTINGS = Training(batch_size=256, epochs=3, seed=1)
 
@@ -48,7 +48,6 @@ def test_a_planted_taste_is_found(planted: Any, objective: Any, tmp_path: Path) 
     logits_P = pair_logits(trained.network, planted.test, planted.profiles, planted.versions)
     assert pair_auc(logits_P, planted.test.label_P) > 0.8
     assert trained.history[-1].loss < 0.8 * trained.history[0].loss
-    assert pair_loss(logits_P, planted.test.label_P) < 0.5
     assert trained.best_epoch == 8
     assert not trained.network.training
 

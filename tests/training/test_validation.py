@@ -9,7 +9,7 @@ import pytest
 from dlrs.arrays import Floats
 from dlrs.model.network import Network
 from dlrs.training import validation
-from dlrs.training.validation import pair_auc, pair_logits, pair_loss
+from dlrs.training.validation import pair_auc, pair_logits
 
 
 def floats(*values: float) -> Floats:
@@ -39,12 +39,6 @@ def test_auc_equals_counting_all_couples() -> None:
 
 def test_auc_needs_both_labels() -> None:
     assert math.isnan(pair_auc(floats(1, 2), floats(1, 1)))
-
-
-def test_loss_by_hand() -> None:
-    """p̂ = ½ and ¾; a certain and wrong logit costs its size instead of overflowing."""
-    expected = (math.log(2) + math.log(4) + 500) / 3
-    assert pair_loss(floats(0, math.log(3), 500), floats(1, 0, 0)) == pytest.approx(expected)
 
 
 def test_logits_come_in_the_order_of_the_pairs(planted: Any, monkeypatch: pytest.MonkeyPatch) -> None:

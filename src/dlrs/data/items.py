@@ -29,9 +29,7 @@ ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 class Items:
     """Usable versions (with rows, sorted by item and time), and the versions that are not."""
 
-    versions: (
-        Table  # VERSION_ROW, ITEM_ROW, ITEM, VERSION?, VALID_FROM, VALID_TO (null: still holds), features
-    )
+    versions: Table  # VERSION_ROW, ITEM_ROW, ITEM, VALID_FROM, VALID_TO (null: it still holds), features
     quarantine: Quarantine
     rows_read: int
 
@@ -55,11 +53,7 @@ def load_items(connection: Connection, marketplace: Marketplace, folder: Path) -
     versions = kept(connection, "versions", numbered.order_by(VERSION_ROW).drop(ROW, REASON))
     if versions.count().to_pyarrow().as_py() == 0:
         raise DataError(f"{file}: expected at least one usable item, received none. Check the bounds.")
-    left_out = (
-        rows.filter(rows[REASON].notnull() & ~_deleted(rows))
-        .select(ROW, ITEM, VALID_FROM, REASON)
-        .order_by(ROW)
-    )
+    left_out = rows.filter(rows[REASON].notnull()).select(ROW, ITEM, VALID_FROM, REASON).order_by(ROW)
     return Items(versions, Quarantine(left_out.to_pyarrow()), read.count().to_pyarrow().as_py())
 
 

@@ -16,7 +16,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -117,15 +116,3 @@ class EncodedRows(StoredArrays):
             (self.weights_E, self.columns_E, row_offsets), shape=(len(self), space.columns)
         )
         return sparse.csr_array(sparse.hstack([sparse.csr_array(numbers_NC), categories], format="csr"))
-
-
-def check_packed(rows: EncodedRows, space: FeatureSpace) -> None:
-    """Assert what every EncodedRows promises: for tests and for data from outside."""
-    F = len(space.categorical)
-    assert len(rows.offsets) == len(rows) * F + 1
-    assert rows.offsets[-1] == len(rows.columns_E) == len(rows.weights_E)
-    lengths = np.diff(rows.offsets)
-    feature_E = np.repeat(np.tile(np.arange(F), len(rows)), lengths)
-    for feature, (low, high) in enumerate(pairwise(space.starts_F)):
-        columns = rows.columns_E[feature_E == feature]
-        assert ((columns >= low) & (columns < high)).all(), space.categorical[feature]

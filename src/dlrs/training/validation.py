@@ -38,12 +38,6 @@ def batch_logits(network: Network, batch: Batch) -> Floats:
     return logits_B
 
 
-def pair_loss(logits_P: Floats, labels_P: Floats) -> float:
-    """Return the mean cross-entropy; p̂ = σ(logit)."""
-    logits_P = logits_P.astype(np.float64)
-    return float(np.mean(np.logaddexp(0, logits_P) - labels_P * logits_P))
-
-
 def pair_auc(logits_P: Floats, labels_P: Floats) -> float:
     """Return the chance that a positive scores above a negative; a tie counts half.
 
