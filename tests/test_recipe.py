@@ -26,7 +26,7 @@ def _set(content: dict[str, Any], key: str, value: object) -> None:
         ("marketplace.split.test_from", "2020-01-27T00:00:00", ["marketplace.split.test_from", "zone"]),
         ("marketplace.split.test_from", "2020-01-28T00:00:00Z", ["whole number of profile refreshes"]),
         ("marketplace.split.test_until", "2020-01-01T00:00:00Z", ["validation_from < test_from"]),
-        ("marketplace.features.categorical", [], ["at least one categorical"]),
+        ("marketplace.features.categorical", [], ["there are none; add one"]),
         ("marketplace.features.categorical", ["kind", "price"], ["received twice: price"]),
         ("marketplace.features.continuous", {"price": {"min": 5, "max": 1}}, ["min < max"]),
         ("marketplace.features.continuous", {"price": {"min": "cheap"}}, ["price.min", "'cheap'"]),

@@ -71,7 +71,9 @@ def prepare(recipe: RecipeFile, out: Out) -> None:
 
     facts = pipeline.prepare(recipe, out).facts
     _say(f"{facts['events']['kept']:,} events, {facts['profiles']:,} profiles, {facts['pairs']:,} pairs.")
-    for table in ("items", "events"):
+    for table in ("items", "events", "users"):
+        if table not in facts:
+            continue
         for reason, rows in facts[table]["quarantined"].items():
             _say(f"Left out {rows:,} rows of {table}: {reason}.")
     _say(f"Prepared {out}. Next: dlrs train {out} --out TRAINED")

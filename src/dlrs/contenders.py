@@ -89,4 +89,4 @@ def fit_contenders(prepared: Prepared, networks: Mapping[str, Path]) -> Contende
 
 def _audience(prepared: Prepared) -> Audience:
     profile_of_U = prepared.profile_of_QU[prepared.cut_period]
-    return Audience(prepared.profiles, profile_of_U, prepared.encoding.space)
+    return Audience(prepared.profiles, profile_of_U, prepared.encoding.space, prepared.own_features)

@@ -5,6 +5,7 @@ users.parquet       id of each user row
 versions.parquet    the item versions with their raw features, in the order of their rows
 interactions/       the cleaned log as arrays of rows
 profiles/, facts/   the encoded profiles, one per user and period; whose they are
+own/                the encoded features of the users' own, if they have any, one row a user
 versions/           the encoded item versions
 pairs/              positives and negatives of the training periods
 encoding.json       vocabularies and scalers
@@ -31,12 +32,15 @@ from dlrs.arrays import Doubles, Ints
 from dlrs.bundle import open_folder
 from dlrs.data import engine
 from dlrs.data.catalog import Catalog
+from dlrs.data.engine import Connection
 from dlrs.data.events import Events, interactions, load_events
 from dlrs.data.interactions import ALL_TIME, Interactions
 from dlrs.data.items import VERSION_ROW, Items, catalog, load_items
+from dlrs.data.users import Users, load_users
 from dlrs.errors import DataError
 from dlrs.features.encoding import Encoding, fit_encoding
 from dlrs.features.rows import EncodedRows
+from dlrs.features.table import TableEncoding
 from dlrs.profiles.learner import learn_profiles
 from dlrs.profiles.profile import ProfileFacts, Profiles
 from dlrs.profiles.weights import interaction_weights, transition_counts
@@ -60,6 +64,7 @@ class Prepared:
     interactions: Interactions
     profiles: EncodedRows
     profile_facts: ProfileFacts
+    own_features: EncodedRows | None  # of each user row, where users have features of their own
     encoded_versions: EncodedRows
     pairs: Pairs
     encoding: Encoding
@@ -112,6 +117,8 @@ class Prepared:
         self.interactions.save(folder / "interactions")
         self.profiles.save(folder / "profiles")
         self.profile_facts.save(folder / "facts")
+        if self.own_features is not None:
+            self.own_features.save(folder / "own")
         self.encoded_versions.save(folder / "versions")
         self.pairs.save(folder / "pairs")
         self.encoding.save(folder / "encoding.json")
@@ -130,6 +137,7 @@ class Prepared:
             interactions=Interactions.load(folder / "interactions"),
             profiles=EncodedRows.load(folder / "profiles"),
             profile_facts=ProfileFacts.load(folder / "facts"),
+            own_features=EncodedRows.load(folder / "own") if (folder / "own").is_dir() else None,
             encoded_versions=EncodedRows.load(folder / "versions"),
             pairs=Pairs.load(folder / "pairs"),
             encoding=Encoding.load(folder / "encoding.json"),
@@ -164,15 +172,20 @@ def prepare(recipe: Recipe, data: Path) -> Prepared:
         starts = (*marketplace.period_starts, marketplace.split.test_until)
         profiles = learn_profiles(connection, events, items, marketplace, weights_T, starts)
         versions = items.versions.order_by(VERSION_ROW).to_pyarrow()
+        users = _users(connection, marketplace, data, events)
     with stage("Encode"):
-        encoding = _fitted_before_cut(marketplace, versions, profiles)
+        encoding = _fitted_before_cut(marketplace, versions, profiles, _own_encoding(users, log, marketplace))
         encoded_versions = encoding.encode_items(versions)
-        encoded_profiles = encoding.encode_profiles(profiles)
+        own = encoding.users.encode(users.table) if encoding.users and users else None
+        encoded_profiles = encoding.encode_profiles(profiles, own and own.take(profiles.facts.user_P))
     with stage("Sample negatives"):
         profile_of_QU = profiles.facts.rows(len(starts), len(events.user_ids))
         positives = unique_positives(log, _starts_Q(marketplace), profile_of_QU)
         draws = _draw_negatives(recipe, positives, encoding, versions)
         pairs = labelled_pairs(positives, draws, catalog(versions))
+    tables: dict[str, Items | Events | Users] = {"items": items, "events": events}
+    if users is not None:
+        tables["users"] = users
     return Prepared(
         recipe=recipe,
         user_ids=events.user_ids,
@@ -180,10 +193,11 @@ def prepare(recipe: Recipe, data: Path) -> Prepared:
         interactions=log,
         profiles=encoded_profiles,
         profile_facts=profiles.facts,
+        own_features=own,
         encoded_versions=encoded_versions,
         pairs=pairs,
         encoding=encoding,
-        quarantine={"items": items.quarantine.rows, "events": events.quarantine.rows},
+        quarantine={name: table.quarantine.rows for name, table in tables.items()},
         facts={
             "marketplace": marketplace.name,
             "schema_hash": marketplace.hash,
@@ -191,6 +205,7 @@ def prepare(recipe: Recipe, data: Path) -> Prepared:
             "events": _read_facts(events) | {"kept": len(log), "users": len(events.user_ids)},
             "interaction_weights": dict(zip(marketplace.interaction_types, weights_T.tolist(), strict=True)),
             "interaction_shares": _shares(log, marketplace),
+            **({"users": _read_facts(users)} if users else {}),
             "profiles": len(profiles),
             "positives": len(positives),
             "positives_without_negative": len(positives) - int(pairs.label_P.sum()),
@@ -218,7 +233,24 @@ def _weights(log: Interactions, marketplace: Marketplace) -> Doubles:
     return interaction_weights(transition_counts(before, len(marketplace.interaction_types)))
 
 
-def _fitted_before_cut(marketplace: Marketplace, versions: pa.Table, profiles: Profiles) -> Encoding:
+def _users(connection: Connection, marketplace: Marketplace, data: Path, events: Events) -> Users | None:
+    if marketplace.users is None:
+        return None
+    with stage("Read users"):
+        return load_users(connection, marketplace.users, data, events.user_ids)
+
+
+def _own_encoding(users: Users | None, log: Interactions, marketplace: Marketplace) -> TableEncoding | None:
+    """Fit the encoding of the users' own features on the users of before the cut."""
+    if users is None or marketplace.users is None:
+        return None
+    before = np.unique(log.between(ALL_TIME, micros(marketplace.split.test_from)).user_E)
+    return TableEncoding.fit(marketplace.users.features, users.table.take(before))
+
+
+def _fitted_before_cut(
+    marketplace: Marketplace, versions: pa.Table, profiles: Profiles, own: TableEncoding | None
+) -> Encoding:
     """Fit on the versions that began before the cut and on the profiles of training periods."""
     known = versions.filter(pc.less(versions[VALID_FROM], marketplace.split.test_from))
     training = profiles.facts.in_periods(len(marketplace.period_starts) - 1)
@@ -228,7 +260,7 @@ def _fitted_before_cut(marketplace: Marketplace, versions: pa.Table, profiles: P
             f"{marketplace.profiles.minimum_events} events within {marketplace.profiles.window} before a "
             "training period. Widen profiles.window or move the split."
         )
-    return fit_encoding(marketplace.features, known, training)
+    return fit_encoding(marketplace.features, known, training, own)
 
 
 def _draw_negatives(
@@ -236,7 +268,7 @@ def _draw_negatives(
 ) -> list[tuple[Ints, Ints]]:
     """Draw what `samples` asks for, all from one seeded stream."""
     category = recipe.marketplace.negatives_by
-    category_E = encoding.codes(category, versions[category])[positives.version_E]
+    category_E = encoding.items.codes(category, versions[category])[positives.version_E]
     starts_Q, items = _starts_Q(recipe.marketplace), catalog(versions)
     pools = {
         period: items.item_V[items.alive_between(int(since), int(until))]
@@ -249,7 +281,7 @@ def _draw_negatives(
     ]
 
 
-def _read_facts(tables: Items | Events) -> dict[str, Any]:
+def _read_facts(tables: Items | Events | Users) -> dict[str, Any]:
     return {"rows_read": tables.rows_read, "quarantined": tables.quarantine.counts()}
 
 

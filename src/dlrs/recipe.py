@@ -124,13 +124,21 @@ def parse_recipe(content: dict[str, object], *, source: str) -> Recipe:
 
 def data_folder(recipe: Recipe, recipe_folder: Path) -> Path:
     """Return the folder that `data` names, after expanding environment variables in it."""
+    return recipe_folder / Path(expand_variables(recipe.data, key="data")).expanduser()
+
+
+def expand_variables(text: str, *, key: str) -> str:
+    """Replace $NAME by the environment's value; `key` is what the recipe calls the text.
+
+    Raises:
+        SchemaError: a variable is not set, or a dollar sign does not begin a name.
+    """
     try:
-        expanded = string.Template(recipe.data).substitute(os.environ)
+        return string.Template(text).substitute(os.environ)
     except KeyError as error:
         raise SchemaError(
-            f'data = "{recipe.data}": the environment variable {error.args[0]} is not set. '
-            f"Set it to the folder that holds the data, for example: export {error.args[0]}=~/data"
+            f'{key} = "{text}": the environment variable {error.args[0]} is not set. '
+            f"Set it, for example: export {error.args[0]}=…"
         ) from error
     except ValueError as error:
-        raise SchemaError(f'data = "{recipe.data}": write a dollar sign as $$ ({error}).') from error
-    return recipe_folder / Path(expanded).expanduser()
+        raise SchemaError(f'{key} = "{text}": write a dollar sign as $$ ({error}).') from error

@@ -55,11 +55,15 @@ class Recommender(Protocol):
 
 @dataclass(frozen=True)
 class Audience:
-    """Where the profiles of user rows are: a row of `profiles` for each, −1 for none."""
+    """Where the profiles of user rows are: a row of `profiles` for each, −1 for none.
+
+    `own_features` has a row for each user row, where users have features of their own.
+    """
 
     profiles: EncodedRows
     profile_of_U: Ints
     space: FeatureSpace
+    own_features: EncodedRows | None = None
 
     @classmethod
     def empty(cls, space: FeatureSpace) -> Audience:
@@ -67,12 +71,16 @@ class Audience:
         return cls(EncodedRows.blank(0, space, side="user"), np.empty(0, dtype=np.int64), space)
 
     def take(self, users_U: Ints) -> EncodedRows:
-        """Return the users' encoded profiles; a user without one gets a row of zeros."""
+        """Return the users' encoded profiles; for a user without one, what he has of his own, or zeros."""
         rows_U = self.profile_of_U[users_U]
-        blank = EncodedRows.blank(1, self.space, side="user")
+        strangers = users_U[rows_U < 0]
+        unknown = EncodedRows.blank(len(strangers), self.space.shared, side="user")
+        if self.own_features is not None:
+            unknown = unknown.beside(self.own_features.take(strangers), self.space)
         known = self.profiles.take(rows_U[rows_U >= 0])
-        position_U = np.where(rows_U >= 0, np.cumsum(rows_U >= 0) - 1, len(known))
-        return EncodedRows.concatenate([known, blank]).take(position_U)
+        order_U = np.empty(len(users_U), dtype=np.int64)
+        order_U[np.argsort(rows_U < 0, kind="stable")] = np.arange(len(users_U))
+        return EncodedRows.concatenate([known, unknown]).take(order_U)
 
 
 class TwoStageRecommender:

@@ -65,7 +65,7 @@ def as_text(found: Recommendation, features: Features) -> Group:
     for item in found.items:
         items.add_column(escape(str(item[ITEM])))
     described = [item_in_words(item, features) for item in found.items]
-    for name in (*features.continuous, *features.categorical):
+    for name in features.names:
         items.add_row(escape(name), *(escape(item[name]) for item in described))
     return Group(Text(f"User {found.user_id}", style="bold"), *map(Text, found.profile), items)
 

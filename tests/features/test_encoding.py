@@ -112,7 +112,7 @@ def test_a_constant_survives_the_disk(tmp_path: Path) -> None:
     encoding = fit_encoding(FEATURES, VERSIONS.slice(0, 1), USERS.facts)
     encoding.save(tmp_path / "encoding.json")
     loaded = Encoding.load(tmp_path / "encoding.json")
-    assert np.isinf(loaded.item_scaler.std_C).all()
+    assert np.isinf(loaded.items.scaler.std_C).all()
     assert loaded.hash == encoding.hash != fit_encoding(FEATURES, VERSIONS, USERS.facts).hash
 
 

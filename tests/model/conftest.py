@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from dlrs.features.rows import EncodedRows, FeatureSpace
+from dlrs.model.forward import embedded
 from packed import check_packed
 
 RandomRows = Callable[..., EncodedRows]
@@ -20,6 +21,15 @@ SPACES = {
     "one value": FeatureSpace(("price",), ("make", "market"), (5, 1)),
     "no numbers": FeatureSpace((), ("make", "fuel"), (6, 4)),
     "one value only": FeatureSpace((), ("market",), (1,)),
+    "users' own": FeatureSpace(
+        ("price",),
+        ("make", "fuel"),
+        (9, 3),
+        own_continuous=("age",),
+        own_categorical=("job", "region"),
+        own_sizes_F=(5, 3),
+    ),
+    "users' own numbers": FeatureSpace(("price",), ("make",), (7,), own_continuous=("age", "income")),
 }
 
 
@@ -41,22 +51,23 @@ def random_rows() -> RandomRows:
 
     def make(space: FeatureSpace, count: int, side: Literal["user", "item"], *, seed: int = 0) -> EncodedRows:
         rng = np.random.default_rng(seed)
-        sizes_F = np.array(space.sizes_F)
+        sizes_F = np.array(embedded(space, side)[0])
+        starts_F = np.cumsum(sizes_F) - sizes_F
         lengths_NF = np.minimum(rng.integers(0, 4, (count, len(sizes_F))), sizes_F)
         lengths_NF[0] = 0
         columns = [
             start + np.sort(rng.choice(size, length, replace=False))
             for lengths_F in lengths_NF
-            for start, size, length in zip(space.starts_F, sizes_F, lengths_F, strict=False)
+            for start, size, length in zip(starts_F, sizes_F, lengths_F, strict=True)
         ]
-        numbers = len(space.continuous) * (2 if side == "user" else 1)
+        numbers = EncodedRows.blank(0, space, side=side).continuous_NC.shape[1]
         rows = EncodedRows(
             continuous_NC=rng.normal(size=(count, numbers)).astype(np.float32),
             offsets=np.concatenate(([0], np.cumsum(lengths_NF.ravel()))).astype(np.int64),
             columns_E=np.concatenate(columns).astype(np.int32),
             weights_E=rng.random(int(lengths_NF.sum())).astype(np.float32),
         )
-        check_packed(rows, space)
+        check_packed(rows, space, side)
         return rows
 
     return make

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from dlrs.features.rows import EncodedRows, FeatureSpace
+from dlrs.model.forward import SIDES
 from dlrs.model.network import Network, pair_cosine
 from dlrs.model.tower import Representation, row_tensors
 
@@ -31,7 +32,7 @@ def test_every_weight_belongs_to_one_optimiser(space: FeatureSpace) -> None:
     wide, deep = network.wide_parameters(), network.deep_parameters()
     assert {id(p) for p in wide} | {id(p) for p in deep} == {id(p) for p in network.parameters()}
     assert len(wide) + len(deep) == len(list(network.parameters()))
-    assert [tuple(p.shape) for p in wide] == [(space.columns, 1)] * 2
+    assert [tuple(p.shape) for p in wide] == [(space.columns_of(side), 1) for side in SIDES]
 
 
 def test_all_weights_learn(space: FeatureSpace, random_rows: RandomRows) -> None:

@@ -4,7 +4,7 @@ A user is the sum of the embeddings of his id and of the features of his profile
 id and of the features of its version. Continuous features are columns, too, whose weight is the
 z-normalised value.
 
-    H inputs that describe a user: every user row, then the C + K feature columns
+    H inputs that describe a user: every user row, then the C + K feature columns, then his own features
     J inputs that describe an item: every item row, then the same columns
     A items of the catalogue, ascending by item row; N all item rows; L row of something, −1 for none
 """
@@ -97,6 +97,11 @@ def describe(rows: EncodedRows, row_of_L: Ints, space: FeatureSpace, *, side: Si
     known = rows.take(row_of_L[known_L])
     described = EncodedRows.concatenate([known, EncodedRows.blank(1, space, side=side)])
     position_L = np.where(known_L, np.cumsum(known_L) - 1, len(known))
-    features_LK = described.take(position_L).matrix(space, side=side)
-    ids_LL = sparse.eye_array(len(row_of_L), dtype=np.float32, format="csr")
-    return sparse.csr_array(sparse.hstack([ids_LL, features_LK], format="csr"), dtype=np.float32)
+    rows_L = described.take(position_L)
+    inputs = [
+        sparse.eye_array(len(row_of_L), dtype=np.float32, format="csr"),
+        rows_L.matrix(space, side=side),
+    ]
+    if side == "user":
+        inputs.append(rows_L.own_matrix(space))
+    return sparse.csr_array(sparse.hstack(inputs, format="csr"), dtype=np.float32)

@@ -10,35 +10,47 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dlrs.data.engine import ROW, Connection, Table, in_short, kept, read_table
+from dlrs.data.cells import EXPECTED, Kind, typed
+from dlrs.data.engine import ROW, Connection, Table, in_short, kept
+from dlrs.data.sources import Source
 from dlrs.errors import DataError
+from dlrs.schema import Features
 
-Kind = Literal["text", "number", "time", "seconds"]
-EXPECTED = {
-    "text": "text",
-    "number": "a number",
-    "time": "a time like 2017-10-14T03:00:00Z",
-    "seconds": "a time like 2017-10-14T03:00:00Z",
-}
 REASON = "reason"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column to read: its name inside dlrs, its name in the file, and what must be in it."""
+    """One column to read: its name inside dlrs, its name in the table, and what must be in it.
+
+    `detail` is what its kind needs to know: the format of a time, the separator of a list.
+    """
 
     name: str
     source: str
     kind: Kind
     required: bool = False
+    detail: str | None = None
+
+
+def feature_columns(features: Features) -> list[Column]:
+    """Return the columns of all features, under their names."""
+    columns = [
+        Column(name, name, "seconds" if feature.kind == "time" else "number", detail=feature.format)
+        for name, feature in features.continuous.items()
+    ]
+    columns += [Column(name, name, "text") for name in (*features.categorical, *features.text)]
+    for name, (source, part) in features.date_parts.items():
+        columns.append(Column(name, source, part, detail=features.dates[source].format))
+    for name, feature in features.multi_valued.items():
+        columns.append(Column(name, name, "values", detail=feature.separator))
+    return columns
 
 
 @dataclass(frozen=True)
@@ -56,78 +68,67 @@ class Quarantine:
         return {entry["values"]: entry["counts"] for entry in counted.to_pylist()}
 
 
-def read_typed(connection: Connection, name: str, file: Path, columns: list[Column]) -> Table:
-    """Read the columns of a file with their types, and `ROW`; keep the result as table `name`.
+def read_typed(connection: Connection, name: str, source: Source, columns: list[Column]) -> Table:
+    """Read the columns of a table with their types, and `ROW`; keep the result as table `name`.
 
     Raises:
         DataError: a column is missing, a cell is not of its kind, or a required cell is empty.
     """
-    raw = read_table(connection, file)
-    _require_columns(raw, file, columns)
+    raw = source.read(connection, f"{name}_raw")
+    _require_columns(raw, source, columns)
     try:
-        _require_cells(raw, file, columns)
-        return kept(connection, name, raw.select(ROW, **{c.name: _typed(raw, file, c) for c in columns}))
+        _require_cells(raw, source, columns)
+        return kept(connection, name, raw.select(ROW, **{c.name: _typed(raw, source, c) for c in columns}))
     except duckdb.Error as error:
-        raise DataError(f"{file}: expected a readable table, received: {in_short(error)}") from error
+        raise DataError(f"{source}: expected a readable table, received: {in_short(error)}") from error
 
 
-def _require_columns(table: Table, file: Path, columns: list[Column]) -> None:
+def _require_columns(table: Table, source: Source, columns: list[Column]) -> None:
     for column in columns:
         if column.source not in table.columns:
             there = [c for c in table.columns if c != ROW]
             near = difflib.get_close_matches(column.source, there, n=1)
-            mend = f"Did you mean '{near[0]}'?" if near else "Name the column in the recipe as in the file."
+            mend = f"Did you mean '{near[0]}'?" if near else "Name the column in the recipe as in the table."
             raise DataError.at(
-                file=str(file), column=column.source, row=None, expected="this column",
+                file=str(source), column=column.source, row=None, expected="this column",
                 received=f"only {', '.join(there)}", mend=mend,
             )  # fmt: skip
 
 
-def _typed(table: Table, file: Path, column: Column) -> Table:
-    source = table[column.source]
-    text = source.type().is_string()
-    match column.kind:
-        case "text" if source.type().is_floating():
-            # ids and codes with gaps become floats on their way through pandas: 12.0 is 12
-            whole = source.try_cast("int64")
-            text_of = ibis.ifelse(source == whole, whole.cast("string"), source.cast("string"))
-            return ibis.ifelse(source.isnan(), ibis.null("string"), text_of)
-        case "text":
-            return source.cast("string").nullif("")
-        case "number" if text or source.type().is_numeric() or source.type().is_boolean():
-            number = source.try_cast("float64")
-            return ibis.ifelse(number.isnan(), ibis.null("float64"), number)
-        case "time" | "seconds" if text or source.type().is_temporal():
-            time = source.try_cast("timestamp('UTC')")
-            return time if column.kind == "time" else time.epoch_seconds().cast("float64")
-    raise DataError.at(
-        file=str(file), column=column.source, row=None, expected=EXPECTED[column.kind],
-        received=f"a column of type {source.type()}", mend="Name another column, or convert this one.",
-    )  # fmt: skip
+def _typed(table: Table, source: Source, column: Column) -> Table:
+    cells = table[column.source]
+    value = typed(cells, column.kind, column.detail)
+    if value is None:
+        raise DataError.at(
+            file=str(source), column=column.source, row=None, expected=EXPECTED[column.kind],
+            received=f"a column of type {cells.type()}", mend="Name another column, or convert this one.",
+        )  # fmt: skip
+    return value
 
 
-def _require_cells(raw: Table, file: Path, columns: list[Column]) -> None:
-    """Find the first wrong cell of each column in one pass over the file; report the first of all."""
-    firsts = {c.name: raw[ROW].min(where=_wrong(raw, file, c)) for c in columns}
+def _require_cells(raw: Table, source: Source, columns: list[Column]) -> None:
+    """Find the first wrong cell of each column in one pass over the table; report the first of all."""
+    firsts = {c.name: raw[ROW].min(where=_wrong(raw, source, c)) for c in columns}
     found = raw.aggregate(raw.count().name("rows"), **firsts).to_pyarrow().to_pylist()[0]
     if found.pop("rows") == 0:
-        raise DataError(f"{file}: expected at least one row, received none. Export the table again.")
+        raise DataError(f"{source}: expected at least one row, received none. Export the table again.")
     wrong = [(row, column) for column in columns if (row := found[column.name]) is not None]
     if wrong:
         row, column = min(wrong, key=lambda w: w[0])
         cell = raw.filter(raw[ROW] == row).select(cell=raw[column.source]).to_pyarrow()["cell"][0].as_py()
+        pattern = f" in the format {column.detail}" if column.detail and column.kind != "values" else ""
         raise DataError.at(
-            file=str(file), column=column.source, row=row, expected=EXPECTED[column.kind],
+            file=str(source), column=column.source, row=row, expected=EXPECTED[column.kind] + pattern,
             received="an empty cell" if cell in (None, "") else f"'{cell}'",
             mend="Mend the row or leave it out.",
         )  # fmt: skip
 
 
-def _wrong(raw: Table, file: Path, column: Column) -> Table:
+def _wrong(raw: Table, source: Source, column: Column) -> Table:
     """True where a cell is required and empty, or is not empty and yet not of its kind."""
-    source, value = raw[column.source], _typed(raw, file, column)
+    cells, value = raw[column.source], _typed(raw, source, column)
     if column.required:
         return value.isnull()
-    if not source.type().is_string() or column.kind == "text":
+    if column.kind == "text" or not (cells.type().is_string() or column.detail):
         return ibis.literal(False)
-    return value.isnull() & source.lower().notin(["", "nan"])
+    return value.isnull() & cells.cast("string").lower().notin(["", "nan"])

@@ -5,19 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import duckdb
 import ibis
-
-from dlrs.errors import DataError
 
 Connection = Any  # ibis.BaseBackend; Ibis ships no types
 Table = Any  # ibis.Table
 
 ROW = "_row"
-"""Position of a row in its file, from 1: errors and quarantine files name it."""
+"""Position of a row in its table, from 1: errors and quarantine files name it."""
 
 
 @contextmanager
@@ -33,29 +29,6 @@ def connect() -> Iterator[Connection]:
         yield connection
     finally:
         connection.disconnect()
-
-
-def read_table(connection: Connection, file: Path) -> Table:
-    """Return the file's columns as they are, and `ROW`. A CSV's columns are all text.
-
-    Raises:
-        DataError: there is no such file, its kind is unknown, or it cannot be read.
-    """
-    if not file.is_file():
-        raise DataError(f"{file}: expected a table, received no such file. Check 'data' and 'table'.")
-    try:
-        match file.suffix.lower():
-            case ".parquet":
-                table = connection.read_parquet(file)
-            case ".csv":
-                # Typed by us, so that a bad cell is an error with a row and not another type; quotes
-                # named, for a first quoted cell may come after the rows that DuckDB guesses from.
-                table = connection.read_csv(file, header=True, all_varchar=True, quote='"', escape='"')
-            case other:
-                raise DataError(f"{file}: expected .parquet or .csv, received '{other}'.")
-    except duckdb.Error as error:
-        raise DataError(f"{file}: expected a readable table, received: {in_short(error)}") from error
-    return table.mutate(ibis.row_number().add(1).name(ROW))
 
 
 def kept(connection: Connection, name: str, expression: Table) -> Table:

@@ -11,10 +11,12 @@ import ibis
 import numpy as np
 import pyarrow as pa
 
+from dlrs.data.bounds import first_reason
 from dlrs.data.cleaning import REASON, Column, Quarantine, read_typed
 from dlrs.data.engine import ROW, Connection, Table, kept
 from dlrs.data.interactions import Interactions
 from dlrs.data.items import ITEM_ROW, VERSION_ROW, Items, microseconds
+from dlrs.data.sources import Source
 from dlrs.errors import DataError
 from dlrs.schema import ITEM, TIME, TYPE, USER, VALID_FROM, VALID_TO, VERSION, Marketplace
 
@@ -35,9 +37,9 @@ class Events:
 
 def load_events(connection: Connection, marketplace: Marketplace, folder: Path, items: Items) -> Events:
     """Read and check the log, and join each event to a version: by its name, or by time."""
-    file = folder / marketplace.events.table
-    read = read_typed(connection, "events_read", file, _columns(marketplace))
-    typed = _with_type_rows(read, marketplace, file)
+    source = Source.of(marketplace.events, folder)
+    read = read_typed(connection, "events_read", source, _columns(marketplace))
+    typed = _with_type_rows(read, marketplace, source)
     joined = kept(connection, "events_joined", _join_versions(typed, items.versions, marketplace))
     usable = joined.filter(joined[REASON].isnull())
     users = kept(connection, "users", _numbered_users(usable))
@@ -46,7 +48,7 @@ def load_events(connection: Connection, marketplace: Marketplace, folder: Path, 
     events = kept(connection, "events", rows.order_by(TIME, ROW).drop(ROW))
     if events.count().to_pyarrow().as_py() == 0:
         raise DataError(
-            f"{file}: expected an event on an item of the item table, received none. Item ids of the log "
+            f"{source}: expected an event on an item of the item table, received none. Item ids of the log "
             f"look like {_some_ids(read)}, of the item table like {_some_ids(items.versions)}; the reason is "
             f"'{joined.limit(1).to_pyarrow()[REASON][0]}'."
         )
@@ -69,27 +71,27 @@ def interactions(events: Events) -> Interactions:
 
 
 def _columns(marketplace: Marketplace) -> list[Column]:
-    source = marketplace.events
+    table = marketplace.events
     columns = [
-        Column(USER, source.user, "text", required=True),
-        Column(ITEM, source.item, "text", required=True),
-        Column(TIME, source.time, "time", required=True),
+        Column(USER, table.user, "text", required=True),
+        Column(ITEM, table.item, "text", required=True),
+        Column(TIME, table.time, "time", required=True, detail=table.time_format),
     ]
-    if source.type is not None:
-        columns.append(Column(TYPE, source.type, "text", required=True))
-    if source.version is not None:
-        columns.append(Column(VERSION, source.version, "text", required=True))
+    if table.type is not None:
+        columns.append(Column(TYPE, table.type, "text", required=True))
+    if table.version is not None:
+        columns.append(Column(VERSION, table.version, "text", required=True))
     return columns
 
 
-def _with_type_rows(read: Table, marketplace: Marketplace, file: Path) -> Table:
+def _with_type_rows(read: Table, marketplace: Marketplace, source: Source) -> Table:
     types = marketplace.interaction_types
     if marketplace.events.type is None:
         return read.mutate(ibis.literal(0).cast("int64").name(TYPE_ROW))
     unknown = read.filter(read[TYPE].notin(types)).order_by(ROW).limit(1).select(ROW, TYPE)
     for row in unknown.to_pyarrow().to_pylist():
         raise DataError.at(
-            file=str(file), column=marketplace.events.type, row=row[ROW],
+            file=str(source), column=marketplace.events.type, row=row[ROW],
             expected=f"one of the interaction_types ({', '.join(types)})", received=f"'{row[TYPE]}'",
             mend="Add it to interaction_types, weakest first, or leave such rows out of the file.",
         )  # fmt: skip
@@ -121,9 +123,7 @@ def _join_versions(events: Table, versions: Table, marketplace: Marketplace) -> 
         # only a log that names versions can do so; taken at its word it would let the future in
         (both[VALID_FROM] > both[TIME], "the version begins after the event"),
     ]
-    no_reason = ibis.null("string")
-    reason = reduce(lambda rest, c: ibis.ifelse(c[0], c[1], rest), reversed(checks), no_reason)
-    return both.mutate(reason.name(REASON)).drop("known_item")
+    return both.mutate(first_reason(checks).name(REASON)).drop("known_item")
 
 
 def _some_ids(table: Table) -> str:

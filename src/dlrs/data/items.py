@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import reduce
 from pathlib import Path
 
 import ibis
@@ -12,15 +11,19 @@ import numpy as np
 import pyarrow as pa
 
 from dlrs.arrays import AnyArray, Ints
+from dlrs.data.bounds import first_reason, out_of_bounds
 from dlrs.data.catalog import FOREVER, Catalog
-from dlrs.data.cleaning import REASON, Column, Quarantine, read_typed
+from dlrs.data.cells import UTC as UTC_TIME
+from dlrs.data.cleaning import REASON, Column, Quarantine, feature_columns, read_typed
 from dlrs.data.engine import ROW, Connection, Table, kept
+from dlrs.data.sources import Source
 from dlrs.errors import DataError
 from dlrs.schema import DELETE, ITEM, OPERATION, VALID_FROM, VALID_TO, VERSION, Marketplace
 
 ITEM_ROW = "item_row"
 VERSION_ROW = "version_row"
 REPEAT = "repeat"
+ENDS = "ends"
 ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 """When a row of a table without `valid_from` begins to hold."""
 
@@ -38,11 +41,11 @@ def load_items(connection: Connection, marketplace: Marketplace, folder: Path) -
     """Read, check and number the item table.
 
     A version holds until the next row of its item, whatever that row is: an update, a deletion, or
-    a row that goes to quarantine. So a version out of bounds leaves a gap, and no event falls back on
-    features that its user did not see.
+    a row that goes to quarantine; or until its own `valid_to`, if that comes first. So a version out of
+    bounds leaves a gap, and no event falls back on features that its user did not see.
     """
-    file = folder / marketplace.items.table
-    read = read_typed(connection, "items_read", file, _columns(marketplace))
+    source = Source.of(marketplace.items, folder)
+    read = read_typed(connection, "items_read", source, _columns(marketplace))
     rows = kept(connection, "items_reasoned", _reasons(_with_starts(read, marketplace), marketplace))
     usable = rows.filter(rows[REASON].isnull() & ~_deleted(rows))
     by_item = ibis.window(order_by=usable[ITEM])
@@ -50,9 +53,9 @@ def load_items(connection: Connection, marketplace: Marketplace, folder: Path) -
     numbered = usable.mutate(
         ibis.dense_rank().over(by_item).name(ITEM_ROW), ibis.row_number().over(by_version).name(VERSION_ROW)
     )
-    versions = kept(connection, "versions", numbered.order_by(VERSION_ROW).drop(ROW, REASON))
+    versions = kept(connection, "versions", numbered.order_by(VERSION_ROW).drop(ROW, REASON, ENDS))
     if versions.count().to_pyarrow().as_py() == 0:
-        raise DataError(f"{file}: expected at least one usable item, received none. Check the bounds.")
+        raise DataError(f"{source}: expected at least one usable item, received none. Check the bounds.")
     left_out = rows.filter(rows[REASON].notnull()).select(ROW, ITEM, VALID_FROM, REASON).order_by(ROW)
     return Items(versions, Quarantine(left_out.to_pyarrow()), read.count().to_pyarrow().as_py())
 
@@ -76,35 +79,45 @@ def microseconds(times: pa.ChunkedArray) -> Ints:
 
 
 def _columns(marketplace: Marketplace) -> list[Column]:
-    source, features = marketplace.items, marketplace.features
-    columns = [Column(ITEM, source.id, "text", required=True)]
-    if source.valid_from is not None:
-        columns.append(Column(VALID_FROM, source.valid_from, "time", required=True))
-    if source.version is not None:
-        columns.append(Column(VERSION, source.version, "text", required=True))
-    if source.operation is not None:
-        columns.append(Column(OPERATION, source.operation, "text", required=True))
-    for name, feature in features.continuous.items():
-        columns.append(Column(name, name, "seconds" if feature.kind == "time" else "number"))
-    return columns + [Column(name, name, "text") for name in features.categorical]
+    table = marketplace.items
+    columns = [Column(ITEM, table.id, "text", required=True)]
+    if table.valid_from is not None:
+        columns.append(Column(VALID_FROM, table.valid_from, "time", required=True, detail=table.time_format))
+    if table.valid_to is not None:
+        columns.append(Column(ENDS, table.valid_to, "time", detail=table.time_format))
+    if table.version is not None:
+        columns.append(Column(VERSION, table.version, "text", required=True))
+    if table.operation is not None:
+        columns.append(Column(OPERATION, table.operation, "text", required=True))
+    # the id may be a feature, too
+    named = {column.name for column in columns}
+    return columns + [c for c in feature_columns(marketplace.features) if c.name not in named]
 
 
 def _with_starts(read: Table, marketplace: Marketplace) -> Table:
     if marketplace.items.valid_from is None:
-        read = read.mutate(ibis.literal(ALWAYS).cast("timestamp('UTC')").name(VALID_FROM))
+        read = read.mutate(ibis.literal(ALWAYS).cast(UTC_TIME).name(VALID_FROM))
+    if marketplace.items.valid_to is None:
+        read = read.mutate(ibis.null(UTC_TIME).name(ENDS))
     return read
 
 
 def _reasons(rows: Table, marketplace: Marketplace) -> Table:
     """Add `REASON`: the first thing that makes a row unusable, or null; and `VALID_TO`."""
-    rows = rows.mutate(_out_of_bounds(rows, marketplace).name(REASON))
+    wrong = [
+        *out_of_bounds(rows, marketplace.features),
+        (rows[ENDS] <= rows[VALID_FROM], "it ends before it begins"),
+    ]
+    reason = first_reason([(check.fill_null(False) & ~_deleted(rows), reason) for check, reason in wrong])
+    rows = rows.mutate(reason.name(REASON))
     # Of several rows at one moment the last usable one in the file holds: where times are dates, it
     # is the day's last word.
     usable_first = [ibis.ifelse(rows[REASON].isnull(), 0, 1), rows[ROW].desc()]
     at_moment = ibis.window(group_by=[rows[ITEM], rows[VALID_FROM]], order_by=usable_first)
     rows = rows.mutate((ibis.row_number().over(at_moment) > 0).name(REPEAT))
     of_item = ibis.window(group_by=[rows[ITEM], rows[REPEAT]], order_by=rows[VALID_FROM])
-    rows = rows.mutate(rows[VALID_FROM].lead().over(of_item).name(VALID_TO))
+    following = rows[VALID_FROM].lead().over(of_item)
+    rows = rows.mutate(ibis.least(following, rows[ENDS]).name(VALID_TO))
     rows = _add_reason(rows, rows[REPEAT], "a later row of this item has the same time")
     if VERSION in rows.columns:
         usable = ibis.ifelse(rows[REASON].isnull() & ~_deleted(rows), 0, 1)
@@ -118,25 +131,7 @@ def _add_reason(rows: Table, wrong: Table, reason: str) -> Table:
     return rows.mutate(ibis.ifelse(rows[REASON].isnull() & wrong, reason, rows[REASON]).name(REASON))
 
 
-def _out_of_bounds(rows: Table, marketplace: Marketplace) -> Table:
-    checks = []
-    for name, feature in marketplace.features.continuous.items():
-        value, (low, high) = rows[name], feature.bounds
-        checks.append((value.isinf(), f"{name} is infinite"))
-        if low is not None:
-            checks.append((value < low, f"{name} below {_shown(feature.min)}"))
-        if high is not None:
-            checks.append((value > high, f"{name} above {_shown(feature.max)}"))
-    applicable = [(check.fill_null(False) & ~_deleted(rows), reason) for check, reason in checks]
-    no_reason = ibis.null("string")
-    return reduce(lambda rest, c: ibis.ifelse(c[0], c[1], rest), reversed(applicable), no_reason)
-
-
 def _deleted(rows: Table) -> Table:
     if OPERATION not in rows.columns:
         return ibis.literal(False)
     return rows[OPERATION].lower() == DELETE
-
-
-def _shown(bound: object) -> str:
-    return f"{bound:,.12g}" if isinstance(bound, float) else str(bound)

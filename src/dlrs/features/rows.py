@@ -1,13 +1,17 @@
 """EncodedRows: N users or items as the networks take them, and the columns that they share.
 
-    F categorical features, C continuous ones, K columns of the union vocabulary, E entries
+    F discrete features, C continuous ones, K columns of the union vocabulary, E entries
 
-The categorical part is sparse and packed: entry e says that its row has weight `weights_E[e]` in
-column `columns_E[e]`. Entries lie in the order (row, feature, column), and `offsets` has one
-place more than there are (row, feature) pairs, so that one embedding-bag call serves all features
-of a whole batch. An item has weight 1 in one column of each known feature (one-hot); a user has
-his relative frequencies, which sum to 1 for each feature (one-many, method §2). A missing or
-unknown value leaves the pair without entries.
+The discrete part (categorical, multi-valued and text features) is sparse and packed: entry e says
+that its row has weight `weights_E[e]` in column `columns_E[e]`. Entries lie in the order (row,
+feature, column), and `offsets` has one place more than there are (row, feature) pairs, so that one
+embedding-bag call serves all features of a whole batch. An item has weight 1 in one column of each
+known feature (one-hot), or shares it between the values of a multi-valued one; a user has his
+relative frequencies, which sum to 1 for each feature (one-many, method §2). A missing or unknown
+value leaves the pair without entries.
+
+Where users have features of their own, their rows go on: behind the 2C numbers of the profile come
+their own, and behind its F features theirs, with columns from K on.
 """
 
 from __future__ import annotations
@@ -28,11 +32,17 @@ Side = Literal["user", "item"]
 
 @dataclass(frozen=True)
 class FeatureSpace:
-    """Which features there are and where each one's columns lie: all that the networks' shapes need."""
+    """Which features there are and where each one's columns lie: all that the networks' shapes need.
+
+    The `own_` ones are the features that only users have: they are no part of e's coordinates.
+    """
 
     continuous: tuple[str, ...]
     categorical: tuple[str, ...]
-    sizes_F: tuple[int, ...]  # |f|: distinct values of each categorical feature, at least 1
+    sizes_F: tuple[int, ...]  # |f|: distinct values of each discrete feature, at least 1
+    own_continuous: tuple[str, ...] = ()
+    own_categorical: tuple[str, ...] = ()
+    own_sizes_F: tuple[int, ...] = ()
 
     @cached_property
     def starts_F(self) -> Ints:
@@ -44,15 +54,33 @@ class FeatureSpace:
         """K: columns of the union vocabulary."""
         return int(self.starts_F[-1])
 
+    @property
+    def shared(self) -> FeatureSpace:
+        """The same without the users' own features."""
+        return FeatureSpace(self.continuous, self.categorical, self.sizes_F)
+
+    def columns_of(self, side: Side) -> int:
+        """Columns that a row of this side may have entries in: K, and for users their own behind."""
+        return self.columns + (sum(self.own_sizes_F) if side == "user" else 0)
+
     @cached_property
     def widths_F(self) -> tuple[int, ...]:
         """d_f = ⌈log2 |f|⌉, at least 1: width of each feature's embedding [T §4.3]."""
-        return tuple(max(1, math.ceil(math.log2(size))) for size in self.sizes_F)
+        return tuple(_embedding_width(size) for size in self.sizes_F)
+
+    @cached_property
+    def own_widths_F(self) -> tuple[int, ...]:
+        """The same of the users' own features."""
+        return tuple(_embedding_width(size) for size in self.own_sizes_F)
 
     @property
     def width(self) -> int:
         """|e_u| = |e_v| = |F_cont| + Σ d_f [T eq. 4.16]."""
         return len(self.continuous) + sum(self.widths_F)
+
+
+def _embedding_width(size: int) -> int:
+    return max(1, math.ceil(math.log2(size)))
 
 
 @dataclass(frozen=True)
@@ -100,19 +128,55 @@ class EncodedRows(StoredArrays):
     @classmethod
     def blank(cls, count: int, space: FeatureSpace, *, side: Side) -> EncodedRows:
         """Return rows about which nothing is known: average numbers, no categories."""
-        numbers = len(space.continuous) * (2 if side == "user" else 1)
+        numbers, features = len(space.continuous), len(space.categorical)
+        if side == "user":
+            numbers = 2 * numbers + len(space.own_continuous)
+            features += len(space.own_categorical)
         return cls(
             continuous_NC=np.zeros((count, numbers), dtype=np.float32),
-            offsets=np.zeros(count * len(space.categorical) + 1, dtype=np.int64),
+            offsets=np.zeros(count * features + 1, dtype=np.int64),
             columns_E=np.empty(0, dtype=np.int32),
             weights_E=np.empty(0, dtype=np.float32),
         )
 
-    def matrix(self, space: FeatureSpace, *, side: Side) -> sparse.csr_array:
-        """Return the raw input as (N, C + K): a user without his standard deviations (method §9)."""
-        numbers_NC = self.continuous_NC[:, : len(space.continuous)] if side == "user" else self.continuous_NC
-        row_offsets = self.offsets[:: max(self.features, 1)] if len(self) else self.offsets
-        categories = sparse.csr_array(
-            (self.weights_E, self.columns_E, row_offsets), shape=(len(self), space.columns)
+    def beside(self, own: EncodedRows, space: FeatureSpace) -> EncodedRows:
+        """Return these profiles with the users' own features, one row of `own` for each."""
+        lengths_NF = np.hstack(
+            [np.diff(rows.offsets).reshape(len(self), rows.features) for rows in (self, own)]
         )
-        return sparse.csr_array(sparse.hstack([sparse.csr_array(numbers_NC), categories], format="csr"))
+        ends = np.cumsum(lengths_NF.ravel())
+        is_own_E = np.repeat(
+            np.tile(np.arange(lengths_NF.shape[1]) >= self.features, len(self)), lengths_NF.ravel()
+        )
+        columns_E = np.empty(len(is_own_E), dtype=np.int32)
+        weights_E = np.empty(len(is_own_E), dtype=np.float32)
+        for rows, chosen_E, first in ((self, ~is_own_E, 0), (own, is_own_E, space.columns)):
+            columns_E[chosen_E] = rows.columns_E + first
+            weights_E[chosen_E] = rows.weights_E
+        return EncodedRows(
+            continuous_NC=np.hstack([self.continuous_NC, own.continuous_NC]),
+            offsets=np.concatenate(([0], ends)),
+            columns_E=columns_E,
+            weights_E=weights_E,
+        )
+
+    def matrix(self, space: FeatureSpace, *, side: Side) -> sparse.csr_array:
+        """Return the raw input in the columns that users and items share: (N, C + K).
+
+        A user is there without his standard deviations (method §9) and features of his own.
+        """
+        shared = self._discrete(space, side)[:, : space.columns]
+        numbers_NC = sparse.csr_array(self.continuous_NC[:, : len(space.continuous)])
+        return sparse.csr_array(sparse.hstack([numbers_NC, shared], format="csr"))
+
+    def own_matrix(self, space: FeatureSpace) -> sparse.csr_array:
+        """Return the users' own features, numbers first: (N, own numbers + own columns)."""
+        own = self._discrete(space, "user")[:, space.columns :]
+        numbers_NC = sparse.csr_array(self.continuous_NC[:, 2 * len(space.continuous) :])
+        return sparse.csr_array(sparse.hstack([numbers_NC, own], format="csr"))
+
+    def _discrete(self, space: FeatureSpace, side: Side) -> sparse.csr_array:
+        row_offsets = self.offsets[:: max(self.features, 1)] if len(self) else self.offsets
+        return sparse.csr_array(
+            (self.weights_E, self.columns_E, row_offsets), shape=(len(self), space.columns_of(side))
+        )

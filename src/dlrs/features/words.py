@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -10,9 +11,12 @@ import numpy as np
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
 from dlrs.profiles.profile import ProfileFacts
-from dlrs.schema import Features
+from dlrs.schema import Continuous, Features
 
 YEAR = timedelta(days=365.25).total_seconds()
+
+LONGEST = 80
+"""Characters of a text that are shown."""
 
 
 def profile_in_words(
@@ -31,11 +35,10 @@ def profile_in_words(
     lines = [f"{facts.events_P[row]:,} events"]
     for name, mean, std in zip(features.continuous, facts.mean_PC[row], facts.std_PC[row], strict=True):
         if not np.isnan(mean):
-            is_time = features.continuous[name].kind == "time"
-            lines.append(
-                f"{name}: {_time_range(mean, std) if is_time else f'{_number(mean)} ± {_number(std)}'}"
-            )
+            lines.append(f"{name}: {_range(mean, std, features.continuous[name])}")
     for feature, name in enumerate(encoding.vocabularies):
+        if name in features.text:
+            continue  # hashes are no words
         bag = slice(profile.offsets[feature], profile.offsets[feature + 1])
         weights, columns = profile.weights_E[bag], profile.columns_E[bag]
         likeliest = np.argsort(-weights, kind="stable")[:most]
@@ -48,27 +51,31 @@ def profile_in_words(
 
 def item_in_words(item: Mapping[str, object], features: Features) -> dict[str, str]:
     """Return an item's raw features as text, `–` where missing."""
-    return {
-        name: _value(item[name], features, name) for name in (*features.continuous, *features.categorical)
-    }
+    return {name: _value(item[name], features, name) for name in features.names}
 
 
 def _value(value: object, features: Features, name: str) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        is_time = features.continuous[name].kind == "time"
-        return _date(value) if is_time else _number(value)
-    return str(value)
+    match value:
+        case None | [] | "":
+            return "–"
+        case float():
+            return _date(value) if features.continuous[name].kind == "time" else _number(value)
+        case list():
+            return ", ".join(value)
+    return textwrap.shorten(str(value), LONGEST, placeholder=" …")
+
+
+def _range(mean: float, std: float, feature: Continuous) -> str:
+    if feature.kind == "time":
+        return f"{_date(mean)} ± {std / YEAR:.1f} years"
+    if feature.transform == "log":  # a deviation of logarithms is a factor
+        return f"{_number(np.expm1(mean))} ×÷ {np.exp(std):.2f}"
+    return f"{_number(mean)} ± {_number(std)}"
 
 
 def _number(value: float) -> str:
     """Return the number to the unit where it has hundreds, else to three digits."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def _time_range(mean: float, std: float) -> str:
-    return f"{_date(mean)} ± {std / YEAR:.1f} years"
 
 
 def _date(seconds: float) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -25,10 +25,11 @@ from threadpoolctl import ThreadpoolController
 
 from dlrs.arrays import Floats, Ints, StoredArrays
 from dlrs.errors import ArtifactError
-from dlrs.features.rows import EncodedRows, FeatureSpace
+from dlrs.features.rows import EncodedRows, FeatureSpace, Side
 
 NETS = "nets.safetensors"
 SPACE = "space.json"
+SIDES: tuple[Side, ...] = ("user", "item")
 
 ROWS = 16_384
 """Rows embedded at a time: bounds the memory for their packed embeddings."""
@@ -69,15 +70,15 @@ class Nets:
     def __init__(self, space: FeatureSpace, weights: Mapping[str, Floats]) -> None:
         self.space = space
         self.weights = weights
-        self._positions_W = packed_positions(space)
+        self._positions_W = {side: packed_positions(embedded(space, side)[1]) for side in SIDES}
 
     def embed_users(self, rows: EncodedRows) -> Representations:
-        """Return e_u and the wide scalar of each row; `rows` has 2C continuous inputs."""
-        return self._embed("user_net", rows)
+        """Return e_u and the wide scalar of each row; `rows` has 2C continuous inputs, and the users' own."""
+        return self._embed("user", rows)
 
     def embed_items(self, rows: EncodedRows) -> Representations:
         """Return e_v and the wide scalar of each row; `rows` has C continuous inputs."""
-        return self._embed("item_net", rows)
+        return self._embed("item", rows)
 
     def item_halves(self, items: Representations) -> ItemHalves:
         """Return what `logits` needs of each item."""
@@ -118,23 +119,29 @@ class Nets:
                 block = some, slice(start, start + candidates)
                 logits_UT[block] = self._block(user_UL[some], users.wide_N[some], items, rows_UT[block])
 
-    def _embed(self, net: str, rows: EncodedRows) -> Representations:
+    def _embed(self, side: Side, rows: EncodedRows) -> Representations:
         embedding_ND = np.empty((len(rows), self.space.width), dtype=np.float32)
         wide_N = np.empty(len(rows), dtype=np.float32)
         for start in range(0, len(rows), ROWS):
             block = np.arange(start, min(start + ROWS, len(rows)))
-            embedding_ND[block], wide_N[block] = self._embed_block(net, rows.take(block))
+            embedding_ND[block], wide_N[block] = self._embed_block(side, rows.take(block))
         return Representations(embedding_ND, wide_N)
 
-    def _embed_block(self, net: str, rows: EncodedRows) -> tuple[Floats, Floats]:
-        of = self.weights
-        features, C = len(self.space.categorical), len(self.space.continuous)
-        bags = _bags(rows, rows.offsets, self.space) @ of[f"{net}.table"]
-        wide_N1 = _bags(rows, rows.offsets[::features], self.space) @ of[f"{net}.wide"]
+    def _embed_block(self, side: Side, rows: EncodedRows) -> tuple[Floats, Floats]:
+        of, net = self.weights, f"{side}_net"
+        C, W = len(self.space.continuous), sum(self.space.widths_F)
+        inputs = C * (2 if side == "user" else 1)
+        columns = self.space.columns_of(side)
+        bags = _bags(rows, rows.offsets, columns) @ of[f"{net}.table"]
+        packed_NW = bags.reshape(len(rows), -1)[:, self._positions_W[side]]
+        wide_N1 = _bags(rows, rows.offsets[:: rows.features or 1], columns) @ of[f"{net}.wide"]
         embedding_ND = np.empty((len(rows), self.space.width), dtype=np.float32)
-        embedding_ND[:, :C] = rows.continuous_NC @ of[f"{net}.continuous.weight"].T
+        embedding_ND[:, :C] = rows.continuous_NC[:, :inputs] @ of[f"{net}.continuous.weight"].T
         embedding_ND[:, :C] += of[f"{net}.continuous.bias"]
-        embedding_ND[:, C:] = bags.reshape(len(rows), -1)[:, self._positions_W] + of[f"{net}.bias"]
+        embedding_ND[:, C:] = packed_NW[:, :W] + of[f"{net}.bias"]
+        if f"{net}.own" in of:
+            own_NO = np.hstack([rows.continuous_NC[:, inputs:], packed_NW[:, W:]])
+            embedding_ND += own_NO @ of[f"{net}.own"].T
         return elu(embedding_ND), wide_N1[:, 0]
 
     def _block(self, user_UL: Floats, wide_U: Floats, items: ItemHalves, rows_UT: Ints) -> Floats:
@@ -161,10 +168,17 @@ def elu(values: Floats) -> Floats:
     return np.maximum(values, below, out=values)
 
 
-def packed_positions(space: FeatureSpace) -> Ints:
-    """Return where the W used columns lie in F packed embeddings put side by side."""
-    packed = max(space.widths_F)
-    return np.concatenate([f * packed + np.arange(width) for f, width in enumerate(space.widths_F)])
+def embedded(space: FeatureSpace, side: Side) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return size and width of each embedding of one side, the users' own behind the shared ones."""
+    if side == "item":
+        return space.sizes_F, space.widths_F
+    return (*space.sizes_F, *space.own_sizes_F), (*space.widths_F, *space.own_widths_F)
+
+
+def packed_positions(widths_F: Sequence[int]) -> Ints:
+    """Return where the used columns lie in packed embeddings put side by side."""
+    packed = max(widths_F)
+    return np.concatenate([f * packed + np.arange(width) for f, width in enumerate(widths_F)])
 
 
 def load_nets(folder: Path) -> Nets:
@@ -199,6 +213,5 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _bags(rows: EncodedRows, offsets: Ints, space: FeatureSpace) -> sparse.csr_array:
-    shape = (len(offsets) - 1, space.columns)
-    return sparse.csr_array((rows.weights_E, rows.columns_E, offsets), shape=shape)
+def _bags(rows: EncodedRows, offsets: Ints, columns: int) -> sparse.csr_array:
+    return sparse.csr_array((rows.weights_E, rows.columns_E, offsets), shape=(len(offsets) - 1, columns))

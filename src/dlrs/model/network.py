@@ -20,10 +20,9 @@ class Network(nn.Module):
 
     def __init__(self, space: FeatureSpace, *, dropout: float = 0.5, bias_init: BiasInit = "normal") -> None:
         super().__init__()
-        numbers = len(space.continuous)
         self.space = space
-        self.user_net = Tower(space, 2 * numbers, bias_init=bias_init)
-        self.item_net = Tower(space, numbers, bias_init=bias_init)
+        self.user_net = Tower(space, "user", bias_init=bias_init)
+        self.item_net = Tower(space, "item", bias_init=bias_init)
         self.rank_net = RankNet(space.width, dropout=dropout, bias_init=bias_init)
 
     def forward(self, users: RowTensors, items: RowTensors, user_B: Tensor, item_B: Tensor) -> Tensor:

@@ -19,15 +19,17 @@ from dlrs.arrays import AnyArray, Doubles
 from dlrs.data.engine import Connection, Table, kept
 from dlrs.data.events import TYPE_ROW, USER_ROW, Events
 from dlrs.data.items import VERSION_ROW, Items
+from dlrs.data.values import values_of
 from dlrs.profiles.profile import ProfileFacts, Profiles, ValueCounts
 from dlrs.progress import track
-from dlrs.schema import TIME, Marketplace
+from dlrs.schema import TIME, Features, Marketplace
 
 PROFILE = "profile_row"
 PERIOD = "period"
 COUNT = "events"
 WEIGHT = "weight"
 VALUE = "value"
+SHARE = "share"
 
 
 def learn_profiles(
@@ -46,18 +48,16 @@ def learn_profiles(
     periods = _periods(period_starts, rules.window)
     seen = kept(connection, "seen", _seen(events.table, periods, weights_T))
     owners = kept(connection, "profile_owners", _owners(seen, rules.minimum_events))
-    versions = items.versions.select(VERSION_ROW, *features.continuous, *features.categorical)
     met = seen.join(owners.select(PERIOD, USER_ROW, PROFILE), [PERIOD, USER_ROW])
     met = kept(connection, "met", met.select(PROFILE, VERSION_ROW, COUNT, WEIGHT))
     listed = owners.order_by(PROFILE).to_pyarrow()
     events_P = _numbers(listed[COUNT]).astype(np.int64)
 
-    names = [*features.categorical, *features.continuous]
+    names = [*features.discrete, *features.continuous]
     counts, known_PF, means, deviations = {}, [], [], []
     for name in track(names, "Profiles, feature by feature"):
-        valued = met.join(versions.select(VERSION_ROW, value=versions[name]), VERSION_ROW)
-        valued = valued.filter(valued[VALUE].notnull())
-        if name in features.categorical:
+        valued = met.join(feature_values(items, name, features), VERSION_ROW)
+        if name in features.discrete:
             counts[name], known_P = _value_counts(valued, len(events_P))
             known_PF.append(known_P / events_P)
         else:
@@ -108,10 +108,28 @@ def _owners(seen: Table, minimum_events: int) -> Table:
     return owners.mutate(ibis.row_number().over(order).name(PROFILE))
 
 
+def feature_values(items: Items, name: str, features: Features) -> Table:
+    """Return what each item version has of a feature: VERSION_ROW, VALUE and, if discrete, SHARE."""
+    versions = items.versions
+    if name in features.single_valued:
+        known = versions.filter(versions[name].notnull())
+        return known.select(VERSION_ROW, value=known[name], share=1.0)
+    if name in features.continuous:
+        known = versions.filter(versions[name].notnull())
+        value = known[name]
+        if features.continuous[name].transform == "log":
+            value = (value + 1).ln()
+        return known.select(VERSION_ROW, value=value)
+    listed = versions.select(VERSION_ROW, name).to_pyarrow()
+    values = values_of(listed, name, features)
+    version_E = listed[VERSION_ROW].combine_chunks().take(pa.array(values.row_E))
+    return ibis.memtable(pa.table({VERSION_ROW: version_E, VALUE: values.value_E, SHARE: values.share_E}))
+
+
 def _value_counts(valued: Table, profiles: int) -> tuple[ValueCounts, Doubles]:
     """Weighted counts of each value, and how many events knew the feature."""
     counted = valued.group_by([PROFILE, VALUE]).aggregate(
-        valued[WEIGHT].sum().name(WEIGHT), valued[COUNT].sum().cast("int64").name(COUNT)
+        (valued[WEIGHT] * valued[SHARE]).sum().name(WEIGHT), (valued[COUNT] * valued[SHARE]).sum().name(COUNT)
     )
     table = counted.order_by([PROFILE, VALUE]).to_pyarrow()
     profile_E = _numbers(table[PROFILE]).astype(np.int64)

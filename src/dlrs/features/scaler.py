@@ -1,0 +1,52 @@
+"""Scaler: continuous features z-normalised by the sample standard deviation (method §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dlrs.arrays import Bools, Doubles, Floats
+
+ROUNDING = 1e-12
+"""A deviation that is a smaller share of the mean comes from rounding: 0.1 has no exact double."""
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """z-normalisation of C numbers; a missing one (NaN) becomes 0, and all of a constant feature.
+
+    A feature that did not vary when the scaler was fitted says nothing, later values included: its
+    deviation is infinite.
+    """
+
+    mean_C: Doubles
+    std_C: Doubles
+
+    @classmethod
+    def fit(cls, values_NC: Doubles) -> Scaler:
+        """Learn means and sample standard deviations, leaving NaN out."""
+        known_NC: Bools = ~np.isnan(values_NC)
+        count_C = known_NC.sum(axis=0)
+        mean_C = np.where(known_NC, values_NC, 0).sum(axis=0) / np.maximum(count_C, 1)
+        square_C = (np.where(known_NC, values_NC - mean_C, 0) ** 2).sum(axis=0)
+        std_C = np.sqrt(square_C / np.maximum(count_C - 1, 1))
+        varies_C = std_C > ROUNDING * np.maximum(1.0, np.abs(mean_C))
+        return cls(mean_C, np.where(varies_C, std_C, np.inf))
+
+    def apply(self, values_NC: Doubles) -> Floats:
+        """Return (x − mean) / std as float32."""
+        return np.nan_to_num((values_NC - self.mean_C) / self.std_C, nan=0.0).astype(np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers as JSON knows them, which has no infinity."""
+        deviations = [std if np.isfinite(std) else None for std in self.std_C.tolist()]
+        return {"mean": self.mean_C.tolist(), "std": deviations}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Scaler:
+        """Read what `to_json` gave."""
+        deviations = [np.inf if std is None else std for std in content["std"]]
+        return cls(np.array(content["mean"], dtype=np.float64), np.array(deviations, dtype=np.float64))

@@ -1,0 +1,35 @@
+"""The column names of every table inside dlrs."""
+
+from __future__ import annotations
+
+USER = "user_id"
+ITEM = "item_id"
+TIME = "time"
+TYPE = "type"
+VERSION = "version"
+OPERATION = "operation"
+VALID_FROM = "valid_from"
+VALID_TO = "valid_to"
+
+RESERVED = frozenset(
+    (
+        USER,
+        ITEM,
+        VERSION,
+        OPERATION,
+        VALID_FROM,
+        VALID_TO,
+        "_row",
+        "item_row",
+        "user_row",
+        "version_row",
+        "reason",
+        "repeat",
+        "rows",
+        "ends",
+    )
+)
+"""Columns that stand beside the features in tables inside dlrs."""
+
+DELETE = "delete"
+"""The operation that ends an item's life; every other value creates or updates it."""

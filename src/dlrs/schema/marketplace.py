@@ -1,0 +1,104 @@
+"""Marketplace: one description of a marketplace's tables, features and rules."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from dlrs.schema.columns import ITEM, RESERVED, USER, VERSION
+from dlrs.schema.description import Description, Duration, Instant
+from dlrs.schema.features import Features
+from dlrs.schema.tables import EventTable, ItemTable, UserTable
+
+
+class Profiles(Description):
+    """Which events describe a user, and how often the description is renewed (method §2)."""
+
+    window: Duration = timedelta(days=30)
+    refresh: Duration = timedelta(days=7)
+    minimum_events: int = Field(default=2, ge=1, description="fewer events in the window: no profile")
+
+
+class Split(Description):
+    """Cuts in time. Train is [train_from, test_from), test is [test_from, test_until)."""
+
+    train_from: Instant
+    validation_from: Instant
+    test_from: Instant
+    test_until: Instant
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.train_from < self.validation_from < self.test_from < self.test_until:
+            raise ValueError("expected train_from < validation_from < test_from < test_until")
+        return self
+
+
+class Marketplace(Description):
+    """The whole description. Its hash travels with everything that is computed under it."""
+
+    name: str
+    items: ItemTable
+    events: EventTable
+    users: UserTable | None = Field(default=None, description="if users have features of their own")
+    interaction_types: tuple[str, ...] = Field(default=("view",), min_length=1, description="weakest first")
+    features: Features
+    negatives_by: str = Field(description="feature within whose values negatives are drawn (Algorithm 1)")
+    profiles: Profiles = Profiles()
+    split: Split
+
+    @model_validator(mode="after")
+    def _has_names_of_its_own(self) -> Self:
+        # a feature may be the very column that plays the part, as the item's id may
+        parts = {ITEM: self.items.id, VERSION: self.items.version}
+        _require_own_names("features", self.features, parts)
+        if self.users is not None:
+            _require_own_names("users.features", self.users.features, {USER: self.users.id})
+        if len(set(self.interaction_types)) < len(self.interaction_types):
+            raise ValueError(f"interaction_types: expected each once, received {self.interaction_types}")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.negatives_by not in self.features.single_valued:
+            there = ", ".join(self.features.single_valued) or "there are none; add one"
+            raise ValueError(
+                f"negatives_by: expected one of the categorical features ({there}), "
+                f"received '{self.negatives_by}'"
+            )
+        if self.events.type is None and len(self.interaction_types) > 1:
+            raise ValueError("interaction_types lists several, so events.type must name their column")
+        if self.events.version is not None and self.items.version is None:
+            raise ValueError("events.version is set, so items.version must name its counterpart")
+        for start in (self.split.train_from, self.split.validation_from):
+            if (self.split.test_from - start) % self.profiles.refresh:
+                raise ValueError(
+                    f"split: expected a whole number of profile refreshes ({self.profiles.refresh}) "
+                    f"between {start} and test_from {self.split.test_from}"
+                )
+        return self
+
+    @property
+    def period_starts(self) -> tuple[datetime, ...]:
+        """Start of every training period, oldest first, then the cut: when profiles are renewed."""
+        split, refresh = self.split, self.profiles.refresh
+        count = (split.test_from - split.train_from) // refresh
+        return tuple(split.train_from + i * refresh for i in range(count + 1))
+
+    @property
+    def hash(self) -> str:
+        """Return 12 hexadecimal digits that change when anything in the description does."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _require_own_names(place: str, features: Features, parts: dict[str, str | None]) -> None:
+    for name in features.names:
+        if name in RESERVED and parts.get(name) != name:
+            raise ValueError(
+                f"{place}: '{name}' is a name that dlrs keeps for itself; rename the column in the table"
+            )

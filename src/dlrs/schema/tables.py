@@ -1,0 +1,68 @@
+"""The tables: where they are and which of their columns plays which part."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from dlrs.schema.description import Description, TimeFormat
+from dlrs.schema.features import Features
+
+TableName = Annotated[
+    str,
+    Field(description="file in the data folder (.parquet, .csv, .tsv, .jsonl), or table of the database"),
+]
+Database = Annotated[
+    str,
+    Field(
+        description="SQLite file (sqlite:///shop.db) or PostgreSQL URL; environment variables are expanded"
+    ),
+]
+
+
+class ItemTable(Description):
+    """Where the item ads are: one row per item, or one per version of an item."""
+
+    table: TableName
+    database: Database | None = None
+    id: str = Field(description="column with the item's id")
+    valid_from: str | None = Field(
+        default=None, description="column: from when the row holds; none means from always"
+    )
+    valid_to: str | None = Field(
+        default=None, description="column: until when it holds; none, or an empty cell: until the next row"
+    )
+    time_format: TimeFormat | None = None
+    version: str | None = Field(default=None, description="column with the version's name, if ads change")
+    operation: str | None = Field(default=None, description="column with create / update / delete")
+
+    @model_validator(mode="after")
+    def _versions_need_time(self) -> Self:
+        if self.valid_from is None and (self.version or self.operation):
+            raise ValueError("'version' and 'operation' need 'valid_from': from when does a row hold?")
+        return self
+
+
+class EventTable(Description):
+    """Where the log of interactions is."""
+
+    table: TableName
+    database: Database | None = None
+    user: str = Field(description="column with the user's id")
+    item: str = Field(description="column with the item's id")
+    time: str = Field(description="column with the time; without a zone it is read as UTC")
+    time_format: TimeFormat | None = None
+    type: str | None = Field(default=None, description="column with the interaction type")
+    version: str | None = Field(
+        default=None, description="column with the item version that the user saw; else joined by time"
+    )
+
+
+class UserTable(Description):
+    """Where users are described by features of their own, one row a user. Most marketplaces have none."""
+
+    table: TableName
+    database: Database | None = None
+    id: str = Field(description="column with the user's id")
+    features: Features
