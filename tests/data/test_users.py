@@ -1,0 +1,52 @@
+"""Users with features of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from dlrs.data import engine
+from dlrs.data.users import Users, load_users
+from dlrs.errors import DataError
+from dlrs.schema import Continuous, Features, UserTable
+
+TABLE = UserTable(
+    table="users.csv",
+    id="who",
+    features=Features(continuous={"age": Continuous(min=0, max=120)}, categorical=("job",)),
+)
+
+
+def _load(folder: Path, lines: list[str], ids: list[str]) -> Users:
+    (folder / "users.csv").write_text("\n".join(["who,age,job", *lines]))
+    with engine.connect() as connection:
+        return load_users(connection, TABLE, folder, pa.array(ids))
+
+
+def test_rows_stand_in_the_order_of_the_users_and_who_is_missing_is_null(tmp_path: Path) -> None:
+    users = _load(tmp_path, ["u3,30,cook", "u1,,smith", "nobody,50,cook"], ["u1", "u2", "u3"])
+    assert users.table.to_pylist() == [
+        {"age": None, "job": "smith"},
+        {"age": None, "job": None},
+        {"age": 30, "job": "cook"},
+    ]
+    assert users.rows_read == 3
+    assert len(users.quarantine) == 0
+
+
+def test_what_cannot_be_used_goes_to_quarantine(tmp_path: Path) -> None:
+    lines = ["u1,20,cook", "u1,21,smith", "u1,999,king", "u2,-1,cook"]
+    users = _load(tmp_path, lines, ["u1", "u2"])
+    assert users.table.to_pylist() == [{"age": 21, "job": "smith"}, {"age": None, "job": None}]
+    assert users.quarantine.counts() == {
+        "a later row has the same user": 1,
+        "age above 120": 1,
+        "age below 0": 1,
+    }
+
+
+def test_a_wrong_cell_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"users.csv, column 'age', row 2: expected a number, received 'old'"):
+        _load(tmp_path, ["u1,20,cook", "u2,old,cook"], ["u1"])
