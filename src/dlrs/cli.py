@@ -61,6 +61,29 @@ def simulate(out: Out, users: Users = 2000, items: Items = 20_000, weeks: Weeks 
     _say(f"Simulated {folder.path}. Next: dlrs run {folder / 'recipe.toml'} --out RUN")
 
 
+schema = typer.Typer(no_args_is_help=True, help="Describe your own tables.")
+app.add_typer(schema, name="schema")
+
+
+@schema.command()
+def infer(
+    files: Annotated[
+        list[Path], typer.Argument(help="the item table and the log, in any order", metavar="FILE…")
+    ],
+    out: Annotated[Path, typer.Option(help="the recipe to write; there must be none yet")] = Path(
+        "recipe.toml"
+    ),
+) -> None:
+    """Look at two tables and write a first recipe for them, with a comment at each guess.
+
+    A third table may describe the users. Read the recipe through, then: dlrs run RECIPE.
+    """
+    from dlrs import pipeline
+
+    pipeline.infer(files, out)
+    _say(f"Wrote {out}. Read it through, every line is a guess. Next: dlrs run {out}")
+
+
 @app.command()
 def prepare(recipe: RecipeFile, out: Out) -> None:
     """Check the two tables and turn them into profiles, encoded items and training pairs.

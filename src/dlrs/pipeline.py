@@ -13,6 +13,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,7 @@ from dlrs import bundle
 from dlrs.bundle import Folder
 from dlrs.errors import ArtifactError, DataError, MissingExtra
 from dlrs.folders import RunFolder
+from dlrs.inference.infer import infer_recipe
 from dlrs.judging import headline_test, judge
 from dlrs.prepared import KIND as PREPARED
 from dlrs.prepared import Prepared, micros, open_prepared
@@ -51,6 +53,20 @@ def simulate(out: Path, settings: Simulation) -> Folder:
     with bundle.writing(out, SIMULATED, facts=facts) as folder:
         facts |= simulate_tables(settings, folder)
     return bundle.open_folder(out, SIMULATED)
+
+
+def infer(files: Sequence[Path], recipe_file: Path) -> None:
+    """Write a first recipe for these tables: items and events, in any order, and users if there are any.
+
+    Raises:
+        DataError: the tables cannot be read or understood, or there is a file already.
+    """
+    if recipe_file.exists():
+        raise DataError(
+            f"{recipe_file}: expected no such file yet. Name another one with --out, or remove it."
+        )
+    text = infer_recipe(files, recipe_file)
+    bundle.write_text(recipe_file, text)
 
 
 def prepare(recipe_file: Path, out: Path) -> Folder:
