@@ -48,11 +48,13 @@ LONGEST_VALUE = 30
 
 @dataclass(frozen=True)
 class Numbers:
-    """A column of numbers: its extremes and its median."""
+    """A column of numbers: its median, the extremes, and where 99 % of them lie."""
 
     low: float
-    middle: float
     high: float
+    middle: float
+    inner_low: float
+    inner_high: float
     whole: bool  # without fractions
 
 
@@ -153,7 +155,16 @@ def _numbers(table: Table, sample: Table, name: str) -> Numbers | None:
     number = typed(table[name], "number")
     assert number is not None  # the sample has the same type
     whole = (number.isnull() | (number == number.floor())).all()
-    return Numbers(**_one(table, low=number.min(), middle=number.median(), high=number.max(), whole=whole))
+    found = _one(
+        table,
+        low=number.min(),
+        high=number.max(),
+        middle=number.median(),
+        inner_low=number.quantile(0.005),
+        inner_high=number.quantile(0.995),
+        whole=whole,
+    )
+    return Numbers(**found)
 
 
 def _times(table: Table, sample: Table, name: str) -> Times | None:

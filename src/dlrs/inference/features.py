@@ -18,8 +18,8 @@ CODE_WORDS = ("id", "code", "type", "category", "kind", "class", "group", "brand
 OFTEN = 4
 """A category must come so often, on average."""
 
-LONG_TAIL = 10
-"""A highest number so many times the median means a long tail: the logarithm is taken."""
+LONG_TAIL = 5
+"""A number that only 1 in 200 exceed, so many times the median, means a long tail: take the logarithm."""
 
 
 @dataclass
@@ -76,8 +76,11 @@ def _is_code(column: Seen) -> bool:
 
 
 def _number(key: str, numbers: Numbers) -> str:
-    seen = f"# seen: {numbers.low:,.10g} to {numbers.high:,.10g}, half below {numbers.middle:,.10g}"
-    if numbers.low >= 0 and numbers.high > LONG_TAIL * max(numbers.middle, 1.0):
+    seen = (
+        f"# {numbers.low:,.10g} to {numbers.high:,.10g}, "
+        f"99 % within {numbers.inner_low:,.6g} and {numbers.inner_high:,.6g}"
+    )
+    if numbers.inner_low >= 0 and numbers.inner_high > LONG_TAIL * max(numbers.middle, 1.0):
         return f'{key} = {{ transform = "log", min = 0 }}  {seen}'
     return f"{key} = {{}}  {seen}"
 

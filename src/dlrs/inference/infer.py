@@ -55,7 +55,7 @@ def _rendered(roles: Roles, folder: Path, recipe_file: Path) -> str:
     assert log_time is not None  # or it would not be the time of the log
     features = guess_features(items.columns, _taken(roles))
     user_features = _user_features(roles)
-    rows = items.rows
+    count = items[roles.item_id].distinct
     text = _environment().get_template("recipe.toml.jinja").render(
         files=" and ".join(t.source.table for t in (items, events, *([roles.users] if roles.users else []))),
         recipe_name=recipe_file.name,
@@ -63,7 +63,7 @@ def _rendered(roles: Roles, folder: Path, recipe_file: Path) -> str:
         name=folder.name,
         roles=roles,
         types=_types(roles),
-        negatives_by=_negatives_by(features, items),
+        negatives_by=_negatives_by(features, items, count),
         item_time_format=_format_of(items, roles.valid_from or roles.valid_to),
         event_time_format=log_time.format,
         first_event=f"{log_time.since:%Y-%m-%d %H:%M}",
@@ -72,8 +72,8 @@ def _rendered(roles: Roles, folder: Path, recipe_file: Path) -> str:
         user_features=user_features,
         cuts=guess_cuts(log_time.since.astimezone(UTC), log_time.until.astimezone(UTC)),
         batch_size=256 if events.rows < 1_000_000 else 2048,
-        candidates=int(min(1000, max(100, SHARE_OF_CANDIDATES * rows))),
-        item_rows=rows,
+        candidates=int(min(1000, max(100, SHARE_OF_CANDIDATES * count))),
+        item_count=count,
     )  # fmt: skip
     return text.strip() + "\n"
 
@@ -97,12 +97,11 @@ def _types(roles: Roles) -> list[str]:
     return list(roles.events[roles.event_type].common)
 
 
-def _negatives_by(features: Guesses, items: SeenTable) -> str | None:
+def _negatives_by(features: Guesses, items: SeenTable, count: int) -> str | None:
     """Return the category with the most values that still come often: as plausible as can be."""
-    rows = items.rows
-    usable = [items[name] for name in features.categorical if items[name].filled >= 0.9 * rows]
+    usable = [items[name] for name in features.categorical if items[name].filled >= 0.9 * items.rows]
     usable = usable or [items[name] for name in features.categorical]
-    often = [column for column in usable if column.distinct * 20 <= rows] or usable
+    often = [column for column in usable if column.distinct * 20 <= count] or usable
     return max(often, key=lambda column: column.distinct).name if often else None
 
 
