@@ -66,7 +66,7 @@ def balanced_pairs(draw):
 
 @given(balanced_pairs())
 def test_auc_equals_counting_all_couples(pairs):
-    scores_P, positive_P, user_P, users = pairs
+    scores_P, positive_P, user_P, _ = pairs
     for user, value in enumerate(auc(*pairs)):
         mine = user_P == user
         above = scores_P[mine & positive_P][:, None] - scores_P[mine & ~positive_P][None]

@@ -64,7 +64,9 @@ def test_a_user_without_relevant_items_gets_zero_everywhere():
 
 def test_keys_are_the_metric_at_k():
     assert set(ranked.per_user(HITS, RELEVANT, (1, 5))) == {
-        f"{name}@{k}" for name in ("precision", "map", "map_r", "recall", "ndcg", "mrr", "hit_rate") for k in (1, 5)
+        f"{name}@{k}"
+        for name in ("precision", "map", "map_r", "recall", "ndcg", "mrr", "hit_rate")
+        for k in (1, 5)
     }
 
 

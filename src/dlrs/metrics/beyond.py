@@ -77,7 +77,9 @@ def serendipity(hits_UK: Bools, items_UK: Ints, expected_UK: Ints, k: int) -> Do
     """
     user_H, place_H = np.nonzero(hits_UK[:, :k])
     size = int(max(items_UK.max(initial=-1), expected_UK.max(initial=-1))) + 2
-    expected = np.arange(len(expected_UK))[:, None] * size + expected_UK[:, :k] + 1  # padding: own key, no hit's
+    expected = (
+        np.arange(len(expected_UK))[:, None] * size + expected_UK[:, :k] + 1
+    )  # padding: own key, no hit's
     surprising_H = ~np.isin(user_H * size + items_UK[user_H, place_H] + 1, expected)
     return np.bincount(user_H[surprising_H], minlength=len(hits_UK)) / k
 

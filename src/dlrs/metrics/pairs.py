@@ -29,7 +29,7 @@ def auc(scores_P: Floats, positive_P: Bools, user_P: Ints, users: int) -> Double
     ranks_U = np.bincount(user_P[positive_P], weights=rank_P[positive_P], minlength=users)
     wins_U = ranks_U - positives_U * (positives_U + 1) / 2
     couples_U = positives_U * negatives_U
-    return np.divide(wins_U, couples_U, out=np.full(users, np.nan), where=couples_U > 0)
+    return np.asarray(np.divide(wins_U, couples_U, out=np.full(users, np.nan), where=couples_U > 0))
 
 
 def accuracy(scores_P: Floats, positive_P: Bools, user_P: Ints, users: int) -> Doubles:
@@ -45,7 +45,7 @@ def accuracy(scores_P: Floats, positive_P: Bools, user_P: Ints, users: int) -> D
     called_P = np.clip((high_P - half_P) / (high_P - low_P + 1), 0, 1)
     positives_U = np.bincount(user_P[positive_P], minlength=users)
     right_U = np.bincount(user_P[positive_P], weights=called_P[positive_P], minlength=users)
-    return np.divide(right_U, positives_U, out=np.full(users, np.nan), where=positives_U > 0)
+    return np.asarray(np.divide(right_U, positives_U, out=np.full(users, np.nan), where=positives_U > 0))
 
 
 def accuracy_at(scores_P: Floats, positive_P: Bools, threshold: float) -> float:
