@@ -7,8 +7,9 @@ A *pair* is a unique (user, item).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -99,6 +100,10 @@ class DataStatistics:
     train: Stretch
     test: Stretch
     timeline: Timeline
+
+    def to_json(self) -> str:
+        """Return the content of data.json, keyed as the fields are."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def data_statistics(prepared: Prepared) -> DataStatistics:

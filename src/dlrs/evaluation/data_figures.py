@@ -42,9 +42,21 @@ def _distribution(identity: str, what: str, train: Distribution, test: Distribut
         Line(stretch.at_least, stretch.count, place=place)
         for place, stretch in ((TRAIN, train), (TEST, test))
     ]
-    axes = Axes(x="interactions", y=what, x_scale="log", y_scale="log")
+    axes = Axes(
+        x="interactions",
+        y=what,
+        x_scale="log",
+        y_scale="log",
+        x_ticks=_decades(max((*train.at_least, *test.at_least), default=1)),
+        y_ticks=_decades(max((*train.count, *test.count), default=1)),
+    )
     title = f"{what.capitalize()} with at least so many interactions, in train and test"
     return line_figure(f"by-{identity}", title, lines, axes)
+
+
+def _decades(most: int) -> list[tuple[float, str]]:
+    """Return the powers of ten from 1 to `most` as ticks."""
+    return [(float(10**power), f"{10**power:,}") for power in range(len(str(most)))]
 
 
 def _top_shares(train: tuple[float, ...], test: tuple[float, ...]) -> str:

@@ -48,6 +48,7 @@ class Axes:
     x_scale: Literal["linear", "log"] = "linear"
     y_scale: Literal["linear", "log"] = "linear"
     x_ticks: Sequence[tuple[float, str]] | None = None
+    y_ticks: Sequence[tuple[float, str]] | None = None
 
 
 def line_figure(identity: str, title: str, lines: Sequence[Line], axes: Axes) -> str:
@@ -149,9 +150,11 @@ def _marker(line: Line) -> str | None:
 def _dress(plot: Any, axes: Axes) -> None:
     plot.set_xscale(axes.x_scale)
     plot.set_yscale(axes.y_scale)
-    if axes.x_ticks is not None:
+    if axes.x_ticks:
         plot.set_xticks(*zip(*axes.x_ticks, strict=True))
-        plot.minorticks_off()
+    if axes.y_ticks:
+        plot.set_yticks(*zip(*axes.y_ticks, strict=True))
+    plot.minorticks_off()
     plot.set_xlabel(axes.x, color=_INK)
     plot.set_ylabel(axes.y, color=_INK)
     if axes.y_scale == "linear":

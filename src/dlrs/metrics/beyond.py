@@ -73,14 +73,11 @@ def mean_dissimilarity(unit_AK: sparse.csr_array) -> float:
 def serendipity(hits_UK: Bools, items_UK: Ints, expected_UK: Ints, k: int) -> Doubles:
     """Return the share of the first k places with a hit that `expected_UK` lacks there: (U,), in [0, 1].
 
-    `expected_UK` are the primitive model's lists for the same users; both are padded with −1.
+    `expected_UK` are the primitive model's lists for the same users.
     """
     user_H, place_H = np.nonzero(hits_UK[:, :k])
-    size = int(max(items_UK.max(initial=-1), expected_UK.max(initial=-1))) + 2
-    expected = (
-        np.arange(len(expected_UK))[:, None] * size + expected_UK[:, :k] + 1
-    )  # padding: own key, no hit's
-    surprising_H = ~np.isin(user_H * size + items_UK[user_H, place_H] + 1, expected)
+    item_H = items_UK[user_H, place_H]
+    surprising_H = (expected_UK[user_H, :k] != item_H[:, None]).all(axis=1)
     return np.bincount(user_H[surprising_H], minlength=len(hits_UK)) / k
 
 
