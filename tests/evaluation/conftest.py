@@ -36,8 +36,11 @@ from dlrs.data.catalog import FOREVER, Catalog
 from dlrs.data.interactions import Interactions
 from dlrs.evaluation.judged import Judged, Yardsticks, evaluate
 from dlrs.evaluation.pairs import BalancedPairs
+from dlrs.evaluation.report import Report
 from dlrs.evaluation.static import StaticTest, static_test
+from dlrs.evaluation.summary import summarise
 from dlrs.recommender import Ranking
+from dlrs.statistics import DataStatistics, spread, stretch, timeline
 
 DAY = 86_400_000_000
 KS = (1, 3)
@@ -150,3 +153,45 @@ def golden_judged(
     golden: Callable[..., StaticTest], golden_lists: dict[str, FixedLists], yardsticks: Yardsticks
 ) -> dict[str, Judged]:
     return evaluate(golden_lists, golden(), yardsticks, KS)
+
+
+@pytest.fixture
+def data() -> DataStatistics:
+    """The golden log's own figures."""
+    log = golden_interactions()
+    since, cut, until = 0, 10 * DAY, 20 * DAY
+    return DataStatistics(
+        marketplace="golden",
+        users=4,
+        items=6,
+        versions=7,
+        versions_per_item=spread(np.array([1, 1, 1, 1, 2, 1])),
+        weights={"view": 1.25},
+        train=stretch(log, since, cut, items=6, types=["view"]),
+        test=stretch(log, cut, until, items=6, types=["view"]),
+        timeline=timeline(log, since, cut, until),
+    )
+
+
+@pytest.fixture
+def of_cut(no_pairs: Yardsticks) -> Yardsticks:
+    """Of the items alive at the cut: 0, 1, 2, 5."""
+    return replace(no_pairs, unit_AK=no_pairs.unit_AK[[0, 1, 2, 4]])
+
+
+@pytest.fixture
+def report(
+    golden: Callable[..., StaticTest],
+    golden_lists: dict[str, FixedLists],
+    golden_judged: dict[str, Judged],
+    yardsticks: Yardsticks,
+    of_cut: Yardsticks,
+    data: DataStatistics,
+) -> Report:
+    settings = {"resamples": 50, "seed": 0}
+    cut = golden(universe="cut")
+    lists = {"ours": FixedLists({0: [1], 2: [5]}), "rival": golden_lists["rival"]}
+    common = {"ks": (1, 3), "reference": "ours", **settings}
+    strict = summarise(evaluate(lists, cut, of_cut, (1, 3)), cut, of_cut, settings={}, **common)
+    named = {"name": "golden <log>"}
+    return summarise(golden_judged, golden(), yardsticks, settings=named, data=data, strict=strict, **common)
