@@ -98,7 +98,7 @@ def page(report):
         examples=[Example("A user of <vans>", ["12 views, mostly vans"], [{"make": "VW", "year": 2017}])],
         facts=[
             ("Data", {"events": "12,345"}),
-            ("Training", [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.4}]),
+            ("Training", [{"epoch": 1, "loss": 0.512345678, "validation": None, "pairs": 12345}]),
         ],
     )
 
@@ -160,6 +160,11 @@ def test_every_metric_is_defined_and_shown(page):
 def cells(page, caption):
     (found,) = (table["td"] for table in Outline(page).tables if " ".join(table["caption"]) == caption)
     return found
+
+
+def test_facts_are_written_for_people(page):
+    assert cells(page, "Training") == ["0.5123", "–", "12,345"]
+    assert cells(page, "Recommended, best first") == ["2017"]
 
 
 def test_numbers_of_the_pairs_table(page):

@@ -50,7 +50,7 @@ def render(
         title: heading of the page.
         rivals: models that the reference is compared with in a sentence each, win or lose.
         examples: users and their recommendations.
-        facts: titled tables about the data, the training, the machine; values stand as they come.
+        facts: titled tables about the data, the training, the machine.
 
     Raises:
         MissingExtra: matplotlib is not installed.
@@ -122,7 +122,21 @@ def _template(name: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["fact"] = _fact
     return environment.get_template(name)
+
+
+def _fact(value: object) -> str:
+    """Return a value as people read it; a year keeps its four digits together."""
+    match value:
+        case None:
+            return "–"
+        case int() if abs(value) >= 10_000:
+            return f"{value:,}"
+        case float():
+            return f"{value:.4g}"
+        case _:
+            return str(value)
 
 
 def _contents(report: Report, examples: Sequence[Example]) -> list[tuple[str, str]]:
