@@ -62,13 +62,38 @@ def test_the_report_judges_every_model_by_every_metric(run: RunFolder) -> None:
     assert list(report["models"]) == MODELS
     for metrics in report["models"].values():
         for k in (1, 5, 10, 30, 100):
-            for metric in ("precision", "map", "recall", "ndcg"):
-                assert 0 <= metrics[f"{metric}@{k}"] <= 1
+            for metric in (
+                "precision",
+                "map",
+                "recall",
+                "ndcg",
+                "mrr",
+                "hit_rate",
+                "serendipity",
+                "coverage",
+            ):
+                assert (
+                    0 <= metrics[f"{metric}@{k}"] <= report["ceilings"][f"{metric}@{k}"] + 1e-12 <= 1 + 1e-12
+                )
+            assert metrics[f"novelty@{k}"] <= report["ceilings"][f"novelty@{k}"] + 1e-12
+        assert 0 < metrics["auc"] < 1
+    assert [name for name in MODELS if "accuracy_at_half" in report["models"][name]] == MODELS[-2:]
+    assert report["test"]["balanced_pairs"] > 100
     assert report["test"]["users"] > 10
     assert set(report["differences"]) == set(MODELS) - {"multi-cos"}
     page = (run.path / "report.html").read_text()
     assert all(name in page for name in MODELS)
     assert "http" not in page.replace("http://www.w3.org", "")  # nothing is fetched from elsewhere
+
+
+def test_data_are_described_without_a_model(run: RunFolder, tmp_path: Path) -> None:
+    done = _dlrs("describe", run.prepared, "--out", tmp_path / "described")
+    assert done.returncode == 0, done.stderr
+    data = json.loads((tmp_path / "described/data.json").read_text())
+    assert data == json.loads((run.path / "report.json").read_text())["data"]
+    page = (tmp_path / "described/data.html").read_text()
+    assert f"{data['train']['interactions']:,}" in page
+    assert "14,133,620" in page  # the thesis's, beside it
 
 
 def test_a_bundle_holds_no_pickle(run: RunFolder) -> None:
@@ -185,7 +210,7 @@ def test_preparing_and_recommending_need_no_torch(data: Path, run: RunFolder, tm
 
 
 def test_every_verb_explains_itself() -> None:
-    verbs = ("simulate", "prepare", "train", "evaluate", "publish", "recommend", "run", "demo")
+    verbs = ("simulate", "prepare", "describe", "train", "evaluate", "publish", "recommend", "run", "demo")
     shown = _dlrs("--help").stdout
     for verb in verbs:
         assert verb in shown

@@ -103,6 +103,15 @@ def prepare(recipe: RecipeFile, out: Out) -> None:
 
 
 @app.command()
+def describe(prepared: Prepared, out: Out) -> None:
+    """Show the data's own figures beside the thesis's: its scale, its spread, its skew. Needs no model."""
+    from dlrs import pipeline
+
+    folder = pipeline.describe(prepared, out)
+    _say(f"Figures: {folder / 'data.html'} (for people), {folder / 'data.json'} (for programs)")
+
+
+@app.command()
 def train(prepared: Prepared, out: Out) -> None:
     """Train UserNet, ItemNet and RankNet. Killed and started again, it goes on where it was.
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from dlrs.bundle import Folder
-from dlrs.contenders import CF, HYBRID, Contenders, fit_contenders
+from dlrs.contenders import CF, HYBRID, MOST_POPULAR, Contenders, fit_contenders
 from dlrs.errors import DataError
+from dlrs.evaluation.judged import Yardsticks, evaluate
 from dlrs.evaluation.page import Rows, render
-from dlrs.evaluation.protocol import evaluate
-from dlrs.evaluation.report import Report, summarise
+from dlrs.evaluation.pairs import balanced_pairs
+from dlrs.evaluation.report import Report
 from dlrs.evaluation.static import StaticTest, Universe, static_test
+from dlrs.evaluation.summary import summarise
+from dlrs.features.similarity import unit_rows
 from dlrs.prepared import Prepared, micros
 from dlrs.progress import stage
 from dlrs.recommender import Recommender
 from dlrs.showcase import examples
+from dlrs.statistics import DataStatistics, data_statistics
 
 
 def judge(prepared: Prepared, trained: Folder) -> tuple[Report, str]:
@@ -23,8 +27,8 @@ def judge(prepared: Prepared, trained: Folder) -> tuple[Report, str]:
     refit = f"{ours}, refit"
     contenders = fit_contenders(prepared, {ours: trained / "validated", refit: trained / "refit"})
     test, strict_test = headline_test(prepared), _strict_test(prepared)
-    strict = None if strict_test is None else _judge(strict_test, contenders, ours, strict=None)[0]
-    report, models = _judge(test, contenders, ours, strict=strict)
+    strict = None if strict_test is None else _judge(strict_test, contenders, ours)[0]
+    report, models = _judge(test, contenders, ours, data=data_statistics(prepared), strict=strict)
     page = render(
         report,
         title=f"{prepared.recipe.marketplace.name}: which model recommends best?",
@@ -69,22 +73,43 @@ def _test(prepared: Prepared, universe: Universe) -> StaticTest:
 
 
 def _judge(
-    test: StaticTest, contenders: Contenders, ours: str, *, strict: Report | None
+    test: StaticTest,
+    contenders: Contenders,
+    ours: str,
+    *,
+    data: DataStatistics | None = None,
+    strict: Report | None = None,
 ) -> tuple[Report, dict[str, Recommender]]:
     prepared = contenders.prepared
     settings = prepared.recipe.evaluation
     models = contenders.recommenders(test.versions_A)
+    yardsticks = _yardsticks(contenders, test)
     report = summarise(
-        evaluate(models, test, settings.k),
+        evaluate(models, test, yardsticks, settings.k),
         test,
+        yardsticks,
         ks=settings.k,
         reference=ours,
         resamples=settings.resamples,
         seed=settings.seed,
         settings=_settings(prepared),
+        data=data,
         strict=strict,
     )
     return report, models
+
+
+def _yardsticks(contenders: Contenders, test: StaticTest) -> Yardsticks:
+    prepared = contenders.prepared
+    category = prepared.recipe.marketplace.negatives_by
+    category_A = prepared.encoding.codes(category, prepared.versions[category].take(test.versions_A))
+    features = prepared.encoded_versions.take(test.versions_A)
+    return Yardsticks(
+        primitive=MOST_POPULAR,
+        unit_AK=unit_rows(features.matrix(prepared.encoding.space, side="item")),
+        pairs=balanced_pairs(test, category_A, prepared.recipe.evaluation.seed),
+        thresholds=dict.fromkeys(contenders.networks, 0.0),  # a logit of 0 is p̂ = 0.5
+    )
 
 
 def _settings(prepared: Prepared) -> dict[str, object]:
@@ -108,10 +133,6 @@ def _shown_facts(prepared: Prepared, trained: Folder) -> list[tuple[str, Rows]]:
         "users": events["users"],
         "profiles": prepared.facts["profiles"],
         "training pairs": prepared.facts["pairs"],
-        **{
-            f"share of {name}": f"{share:.1%}" for name, share in prepared.facts["interaction_shares"].items()
-        },
-        **{f"weight of {name}": f"{w:.3g}" for name, w in prepared.facts["interaction_weights"].items()},
     }
     reasons = [
         {"table": table, "reason": reason, "rows": count}
@@ -123,4 +144,4 @@ def _shown_facts(prepared: Prepared, trained: Folder) -> list[tuple[str, Rows]]:
         for name in ("validated", "refit")
         for number, epoch in enumerate(trained.facts[name]["history"], 1)
     ]
-    return [("Data", data), ("Left out, with the reason", reasons), ("Training", history)]
+    return [("Prepared from it", data), ("Left out, with the reason", reasons), ("Training", history)]

@@ -24,6 +24,7 @@ import numpy as np
 from dlrs import bundle
 from dlrs.bundle import Folder
 from dlrs.errors import ArtifactError, DataError, MissingExtra
+from dlrs.evaluation.page import render_statistics
 from dlrs.folders import RunFolder
 from dlrs.inference.infer import infer_recipe
 from dlrs.judging import headline_test, judge
@@ -35,6 +36,7 @@ from dlrs.recipe import data_folder, read_recipe
 from dlrs.showcase import Recommendation, recommend_to_user
 from dlrs.simulator.marketplace import Simulation
 from dlrs.simulator.marketplace import simulate as simulate_tables
+from dlrs.statistics import data_statistics
 
 if TYPE_CHECKING:
     from dlrs.model.network import Network
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 # Training needs torch, which preparing, publishing and recommending do without: the functions that
 # train import it.
 EXTRAS = {"torch": "train", "tensorboard": "train", "implicit": "baselines", "matplotlib": "report"}
-SIMULATED, TRAINED, EVALUATED = "simulated", "trained", "evaluated"
+SIMULATED, DESCRIBED, TRAINED, EVALUATED = "simulated", "described", "trained", "evaluated"
 REPORTS = ("report.json", "report.html")
 
 
@@ -86,6 +88,16 @@ def prepare(recipe_file: Path, out: Path) -> Folder:
         prepared.save(folder)
         facts |= prepared.facts
     return bundle.open_folder(out, PREPARED)
+
+
+def describe(prepared_folder: Path, out: Path) -> Folder:
+    """Write the data's own figures, which need no model: data.json and data.html."""
+    _require_extras("matplotlib")
+    data = data_statistics(open_prepared(prepared_folder))
+    with bundle.writing(out, DESCRIBED, facts={"marketplace": data.marketplace}) as folder:
+        (folder / "data.json").write_text(data.to_json(), encoding="utf-8")
+        (folder / "data.html").write_text(render_statistics(data), encoding="utf-8")
+    return bundle.open_folder(out, DESCRIBED)
 
 
 def train(prepared_folder: Path, out: Path) -> Folder:

@@ -24,7 +24,7 @@ Times are days; the cut is day 10, the test ends on day 20. Catalogues:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -34,9 +34,13 @@ from scipy import sparse
 from dlrs.arrays import NO_ITEM, Floats, Ints
 from dlrs.data.catalog import FOREVER, Catalog
 from dlrs.data.interactions import Interactions
-from dlrs.evaluation.protocol import Judged, evaluate
+from dlrs.evaluation.judged import Judged, Yardsticks, evaluate
+from dlrs.evaluation.pairs import BalancedPairs
+from dlrs.evaluation.report import Report
 from dlrs.evaluation.static import StaticTest, static_test
+from dlrs.evaluation.summary import summarise
 from dlrs.recommender import Ranking
+from dlrs.statistics import DataStatistics, spread, stretch, timeline
 
 DAY = 86_400_000_000
 KS = (1, 3)
@@ -67,7 +71,7 @@ def golden_catalog() -> Catalog:
 
 @dataclass
 class FixedLists:
-    """Recommends what it was told to, by user row; pads the rest."""
+    """Recommends what it was told to, by user row; pads the rest. Scores an item by its row."""
 
     lists: dict[int, list[int]]
     blocks: list[int] = field(default_factory=list)
@@ -81,7 +85,8 @@ class FixedLists:
         return Ranking(items_UK, scores_UK)
 
     def score(self, users_P: Ints, items_P: Ints) -> Floats:
-        raise NotImplementedError
+        assert users_P.shape == items_P.shape
+        return items_P.astype(np.float32)
 
 
 @pytest.fixture
@@ -120,7 +125,73 @@ def golden_lists() -> dict[str, FixedLists]:
 
 
 @pytest.fixture
+def yardsticks() -> Yardsticks:
+    """Of the window: items 0, 1, 2, 4, 5; what `rival` recommends is what anybody would expect.
+
+    Pairs, positive : negative: user 0 has 1 : 5 and 4 : 2, user 2 has 1 : 0.
+    """
+    return Yardsticks(
+        primitive="rival",
+        unit_AK=sparse.csr_array(np.array([[1, 0], [0, 1], [1, 0], [0.6, 0.8], [0, 0]])),
+        pairs=BalancedPairs(
+            user_P=np.array([0, 0, 0, 0, 1, 1]),
+            item_P=np.array([1, 5, 4, 2, 1, 0]),
+            positive_P=np.array([True, False] * 3),
+        ),
+        thresholds={"ours": 1.5},
+    )
+
+
+@pytest.fixture
+def no_pairs(yardsticks: Yardsticks) -> Yardsticks:
+    nothing = np.empty(0, dtype=np.int64)
+    return replace(yardsticks, pairs=BalancedPairs(nothing, nothing, nothing > 0))
+
+
+@pytest.fixture
 def golden_judged(
-    golden: Callable[..., StaticTest], golden_lists: dict[str, FixedLists]
+    golden: Callable[..., StaticTest], golden_lists: dict[str, FixedLists], yardsticks: Yardsticks
 ) -> dict[str, Judged]:
-    return evaluate(golden_lists, golden(), KS)
+    return evaluate(golden_lists, golden(), yardsticks, KS)
+
+
+@pytest.fixture
+def data() -> DataStatistics:
+    """The golden log's own figures."""
+    log = golden_interactions()
+    since, cut, until = 0, 10 * DAY, 20 * DAY
+    return DataStatistics(
+        marketplace="golden",
+        users=4,
+        items=6,
+        versions=7,
+        versions_per_item=spread(np.array([1, 1, 1, 1, 2, 1])),
+        weights={"view": 1.25},
+        train=stretch(log, since, cut, items=6, types=["view"]),
+        test=stretch(log, cut, until, items=6, types=["view"]),
+        timeline=timeline(log, since, cut, until),
+    )
+
+
+@pytest.fixture
+def of_cut(no_pairs: Yardsticks) -> Yardsticks:
+    """Of the items alive at the cut: 0, 1, 2, 5."""
+    return replace(no_pairs, unit_AK=no_pairs.unit_AK[[0, 1, 2, 4]])
+
+
+@pytest.fixture
+def report(
+    golden: Callable[..., StaticTest],
+    golden_lists: dict[str, FixedLists],
+    golden_judged: dict[str, Judged],
+    yardsticks: Yardsticks,
+    of_cut: Yardsticks,
+    data: DataStatistics,
+) -> Report:
+    settings = {"resamples": 50, "seed": 0}
+    cut = golden(universe="cut")
+    lists = {"ours": FixedLists({0: [1], 2: [5]}), "rival": golden_lists["rival"]}
+    common = {"ks": (1, 3), "reference": "ours", **settings}
+    strict = summarise(evaluate(lists, cut, of_cut, (1, 3)), cut, of_cut, settings={}, **common)
+    named = {"name": "golden <log>"}
+    return summarise(golden_judged, golden(), yardsticks, settings=named, data=data, strict=strict, **common)

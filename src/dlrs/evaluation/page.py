@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from dlrs.evaluation.figures import SYMBOLS, curve
+from dlrs.evaluation import thesis
+from dlrs.evaluation.data_section import data_section
+from dlrs.evaluation.figures import key, line_key
+from dlrs.evaluation.measures import AT_K, BEYOND, PAIRS, RANKED, Measure
 from dlrs.evaluation.report import HEADLINE, Report
+from dlrs.evaluation.report_figures import curve, skew_curve
+from dlrs.statistics import DataStatistics
 
-TEMPLATE = Path(__file__).with_name("report.html.jinja")
-TITLES = {
-    **HEADLINE,
-    "map_r": "MAP@k over R",
-    "recall": "Recall@k",
-    "ndcg": "NDCG@k",
-    "coverage": "Coverage@k",
-}
-CURVES = ("precision", "recall", "ndcg")
+TEMPLATES = Path(__file__).with_name("templates")
+CURVES = ("precision", "map", "recall", "ndcg", "mrr", "hit_rate")
+SKEW_COLUMNS = (0.01, 0.1, 0.5)
 
 Rows = Mapping[str, object] | Sequence[Mapping[str, object]]
 """Facts as name → value, or as records with the same keys: then the keys head the columns."""
@@ -46,34 +46,53 @@ def render(
     """Return report.html.
 
     Args:
-        report: what `report.summarise` returned.
+        report: what `summary.summarise` returned.
         title: heading of the page.
         rivals: models that the reference is compared with in a sentence each, win or lose.
         examples: users and their recommendations.
-        facts: titled tables about the data, the training, the machine; values stand as they come.
+        facts: titled tables about the data, the training, the machine.
 
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["percent"] = _percent
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    curves = {AT_K[metric].heading: Markup(curve(report, metric)) for metric in CURVES}
+    keys = {name: Markup(key(place)) for place, name in enumerate(report.models)}
+    return _template("report.html.jinja").render(
         report=report,
         title=title,
-        titles=TITLES,
+        contents=_contents(report, examples),
+        keys=keys,
+        legend=[(keys[name], name) for name in report.models],
         headline=HEADLINE,
-        symbols=SYMBOLS,
+        ranked=RANKED,
+        beyond=BEYOND,
+        pairs=PAIRS,
+        at_k=AT_K,
+        over_k=_over_k,
+        pair_columns=[(measure.title, metric, measure) for metric, measure in PAIRS.items()],
+        beyond_columns=[_column(metric, measure, report.headline_k) for metric, measure in BEYOND.items()],
+        thesis=thesis,
         sentences=[compare(report, rival, metric) for rival in rivals for metric in HEADLINE],
-        curves={
-            TITLES[metric]: Markup(curve(report, metric, f"{TITLES[metric]} of every model"))
-            for metric in CURVES
-        },
+        curves=curves,
+        skew_curve=Markup(skew_curve(report.skew)),
+        skew_columns=[f"{100 * share:g}" for share in SKEW_COLUMNS],
+        skew_rows=_skew_rows(report, keys),
         examples=examples,
+        data=report.data,
         test={name: f"{count:,}" for name, count in report.test.items()},
         facts=facts,
+        **({} if report.data is None else data_section(report.data)),
     )
+
+
+def render_statistics(data: DataStatistics) -> str:
+    """Return a page of a data set's own figures, which needs no model.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    template = _template("statistics.html.jinja")
+    return template.render(title=f"{data.marketplace}: the data", data=data, **data_section(data))
 
 
 def compare(report: Report, rival: str, metric: str) -> str:
@@ -82,18 +101,82 @@ def compare(report: Report, rival: str, metric: str) -> str:
     As in: At k = 5 two-stage reaches Precision 1.03 %, cf 0.42 %: 2.45 times as much (+145%), beyond
     chance (difference +0.61 points, 95 % interval +0.50 to +0.72).
     """
-    key = f"{metric}@{report.headline_k}"
-    gap = report.differences[rival][key].reversed()
-    ours, theirs = report.models[report.reference][key], report.models[rival][key]
-    ratio = report.ratio(rival, key)
+    at_k, measure = f"{metric}@{report.headline_k}", RANKED[metric]
+    gap = report.differences[rival][at_k].reversed()
+    ours, theirs = report.models[report.reference][at_k], report.models[rival][at_k]
+    ratio = report.ratio(rival, at_k)
     relation = "no ratio to zero" if ratio is None else f"{ratio:.2f} times as much ({ratio - 1:+.0%})"
     sure = "beyond chance" if gap.beyond_chance else "which may be chance"
     return (
-        f"At k = {report.headline_k} {report.reference} reaches {TITLES[metric].split('@')[0]} "
-        f"{_percent(ours)} %, {rival} {_percent(theirs)} %: {relation}, {sure} (difference "
+        f"At k = {report.headline_k} {report.reference} reaches {measure.title.split('@')[0]} "
+        f"{measure.show(ours)} %, {rival} {measure.show(theirs)} %: {relation}, {sure} (difference "
         f"{100 * gap.mean:+.2f} points, 95 % interval {100 * gap.low:+.2f} to {100 * gap.high:+.2f})."
     )
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f}"
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["fact"] = _fact
+    return environment.get_template(name)
+
+
+def _fact(value: object) -> str:
+    """Return a value as people read it; a year keeps its four digits together."""
+    match value:
+        case None:
+            return "–"
+        case int() if abs(value) >= 10_000:
+            return f"{value:,}"
+        case float():
+            return f"{value:.4g}"
+        case _:
+            return str(value)
+
+
+def _contents(report: Report, examples: Sequence[Example]) -> list[tuple[str, str]]:
+    """Return the anchor and the name of each section there is."""
+    sections = {
+        "headline": "Precision and MAP",
+        "curves": "Over k",
+        "pairs": "AUC and accuracy",
+        "beyond": "Beyond accuracy",
+        "skew": "Popularity skew",
+        "cold": "Warm and cold",
+        "strict": "Strict",
+        "numbers": "Every number",
+        "examples": "Examples",
+        "data": "The data",
+        "basis": "What this rests on",
+    }
+    shown = {"strict": report.strict, "examples": examples, "data": report.data}
+    return [(anchor, name) for anchor, name in sections.items() if shown.get(anchor, True)]
+
+
+def _column(metric: str, measure: Measure, k: int) -> tuple[str, str, Measure]:
+    return measure.heading.replace("@k", ""), f"{metric}@{k}", measure
+
+
+def _over_k(report: Report, metric: str, measure: Measure) -> list[tuple[str, str, Measure]]:
+    """Return a column for each k at which the metric has values: heading, key, measure."""
+    known = next(iter(report.models.values()))
+    return [(f"k = {k}", f"{metric}@{k}", measure) for k in report.ks if f"{metric}@{k}" in known]
+
+
+def _skew_rows(report: Report, keys: Mapping[str, Markup]) -> list[dict[str, Any]]:
+    skew = report.skew
+    curves = [
+        (Markup(line_key("solid")), "interactions before the cut", skew.log),
+        (Markup(line_key("dashed")), "what users chose", skew.chosen),
+        *((keys[name], name, shares) for name, shares in skew.models.items()),
+    ]
+    columns = [skew.shares_of_items.index(share) for share in SKEW_COLUMNS]
+    return [
+        {"key": mark, "name": name, "shares": [f"{100 * shares[column]:.1f}" for column in columns]}
+        for mark, name, shares in curves
+    ]

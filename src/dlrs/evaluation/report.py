@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
+from pydantic import TypeAdapter
 from rich.markup import escape
 from rich.table import Table
 
-from dlrs import metrics
-from dlrs.arrays import Doubles
-from dlrs.evaluation.protocol import Judged
-from dlrs.evaluation.significance import Difference, Interval, differences, intervals
-from dlrs.evaluation.static import StaticTest
+from dlrs.evaluation.significance import Difference, Interval
+from dlrs.statistics import DataStatistics
 
 HEADLINE = {"precision": "Precision@k", "map": "MAP@k"}
 """The metrics that decide; the others explain."""
 
 Means = dict[str, dict[str, float]]
 """Model → metric → mean over the users; empty metrics where there was no user."""
+
+
+@dataclass(frozen=True)
+class Skew:
+    """How concentrated interactions and recommendations are: see `metrics.beyond.top_shares`."""
+
+    k: int  # length of the lists
+    shares_of_items: tuple[float, ...]
+    log: tuple[float, ...]  # share of the interactions before the cut with the top items of the catalogue
+    chosen: tuple[float, ...]  # share of what users turned to in the test
+    models: dict[str, tuple[float, ...]]  # share of the recommended places
 
 
 @dataclass(frozen=True)
@@ -33,21 +41,24 @@ class Report:
     models: Means
     intervals: dict[str, dict[str, Interval]]
     differences: dict[str, dict[str, Difference]]  # of every other model to the reference: headline metrics
-    bounds: dict[str, float]  # what a perfect ranking would reach
+    ceilings: dict[str, float]  # the highest that any model could reach, where there is such a value
+    references: Means  # what random items and those that users chose are like: metrics without @k
     warm_items: Means  # the same lists, judged on the positives that somebody met before the cut
     cold_items: Means
+    skew: Skew
     test: dict[str, int]
-    settings: dict[str, object]
+    settings: dict[str, Any]
+    data: DataStatistics | None
     strict: Report | None  # the same over the items alive at the cut only
 
     @property
     def headline_k(self) -> int:
         """The k nearest to 5, the case that matters most (method §1)."""
-        return min(self.ks, key=lambda k: abs(k - 5))
+        return headline_k(self.ks)
 
     def best(self, metric: str) -> float:
         """Return the highest mean of any model."""
-        return max(means[metric] for means in self.models.values())
+        return max(means[metric] for means in self.models.values() if metric in means)
 
     def ratio(self, rival: str, metric: str) -> float | None:
         """Return how many times the rival's mean the reference reaches; None over zero."""
@@ -61,63 +72,12 @@ class Report:
     @classmethod
     def from_json(cls, text: str) -> Report:
         """Read what `to_json` wrote."""
-        return cls._from_content(json.loads(text))
-
-    @classmethod
-    def _from_content(cls, content: dict[str, Any]) -> Report:
-        gaps = {
-            name: {metric: Difference(**gap) for metric, gap in of.items()}
-            for name, of in content["differences"].items()
-        }
-        spans = {
-            name: {metric: (low, high) for metric, (low, high) in of.items()}
-            for name, of in content["intervals"].items()
-        }
-        strict = content["strict"] and cls._from_content(content["strict"])
-        ks = tuple(content["ks"])
-        return cls(**content | {"ks": ks, "differences": gaps, "intervals": spans, "strict": strict})
+        return TypeAdapter(cls).validate_json(text)
 
 
-def summarise(
-    judged: Mapping[str, Judged],
-    test: StaticTest,
-    *,
-    ks: Sequence[int],
-    reference: str,
-    resamples: int,
-    seed: int,
-    settings: Mapping[str, object],
-    strict: Report | None = None,
-) -> Report:
-    """Take means and bootstrap intervals over the users of what `evaluate` returned.
-
-    Args:
-        judged: by model, on `test`.
-        test: what they were judged on.
-        ks: the lengths that `judged` was made with.
-        reference: name of the model that the others are compared with: ours.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
-        settings: JSON-ready facts of the run, to stand in the report.
-        strict: the report of the strict universe.
-    """
-    everything = {name: one.all_items for name, one in judged.items()}
-    headline_keys = [f"{metric}@{k}" for metric in HEADLINE for k in ks]
-    headline = {name: {key: values[key] for key in headline_keys} for name, values in everything.items()}
-    relevant_U = test.positives(np.ones_like(test.cold_N))
-    return Report(
-        reference=reference,
-        ks=tuple(ks),
-        models={name: _means(one.all_items) | one.coverage for name, one in judged.items()},
-        intervals=intervals(everything, resamples=resamples, seed=seed),
-        differences=differences(headline, reference, resamples=resamples, seed=seed),
-        bounds=_means(metrics.upper_bounds(relevant_U, ks)),
-        warm_items={name: _means(one.warm_items) for name, one in judged.items()},
-        cold_items={name: _means(one.cold_items) for name, one in judged.items()},
-        test=test.facts,
-        settings={**settings, "resamples": resamples, "bootstrap_seed": seed},
-        strict=strict,
-    )
+def headline_k(ks: Sequence[int]) -> int:
+    """Return the k nearest to 5, the shorter of two."""
+    return min(ks, key=lambda k: abs(k - 5))
 
 
 def table(report: Report) -> Table:
@@ -141,7 +101,3 @@ def table(report: Report) -> Table:
 def _cell(mean: float, best: float) -> str:
     text = f"{100 * mean:.2f}"
     return f"[bold]{text}[/bold]" if mean == best else text
-
-
-def _means(values: Mapping[str, Doubles]) -> dict[str, float]:
-    return {metric: float(values_U.mean()) for metric, values_U in values.items() if len(values_U)}

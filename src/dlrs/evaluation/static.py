@@ -41,13 +41,23 @@ class StaticTest:
     relevant_UN: sparse.csr_array  # True: the new positives
     versions_A: Ints  # the catalogue: one version row for each item, by item row
     items_A: Ints  # their item rows
-    cold_N: Bools  # nobody met the item before the cut
+    counts_N: Ints  # events on each item before the cut
     left_out: LeftOut
+
+    @cached_property
+    def cold_N(self) -> Bools:
+        """Which item rows nobody met before the cut."""
+        return np.asarray(self.counts_N == 0)
 
     @cached_property
     def in_catalogue_N(self) -> Bools:
         """Which item rows may be recommended."""
-        return _mask(self.items_A, len(self.cold_N))
+        return _mask(self.items_A, len(self.counts_N))
+
+    @property
+    def counts_A(self) -> Ints:
+        """Events on each item of the catalogue before the cut."""
+        return self.counts_N[self.items_A]
 
     def positives(self, counted_N: Bools) -> Ints:
         """Return how many of the counted items are relevant to each user: (U,)."""
@@ -131,7 +141,7 @@ def static_test(
         relevant_UN=sparse.csr_array(relevant, shape=(len(users_U), catalog.items)),
         versions_A=versions_A,
         items_A=items_A,
-        cold_N=~_mask(before.item_E, catalog.items),
+        counts_N=np.bincount(before.item_E, minlength=catalog.items),
         left_out=LeftOut(
             users_without_profile=len(np.unique(user_P[~profiled_P])),
             users_without_new_positive=len(np.unique(user_P[profiled_P])) - len(eligible),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from dlrs.arrays import Doubles, Floats
+from dlrs.arrays import Floats
 from dlrs.features.rows import EncodedRows
+from dlrs.metrics.pairs import auc
 from dlrs.model.network import Network
 from dlrs.model.tower import row_tensors
 from dlrs.samples.batches import Batch, Batches
@@ -43,12 +44,4 @@ def pair_auc(logits_P: Floats, labels_P: Floats) -> float:
 
     NaN where there are no positives or no negatives.
     """
-    _, value_P, counts = np.unique(logits_P, return_inverse=True, return_counts=True)
-    ranks: Doubles = np.cumsum(counts) - (counts - 1) / 2  # from 1; equal values share their mean rank
-    positive_P = labels_P > 0
-    positives = int(positive_P.sum())
-    negatives = len(labels_P) - positives
-    if positives == 0 or negatives == 0:
-        return float("nan")
-    wins = ranks[value_P[positive_P]].sum() - positives * (positives + 1) / 2
-    return float(wins / (positives * negatives))
+    return float(auc(logits_P, labels_P > 0, np.zeros(len(logits_P), dtype=np.int64), users=1)[0])

@@ -10,6 +10,10 @@ place i, and a list that is shorter than k read as one that goes on with misses 
     map@k        Σ h_i · precision@i / min(R, k)               the usual truncated AP
     map_r@k      Σ h_i · precision@i / R                       ir-measures' AP@k
     ndcg@k       Σ h_i / log2(i + 1)  /  Σ_{i ≤ min(R, k)} 1 / log2(i + 1)
+    mrr@k        1 / place of the first hit                    0 without a hit
+    hit_rate@k   1 if there is a hit
+
+Reciprocal rank is cut at k like the rest: what a hit behind place 100 would add is below 0.01.
 
 The thesis calls the mean of precision@k over the users "MAP@k" [T §5]; here map@k is what others
 call by that name.
@@ -53,6 +57,17 @@ def ndcg(hits_UK: Bools, relevant_U: Ints, k: int) -> Doubles:
     return np.asarray(np.minimum(gain_U / best_U, 1.0))  # two orders of summation may differ by 1e-16
 
 
+def reciprocal_rank(hits_UK: Bools, k: int) -> Doubles:
+    """Return 1 / the place of the first hit among the first k, 0 where there is none: (U,), in [0, 1]."""
+    first_UK = hits_UK[:, :k]
+    return np.where(first_UK.any(axis=1), 1 / (first_UK.argmax(axis=1) + 1), 0.0)
+
+
+def hit_rate(hits_UK: Bools, k: int) -> Doubles:
+    """Return 1 where the first k places hold any relevant item, else 0: (U,)."""
+    return np.asarray(hits_UK[:, :k].any(axis=1), dtype=np.float64)
+
+
 def per_user(hits_UK: Bools, relevant_U: Ints, ks: Sequence[int]) -> dict[str, Doubles]:
     """Return every metric at every k: `precision@5`, `map@5`, … → (U,)."""
     values: dict[str, Doubles] = {}
@@ -62,6 +77,8 @@ def per_user(hits_UK: Bools, relevant_U: Ints, ks: Sequence[int]) -> dict[str, D
         values[f"map_r@{k}"] = average_precision_r(hits_UK, relevant_U, k)
         values[f"recall@{k}"] = recall(hits_UK, relevant_U, k)
         values[f"ndcg@{k}"] = ndcg(hits_UK, relevant_U, k)
+        values[f"mrr@{k}"] = reciprocal_rank(hits_UK, k)
+        values[f"hit_rate@{k}"] = hit_rate(hits_UK, k)
     return values
 
 

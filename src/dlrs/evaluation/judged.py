@@ -1,0 +1,124 @@
+"""Judged: what every recommender's lists and scores are worth, metric by metric.
+
+`N` counts every item row there is, `A` only the items of the catalogue of the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import sparse
+
+from dlrs.arrays import Bools, Doubles, Ints, positions_in, stores
+from dlrs.evaluation.pairs import BalancedPairs, judge_pairs
+from dlrs.evaluation.protocol import recommend_all
+from dlrs.evaluation.static import StaticTest
+from dlrs.metrics import beyond, ranked
+from dlrs.metrics.pairs import accuracy_at
+from dlrs.recommender import Recommender
+
+
+@dataclass(frozen=True)
+class Yardsticks:
+    """What lists and scores are held against, besides what the users turned to."""
+
+    primitive: str  # the recommender whose lists are what anybody would expect
+    unit_AK: sparse.csr_array  # the encoded features of each item of the catalogue, as rows of length 1
+    pairs: BalancedPairs
+    thresholds: Mapping[str, float] = field(default_factory=dict)  # recommender → score that says p̂ = 0.5
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One recommender's lists and what they are worth: metric → one value for each user.
+
+    `warm_items` and `cold_items` judge the same lists with only the positives that somebody, or
+    nobody, met before the cut; their users are those with at least one such positive, so fewer.
+    """
+
+    items_UK: Ints
+    positions_UK: Ints  # the same lists by position in the catalogue
+    all_items: dict[str, Doubles]
+    warm_items: dict[str, Doubles]
+    cold_items: dict[str, Doubles]
+    beyond_accuracy: dict[str, Doubles]  # novelty@k, diversity@k, serendipity@k, head@k
+    pairs: dict[str, Doubles]  # auc and accuracy, of the users who have pairs
+    together: dict[str, float]  # of all users at once: coverage@k, gini@k, accuracy_at_half
+
+
+def evaluate(
+    recommenders: Mapping[str, Recommender],
+    test: StaticTest,
+    yardsticks: Yardsticks,
+    ks: Sequence[int],
+    *,
+    block: int = 1024,
+) -> dict[str, Judged]:
+    """Ask each recommender for its best max(ks) items and for the scores of the pairs, and judge both.
+
+    Raises:
+        ProtocolError: a recommender broke the protocol.
+    """
+    lists = recommend_all(recommenders, test, max(ks), block=block)
+    expected_UK = lists[yardsticks.primitive]
+    return {
+        name: _judge(name, recommender, lists[name], expected_UK, test, yardsticks, ks)
+        for name, recommender in recommenders.items()
+    }
+
+
+def _judge(
+    name: str,
+    recommender: Recommender,
+    items_UK: Ints,
+    expected_UK: Ints,
+    test: StaticTest,
+    yardsticks: Yardsticks,
+    ks: Sequence[int],
+) -> Judged:
+    hits_UK = stores(test.relevant_UN, items_UK)
+    positions_UK = positions_in(test.items_A, items_UK.ravel()).reshape(items_UK.shape)
+    everything_N = np.ones_like(test.cold_N)
+    scores_P, of_pairs = judge_pairs(recommender, test, yardsticks.pairs)
+    at_half = {}
+    if name in yardsticks.thresholds and len(scores_P):
+        threshold = yardsticks.thresholds[name]
+        at_half = {"accuracy_at_half": accuracy_at(scores_P, yardsticks.pairs.positive_P, threshold)}
+    return Judged(
+        items_UK=items_UK,
+        positions_UK=positions_UK,
+        all_items=_restricted(hits_UK, items_UK, test, everything_N, ks),
+        warm_items=_restricted(hits_UK, items_UK, test, ~test.cold_N, ks),
+        cold_items=_restricted(hits_UK, items_UK, test, test.cold_N, ks),
+        beyond_accuracy=_beyond_accuracy(positions_UK, test, yardsticks.unit_AK, ks)
+        | {f"serendipity@{k}": beyond.serendipity(hits_UK, items_UK, expected_UK, k) for k in ks},
+        pairs=of_pairs,
+        together=_spread(positions_UK, len(test.items_A), ks) | at_half,
+    )
+
+
+def _restricted(
+    hits_UK: Bools, items_UK: Ints, test: StaticTest, counted_N: Bools, ks: Sequence[int]
+) -> dict[str, Doubles]:
+    relevant_U = test.positives(counted_N)
+    some_U = relevant_U > 0
+    counted_UK = hits_UK & counted_N[items_UK]  # at padding NO_ITEM reads the last item: no hit there anyway
+    return ranked.per_user(counted_UK[some_U], relevant_U[some_U], ks)
+
+
+def _beyond_accuracy(
+    positions_UK: Ints, test: StaticTest, unit_AK: sparse.csr_array, ks: Sequence[int]
+) -> dict[str, Doubles]:
+    information_A, head_A = beyond.self_information(test.counts_A), beyond.head(test.counts_A)
+    novelty = {f"novelty@{k}": beyond.list_mean(information_A, positions_UK, k) for k in ks}
+    couples = {f"diversity@{k}": beyond.diversity(unit_AK, positions_UK, k) for k in ks if k > 1}
+    of_head = {f"head@{k}": beyond.list_mean(head_A, positions_UK, k) for k in ks}
+    return novelty | couples | of_head
+
+
+def _spread(positions_UK: Ints, items: int, ks: Sequence[int]) -> dict[str, float]:
+    shown = {k: beyond.exposure(positions_UK, items, k) for k in ks}
+    covered = {f"coverage@{k}": float((shown_A > 0).mean()) for k, shown_A in shown.items()}
+    return covered | {f"gini@{k}": beyond.gini(shown_A) for k, shown_A in shown.items()}

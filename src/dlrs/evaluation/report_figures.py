@@ -1,0 +1,58 @@
+"""The figures of an evaluation: metrics over k, and how concentrated what models recommend is."""
+
+from __future__ import annotations
+
+from dlrs.evaluation.figures import Axes, Line, line_figure
+from dlrs.evaluation.measures import AT_K
+from dlrs.evaluation.report import Report, Skew
+
+ASIDE = 0.6
+"""Of the way to the next k: how far the models' points may spread, so that intervals stay apart."""
+
+
+def curve(report: Report, metric: str) -> str:
+    """Return an `<svg>` of a metric (as `precision`) over k for every model, with its intervals."""
+    measure = AT_K[metric]
+    scale = 100 if measure.unit == "%" else 1
+    ks = [k for k in report.ks if all(f"{metric}@{k}" in means for means in report.models.values())]
+    keys = [f"{metric}@{k}" for k in ks]
+    lines = [
+        Line(
+            x=[tick + _aside(place, len(report.models)) for tick in range(len(keys))],
+            y=[scale * means[key] for key in keys],
+            place=place,
+            spans=[
+                (scale * low, scale * high) for low, high in (report.intervals[name][key] for key in keys)
+            ],
+            wide=name == report.reference,
+        )
+        for place, (name, means) in enumerate(report.models.items())
+    ]
+    ticks = [(float(tick), str(k)) for tick, k in enumerate(ks)]
+    axes = Axes(x="k", y=measure.unit, x_ticks=ticks)
+    return line_figure(metric, f"{measure.heading} over k for every model", lines, axes)
+
+
+def skew_curve(skew: Skew) -> str:
+    """Return an `<svg>` of the share of interactions, or of recommended places, by the top x % of items."""
+    x = [100 * share for share in skew.shares_of_items]
+    models = [Line(x, _percent(shares), place=place) for place, shares in enumerate(skew.models.values())]
+    log = Line(x, _percent(skew.log), wide=True, marked=False)
+    chosen = Line(x, _percent(skew.chosen), wide=True, marked=False, stroke="dashed")
+    axes = Axes(
+        x="top % of the catalogue",
+        y="% of interactions or places",
+        x_scale="log",
+        x_ticks=[(0.1, "0.1"), (1, "1"), (10, "10"), (100, "100")],
+    )
+    title = "Share of the interactions and of the recommended places that the top items have"
+    return line_figure("skew", title, [*models, log, chosen], axes)
+
+
+def _aside(place: int, models: int) -> float:
+    step = min(0.08, ASIDE / max(models - 1, 1))
+    return step * (place - (models - 1) / 2)
+
+
+def _percent(shares: tuple[float, ...]) -> list[float]:
+    return [100 * share for share in shares]

@@ -1,0 +1,1 @@
+"""Metrics: pure functions of lists, of scored pairs and of how exposure is spread."""
