@@ -102,7 +102,7 @@ def _judge(
 def _yardsticks(contenders: Contenders, test: StaticTest) -> Yardsticks:
     prepared = contenders.prepared
     category = prepared.recipe.marketplace.negatives_by
-    category_A = prepared.encoding.codes(category, prepared.versions[category].take(test.versions_A))
+    category_A = prepared.encoding.items.codes(category, prepared.versions[category].take(test.versions_A))
     features = prepared.encoded_versions.take(test.versions_A)
     return Yardsticks(
         primitive=MOST_POPULAR,
