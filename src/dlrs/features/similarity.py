@@ -19,8 +19,8 @@ def raw_cosine(
     u is a user's means ⊕ one-many columns (without his standard deviations), v an item's numbers ⊕
     one-hot columns; the cosine of a zero vector is 0 (method §9).
     """
-    users = _unit_rows(profiles.matrix(space, side="user"))
-    items = _unit_rows(versions.matrix(space, side="item"))
+    users = unit_rows(profiles.matrix(space, side="user"))
+    items = unit_rows(versions.matrix(space, side="item"))
     cosine_P = np.empty(len(profile_P), dtype=np.float32)
     for start in range(0, len(profile_P), BLOCK):
         block = slice(start, start + BLOCK)
@@ -28,7 +28,8 @@ def raw_cosine(
     return cosine_P
 
 
-def _unit_rows(matrix: sparse.csr_array) -> sparse.csr_array:
+def unit_rows(matrix: sparse.csr_array) -> sparse.csr_array:
+    """Return the rows scaled to length 1; a zero row stays zero."""
     norms = np.sqrt(matrix.multiply(matrix).sum(axis=1))
     inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
     return sparse.csr_array(sparse.diags_array(inverse) @ matrix)
