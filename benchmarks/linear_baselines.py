@@ -34,9 +34,9 @@ K, USERS_AT_ONCE, EXACT = 20, 512, 100_000
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("data", nargs="+")
-    arguments.add_argument("--regularisation", type=float, nargs="*", default=[300])
-    arguments.add_argument("--neighbours", type=int, nargs="*", default=[50])
-    arguments.add_argument("--shrinkage", type=float, nargs="*", default=[20])
+    arguments.add_argument("--regularisation", type=float, nargs="*", default=[200])
+    arguments.add_argument("--neighbours", type=int, nargs="*", default=[30])
+    arguments.add_argument("--shrinkage", type=float, nargs="*", default=[10])
     arguments.add_argument("--validation", action="store_true")
     options = arguments.parse_args()
     settings = [
