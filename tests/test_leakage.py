@@ -21,6 +21,8 @@ def two_futures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Prepared, Pre
     folder = tmp_path_factory.mktemp("leakage")
     simulate(Simulation(users=60, items=600, weeks=3, seed=3), folder)
     recipe = read_recipe(folder / "recipe.toml")
+    every_kind = recipe.samples.model_copy(update={"popularity": 1})
+    recipe = recipe.model_copy(update={"samples": every_kind})
     cut = recipe.marketplace.split.test_from
     before = prepare(recipe, folder)
     items = pq.read_table(folder / "items.parquet")

@@ -25,7 +25,17 @@ from dlrs.showcase import active_user
 from dlrs.simulator.settings import Simulation
 
 SMALL = Simulation(users=80, items=800, weeks=4, seed=1)
-MODELS = ["most popular", "recently popular", "CF", "hybrid CF-CBF", "multi-cos", "multi-cos, refit"]
+MODELS = [
+    "most popular",
+    "recently popular",
+    "CF",
+    "item-kNN",
+    "EASE",
+    "content-kNN",
+    "hybrid CF-CBF",
+    "multi-cos",
+    "multi-cos, refit",
+]
 
 
 @pytest.fixture(scope="module")

@@ -126,7 +126,7 @@ def train(prepared: Prepared, out: Out) -> None:
 
 @app.command()
 def evaluate(prepared: Prepared, trained: Trained, out: Out) -> None:
-    """Compare the model with popularity, CF and hybrid CF-CBF on what users did after the cut."""
+    """Compare the model with popularity, CF, neighbours and a hybrid on what users did after the cut."""
     from dlrs import pipeline
 
     report = pipeline.evaluate(prepared, trained, out)

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy import sparse
 
 from dlrs.arrays import Ints
 from dlrs.baselines.cf import Factors, cf_recommender, fit_cf
+from dlrs.baselines.content_knn import ContentModel, content_recommender, fit_content
+from dlrs.baselines.ease import Ease, ease_recommender, fit_ease
 from dlrs.baselines.hybrid import HybridModel, fit_hybrid, hybrid_recommender
+from dlrs.baselines.item_knn import item_knn_recommender
 from dlrs.baselines.popular import most_popular, recently_popular
 from dlrs.data.interactions import ALL_TIME
 from dlrs.model.forward import Nets, load_nets
@@ -23,6 +27,9 @@ from dlrs.recommender import Audience, Recommender, TwoStageRecommender
 MOST_POPULAR = "most popular"
 RECENTLY_POPULAR = "recently popular"
 CF = "CF"
+ITEM_KNN = "item-kNN"
+EASE = "EASE"
+CONTENT_KNN = "content-kNN"
 HYBRID = "hybrid CF-CBF"
 
 
@@ -31,7 +38,10 @@ class Contenders:
     """Fitted models: each becomes a recommender when it is told the catalogue."""
 
     prepared: Prepared
+    train_UN: sparse.csr_array
     factors: Factors
+    ease: Ease
+    content: ContentModel
     hybrid: HybridModel
     networks: Mapping[str, Nets]  # ours, by the name that reports show
 
@@ -58,6 +68,9 @@ class Contenders:
             MOST_POPULAR: most_popular(log, items_A, items=items, cut=cut),
             RECENTLY_POPULAR: recently_popular(log, items_A, items=items, cut=cut, settings=settings),
             CF: cf_recommender(self.factors, items_A),
+            ITEM_KNN: item_knn_recommender(self.train_UN, items_A, settings),
+            EASE: ease_recommender(self.ease, items_A),
+            CONTENT_KNN: content_recommender(self.content, items_A, versions, version_of_N),
             HYBRID: hybrid_recommender(self.hybrid, items_A, audience, versions, version_of_N),
             **ours,
         }
@@ -74,6 +87,7 @@ def fit_contenders(prepared: Prepared, networks: Mapping[str, Path]) -> Contende
         networks: folder of the trained networks, by the name that reports show.
     """
     settings, catalog = prepared.recipe.baselines, prepared.catalog
+    versions, space = prepared.encoded_versions, prepared.encoding.space
     cut = int(prepared.starts_Q[-1])
     train_UN = prepared.interactions.between(ALL_TIME, cut).matrix(len(prepared.user_ids), catalog.items)
     # an item that begins after the cut has no version that training may see
@@ -81,8 +95,11 @@ def fit_contenders(prepared: Prepared, networks: Mapping[str, Path]) -> Contende
     version_of_N[catalog.valid_from_V[version_of_N] >= cut] = -1
     return Contenders(
         prepared=prepared,
+        train_UN=train_UN,
         factors=fit_cf(train_UN, settings),
-        hybrid=fit_hybrid(train_UN, _audience(prepared), prepared.encoded_versions, version_of_N, settings),
+        ease=fit_ease(train_UN, settings),
+        content=fit_content(train_UN, versions, version_of_N, space),
+        hybrid=fit_hybrid(train_UN, _audience(prepared), versions, version_of_N, settings),
         networks={name: load_nets(folder) for name, folder in networks.items()},
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dlrs.bundle import Folder
-from dlrs.contenders import CF, HYBRID, MOST_POPULAR, Contenders, fit_contenders
+from dlrs.contenders import CF, CONTENT_KNN, EASE, HYBRID, MOST_POPULAR, Contenders, fit_contenders
 from dlrs.errors import DataError
 from dlrs.evaluation.judged import Yardsticks, evaluate
 from dlrs.evaluation.page import Rows, render
@@ -32,7 +32,7 @@ def judge(prepared: Prepared, trained: Folder) -> tuple[Report, str]:
     page = render(
         report,
         title=f"{prepared.recipe.marketplace.name}: which model recommends best?",
-        rivals=(CF, HYBRID),
+        rivals=(CF, EASE, CONTENT_KNN, HYBRID),
         examples=examples(prepared, test, models[refit]),
         facts=_shown_facts(prepared, trained),
     )

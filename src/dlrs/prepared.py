@@ -46,7 +46,7 @@ from dlrs.profiles.profile import ProfileFacts, Profiles
 from dlrs.profiles.weights import interaction_weights, transition_counts
 from dlrs.progress import stage
 from dlrs.recipe import Recipe, parse_recipe
-from dlrs.samples.negatives import category_negatives, labelled_pairs, uniform_negatives
+from dlrs.samples.negatives import POPULARITY, FromPools, InCategory, Sampler, labelled_pairs
 from dlrs.samples.pairs import Pairs
 from dlrs.samples.positives import Positives, unique_positives
 from dlrs.schema import ITEM, USER, VALID_FROM, Marketplace
@@ -268,17 +268,19 @@ def _draw_negatives(
 ) -> list[tuple[Ints, Ints]]:
     """Draw what `samples` asks for, all from one seeded stream."""
     category = recipe.marketplace.negatives_by
-    category_E = encoding.items.codes(category, versions[category])[positives.version_E]
+    category_V = encoding.items.codes(category, versions[category])
     starts_Q, items = _starts_Q(recipe.marketplace), catalog(versions)
     pools = {
         period: items.item_V[items.alive_between(int(since), int(until))]
         for period, (since, until) in enumerate(pairwise(starts_Q))
     }
-    rng = np.random.default_rng(recipe.training.seed)
-    return [
-        *(category_negatives(positives, category_E, rng) for _ in range(recipe.samples.category)),
-        *(uniform_negatives(positives, pools, rng) for _ in range(recipe.samples.uniform)),
+    samplers: list[Sampler] = [
+        *[InCategory(category_V)] * recipe.samples.category,
+        *[FromPools(pools)] * recipe.samples.uniform,
+        *[FromPools(pools, POPULARITY)] * recipe.samples.popularity,
     ]
+    rng = np.random.default_rng(recipe.training.seed)
+    return [sampler.draw(positives, rng) for sampler in samplers]
 
 
 def _read_facts(tables: Items | Events | Users) -> dict[str, Any]:

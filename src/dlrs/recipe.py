@@ -22,10 +22,11 @@ class Samples(Description):
 
     category: int = Field(default=1, ge=0, description="within the category `negatives_by`: Algorithm 1")
     uniform: int = Field(default=0, ge=0, description="from all items alive in the period")
+    popularity: int = Field(default=0, ge=0, description="from the same, by (positives there)^0.75")
 
     @model_validator(mode="after")
     def _some(self) -> Self:
-        if self.category + self.uniform == 0:
+        if self.category + self.uniform + self.popularity == 0:
             raise ValueError("expected at least one negative for each positive, received none")
         return self
 
@@ -59,6 +60,10 @@ class Baselines(Description):
     recent_window: Duration = timedelta(days=7)
     cf_factors: int = Field(default=100, ge=1)
     cf_iterations: int = Field(default=15, ge=1)
+    item_knn_neighbours: int = Field(default=30, ge=1, description="of each item of a history")
+    item_knn_shrinkage: float = Field(default=10, ge=0, description="beside the norms in the cosine")
+    ease_size: int = Field(default=5000, ge=1, description="most rows of the inverse, items or users")
+    ease_regularisation: float = Field(default=200, gt=0, description="λ")
     hybrid_factors: int = Field(default=64, ge=1)
     hybrid_epochs: int = Field(default=10, ge=1)
     hybrid_learning_rate: float = Field(default=0.03, gt=0)

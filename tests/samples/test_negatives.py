@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.sampler import CATEGORY_V, SamplerContract
+from dlrs.arrays import Ints
 from dlrs.data.catalog import FOREVER, Catalog
 from dlrs.data.interactions import Interactions
-from dlrs.samples.negatives import category_negatives, labelled_pairs, uniform_negatives
+from dlrs.samples.negatives import POPULARITY, FromPools, InCategory, Sampler, labelled_pairs
 from dlrs.samples.positives import Positives, unique_positives
 
 Event = tuple[int, int, int, int]  # period, user, item, category
@@ -20,9 +24,17 @@ def _positives(events: list[Event]) -> tuple[Positives, np.ndarray]:
     return Positives(period, user, item, item, user, period * 100), category
 
 
+def _in_category(
+    positives: Positives, category_E: np.ndarray, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw by Algorithm 1 where each positive saw a version of its own, of this category."""
+    versions_apart = replace(positives, version_E=np.arange(len(positives)))
+    return InCategory(category_E).draw(versions_apart, np.random.default_rng(seed))
+
+
 def test_the_only_possible_negatives_are_drawn() -> None:
     positives, category = _positives([(0, 0, 1, 7), (0, 1, 2, 7), (0, 1, 3, 8), (1, 0, 4, 7)])
-    rows, items = category_negatives(positives, category, np.random.default_rng(0))
+    rows, items = _in_category(positives, category)
     # user 0 must draw item 2, user 1 item 1; category 8 and period 1 have one user: no draw
     assert rows.tolist() == [0, 1]
     assert items.tolist() == [2, 1]
@@ -31,13 +43,13 @@ def test_the_only_possible_negatives_are_drawn() -> None:
 def test_nothing_free_means_no_draw() -> None:
     # both users chose both items: V⁺ \ V_u⁺ is empty
     positives, category = _positives([(0, u, i, 0) for u in (0, 1) for i in (1, 2)])
-    rows, items = category_negatives(positives, category, np.random.default_rng(0))
+    rows, items = _in_category(positives, category)
     assert len(rows) == len(items) == 0
 
 
 def test_a_missing_category_draws_nothing() -> None:
     positives, category = _positives([(0, 0, 1, -1), (0, 1, 2, -1)])
-    assert len(category_negatives(positives, category, np.random.default_rng(0))[0]) == 0
+    assert len(_in_category(positives, category)[0]) == 0
 
 
 def test_draws_are_uniform_over_the_free_items() -> None:
@@ -46,7 +58,7 @@ def test_draws_are_uniform_over_the_free_items() -> None:
     positives, category = _positives(events)
     counts: Counter[int] = Counter()
     for seed in range(1000):
-        rows, items = category_negatives(positives, category, np.random.default_rng(seed))
+        rows, items = _in_category(positives, category, seed)
         counts.update(items[positives.user_E[rows] == 0].tolist())
     assert set(counts) == set(free)
     # 3,000 draws over 5 items: expected 600 each, standard deviation 22
@@ -63,7 +75,7 @@ def test_draws_are_uniform_over_the_free_items() -> None:
 )
 def test_algorithm_1_as_written(events: list[Event], seed: int) -> None:
     positives, category = _positives(events)
-    rows, items = category_negatives(positives, category, np.random.default_rng(seed))
+    rows, items = _in_category(positives, category, seed)
     drawn = dict(zip(rows.tolist(), items.tolist(), strict=True))
     listed = list(zip(positives.period_E, positives.user_E, positives.item_E, category, strict=True))
     for row, (period, user, _, kind) in enumerate(listed):
@@ -93,7 +105,7 @@ def test_pairs_are_balanced_and_carry_the_version_of_their_time() -> None:
         profile_E=np.array([10, 11]),
         time_E=np.array([40, 60]),
     )
-    draw = category_negatives(positives, np.array([3, 3]), np.random.default_rng(0))
+    draw = _in_category(positives, np.array([3, 3]))
     pairs = labelled_pairs(positives, [draw], catalog)
     assert pairs.label_P.tolist() == [1, 1, 0, 0]
     assert pairs.profile_P.tolist() == [10, 11, 10, 11]
@@ -110,35 +122,41 @@ def test_a_positive_without_any_negative_is_left_out() -> None:
     assert pairs.profile_P.tolist() == [0, 2, 0, 0, 2]
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(0, 8), st.just(0)),
-        max_size=40,
-        unique_by=lambda e: e[:3],
-    ),
-    st.integers(0, 5),
-)
-def test_uniform_negatives_come_from_the_pool_and_were_not_chosen(events: list[Event], seed: int) -> None:
-    positives, _ = _positives(events)
-    pools = {0: np.arange(9), 1: np.array([20, 21]), 2: np.array([3])}
-    rows, items = uniform_negatives(positives, pools, np.random.default_rng(seed))
-    chosen = {e[:3] for e in events}
-    assert len(set(rows.tolist())) == len(rows)
-    for row, item in zip(rows, items, strict=True):
-        period, user = int(positives.period_E[row]), int(positives.user_E[row])
-        assert item in pools[period]
-        assert (period, user, int(item)) not in chosen
-    # nobody chooses 20 or 21: every positive of period 1 gets a negative
-    assert set(np.flatnonzero(positives.period_E == 1)) <= set(rows.tolist())
-
-
 def test_uniform_draws_reach_every_free_item() -> None:
-    positives, _ = _positives([(0, 0, 4, 0)])
-    drawn = {
-        int(uniform_negatives(positives, {0: np.arange(5)}, np.random.default_rng(seed))[1][0])
-        for seed in range(100)
-    }
+    found, _ = _positives([(0, 0, 4, 0)])
+    sampler = FromPools({0: np.arange(5)})
+    drawn = {int(sampler.draw(found, np.random.default_rng(seed))[1][0]) for seed in range(100)}
     assert drawn == {0, 1, 2, 3}
+
+
+def test_what_nobody_chose_is_free_for_uniform_draws_only() -> None:
+    found, _ = _positives([(0, 0, 1, 0), (0, 1, 2, 0)])
+    pools = {0: np.array([1, 2, 20, 21])}
+    rows, _ = FromPools({0: np.array([1, 20])}).draw(found, np.random.default_rng(0))
+    assert rows.tolist() == [0, 1]
+    _, items = FromPools(pools, POPULARITY).draw(found, np.random.default_rng(0))
+    assert set(items.tolist()) <= {1, 2}
+
+
+def test_draws_by_popularity_follow_the_counts_of_the_period() -> None:
+    """Items 1, 2, 3 have 1, 16 and 81 positives in period 0, so weights of 1, 8 and 27; item 4 has none.
+
+    One user, who draws 3,600 times there, chose another item. Period 1 has other counts.
+    """
+    choices = {1: 1, 2: 16, 3: 81}
+    crowd = [(0, user, item, 0) for item, count in choices.items() for user in range(1, count + 1)]
+    later = [(1, user, 1, 0) for user in range(200)]
+    own = [(0, 0, item, 0) for item in range(10, 3610)]
+    found, _ = _positives(crowd + later + own)
+    sampler = FromPools({0: np.array([1, 2, 3, 4]), 1: np.arange(5)}, POPULARITY)
+    rows, items = sampler.draw(found, np.random.default_rng(0))
+    mine = (found.user_E[rows] == 0) & (found.period_E[rows] == 0)
+    assert mine.sum() == 3600
+    observed = np.bincount(items[mine], minlength=5)
+    expected = np.array([0, 100, 800, 2700, 0])
+    assert observed[[0, 4]].tolist() == [0, 0]
+    chi_squared = ((observed - expected)[1:4] ** 2 / expected[1:4]).sum()
+    assert chi_squared < 13.8  # 2 degrees of freedom: one run of a thousand is beyond it
 
 
 def test_positives_are_unique_per_user_item_and_period() -> None:
@@ -155,3 +173,18 @@ def test_positives_are_unique_per_user_item_and_period() -> None:
     assert positives.item_E.tolist() == [4, 5, 5]
     assert positives.version_E.tolist() == [40, 50, 52]  # the first event's
     assert positives.profile_E.tolist() == [7, 7, 8]
+
+
+class TestInCategory(SamplerContract):
+    def build(self, pools: Mapping[int, Ints]) -> Sampler:
+        return InCategory(CATEGORY_V)  # its pools are made of the positives alone
+
+
+class TestUniform(SamplerContract):
+    def build(self, pools: Mapping[int, Ints]) -> Sampler:
+        return FromPools(pools)
+
+
+class TestByPopularity(SamplerContract):
+    def build(self, pools: Mapping[int, Ints]) -> Sampler:
+        return FromPools(pools, POPULARITY)

@@ -14,7 +14,7 @@ from dlrs.arrays import Bools, Doubles, Floats, Ints
 from dlrs.evaluation.static import StaticTest
 from dlrs.metrics import pairs as metrics
 from dlrs.recommender import Recommender
-from dlrs.samples.negatives import category_negatives
+from dlrs.samples.negatives import InCategory
 from dlrs.samples.positives import Positives
 
 BLOCK = 65_536
@@ -69,17 +69,16 @@ def _category_negatives(
     test: StaticTest, user_E: Ints, item_E: Ints, category_A: Ints, seed: int
 ) -> tuple[Ints, Ints]:
     """Return the positions of the positives that got a negative, and the items drawn: Algorithm 1."""
-    place_E = np.searchsorted(test.items_A, item_E)
     one_week_E = np.zeros_like(user_E)
     positives = Positives(
         period_E=one_week_E,
         user_E=user_E,
         item_E=item_E,
-        version_E=test.versions_A[place_E],
+        version_E=np.searchsorted(test.items_A, item_E),  # the catalogue has one version of each item
         profile_E=user_E,
         time_E=one_week_E,
     )
-    return category_negatives(positives, category_A[place_E], np.random.default_rng(seed))
+    return InCategory(category_A).draw(positives, np.random.default_rng(seed))
 
 
 def _known(test: StaticTest, user_P: Ints, item_P: Ints) -> Bools:

@@ -1,93 +1,137 @@
 """Negatives: items that a user did not choose, drawn for each positive.
 
-Category-based sampling [T §4.2, Algorithm 1] draws negatives as plausible as the positives: for each
-period and each value of one categorical feature, each user draws as many items as he has positives
-there, from the items that others chose there and he did not. Uniform sampling draws from everything
-that could have been chosen: it teaches what a user never looks at, which Algorithm 1 cannot.
+Three samplers, one interface. Algorithm 1 [T §4.2] draws negatives as plausible as the positives: for
+each period and each value of one categorical feature, each user draws as many items as he has
+positives there, from the items that others chose there and he did not. Uniform sampling draws from
+everything that could have been chosen: it teaches what a user never looks at, which Algorithm 1
+cannot. Sampling by popularity draws what others chose, in any category: it teaches not to recommend
+something to everybody because it is popular.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from dlrs.arrays import Ints
+from dlrs.arrays import NO_ITEM, Doubles, Ints
 from dlrs.data.catalog import Catalog
 from dlrs.samples.pairs import Pairs
 from dlrs.samples.positives import Positives
 
 REDRAWS = 5
+POPULARITY = 0.75  # word2vec's exponent: between all alike (0) and as often as they are chosen (1)
 
 
-def category_negatives(positives: Positives, category_E: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Draw one negative item for each positive that can have one.
+class Sampler(Protocol):
+    """Draws items that users did not choose."""
 
-    `category_E` is the category of each positive, −1 if missing. Within a group (period, category)
-    with users U⁺ and items V⁺ each draw is uniform over V⁺ \\ V_u⁺, with replacement. No draw where
-    the category is missing, |U⁺| < 2, |V⁺| < 2, or V⁺ \\ V_u⁺ is empty (method §9).
+    def draw(self, positives: Positives, rng: np.random.Generator) -> tuple[Ints, Ints]:
+        """Draw one negative item for each positive that can have one, with replacement.
 
-    Returns the positions of the positives that got a negative, ascending, and the items drawn.
+        Never an item that the positive's user chose in the positive's period.
+
+        Returns the positions of the positives that got a negative, ascending, and the items drawn.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class InCategory:
+    """Algorithm 1: uniformly from what others chose in the same period and category."""
+
+    category_V: Ints  # of each item version, −1 if missing
+
+    def draw(self, positives: Positives, rng: np.random.Generator) -> tuple[Ints, Ints]:
+        """Draw as `Sampler` says, within the groups of one period and category.
+
+        In a group with users U⁺ and items V⁺ each draw is uniform over V⁺ \\ V_u⁺. No draw where the
+        category is missing, |U⁺| < 2, |V⁺| < 2, or V⁺ \\ V_u⁺ is empty (method §9). An item that
+        changed its category is one for each: chosen under the other one, it may be drawn here.
+        """
+        category_E = self.category_V[positives.version_E]
+        rows = np.flatnonzero(category_E >= 0)
+        _, group_R = np.unique(
+            positives.period_E[rows] * (int(category_E.max(initial=0)) + 1) + category_E[rows],
+            return_inverse=True,
+        )
+        items = int(positives.item_E.max(initial=0)) + 1
+        users = int(positives.user_E.max(initial=0)) + 1
+
+        # V⁺ of every group, ascending, laid end to end: member m of group g is pool[pool_start[g] + m]
+        pool_keys, member_R = np.unique(group_R * items + positives.item_E[rows], return_inverse=True)
+        pool_start_G = np.searchsorted(pool_keys, np.arange(group_R.max(initial=-1) + 2) * items)
+        pool_size_G = np.diff(pool_start_G)
+        member_R = member_R - pool_start_G[group_R]
+
+        # V_u⁺: the positives of one user in one group stand together, their members ascending
+        order = np.lexsort((member_R, positives.user_E[rows], group_R))
+        rows, group_R, member_R = rows[order], group_R[order], member_R[order]
+        owner_keys = group_R * users + positives.user_E[rows]
+        first_R, owner_R = _runs(owner_keys)
+        own_R = np.bincount(owner_R)[owner_R]
+
+        free_R = pool_size_G[group_R] - own_R
+        # |U⁺| < 2 or |V⁺| < 2 leave nothing free either: all of V⁺ is then the one user's own
+        possible = free_R > 0
+        # The r-th free member is r plus the own members before it. Own member j (0, 1, …) comes before
+        # it exactly if own_j − j ≤ r, and own_j − j ascends: one sorted search counts them for all draws.
+        draw_R = rng.integers(0, np.maximum(free_R, 1))
+        position_R = np.arange(len(rows)) - first_R
+        span = int(pool_size_G.max(initial=0)) + 1
+        before_R = np.searchsorted(
+            owner_R * span + (member_R - position_R), owner_R * span + draw_R, side="right"
+        )
+        drawn = pool_start_G[group_R] + draw_R + before_R - first_R
+        drawn_items = pool_keys[np.minimum(drawn, len(pool_keys) - 1)] % items if len(rows) else rows
+        back = np.argsort(rows[possible])
+        return rows[possible][back], drawn_items[possible][back]
+
+
+@dataclass(frozen=True)
+class FromPools:
+    """From all items of the positive's period, by how many positives there are of them.
+
+    A probability is proportional to count ** exponent: with 0 all items of the pool are alike, with
+    `POPULARITY` those that nobody chose in the period are never drawn. The counts are those of the
+    positives themselves, each period's for itself. So nothing of a later period, let alone of after the
+    cut, has a say, and what is held back for validation tells the periods before it nothing.
     """
-    rows = np.flatnonzero(category_E >= 0)
-    _, group_R = np.unique(
-        positives.period_E[rows] * (int(category_E.max(initial=0)) + 1) + category_E[rows],
-        return_inverse=True,
-    )
-    items = int(positives.item_E.max(initial=0)) + 1
-    users = int(positives.user_E.max(initial=0)) + 1
 
-    # V⁺ of every group, ascending, laid end to end: member m of group g is pool[pool_start[g] + m]
-    pool_keys, member_R = np.unique(group_R * items + positives.item_E[rows], return_inverse=True)
-    pool_start_G = np.searchsorted(pool_keys, np.arange(group_R.max(initial=-1) + 2) * items)
-    pool_size_G = np.diff(pool_start_G)
-    member_R = member_R - pool_start_G[group_R]
+    pools: Mapping[int, Ints]  # the items alive in each period, distinct
+    exponent: float = 0
 
-    # V_u⁺: the positives of one user in one group stand together, their members ascending
-    order = np.lexsort((member_R, positives.user_E[rows], group_R))
-    rows, group_R, member_R = rows[order], group_R[order], member_R[order]
-    owner_keys = group_R * users + positives.user_E[rows]
-    first_R, owner_R = _runs(owner_keys)
-    own_R = np.bincount(owner_R)[owner_R]
-
-    free_R = pool_size_G[group_R] - own_R
-    # |U⁺| < 2 or |V⁺| < 2 leave nothing free either: all of V⁺ is then the one user's own
-    possible = free_R > 0
-    # The r-th free member is r plus the own members before it. Own member j (0, 1, …) comes before
-    # it exactly if own_j − j ≤ r, and own_j − j ascends: one sorted search counts them for all draws.
-    draw_R = rng.integers(0, np.maximum(free_R, 1))
-    position_R = np.arange(len(rows)) - first_R
-    span = int(pool_size_G.max(initial=0)) + 1
-    before_R = np.searchsorted(
-        owner_R * span + (member_R - position_R), owner_R * span + draw_R, side="right"
-    )
-    drawn = pool_start_G[group_R] + draw_R + before_R - first_R
-    drawn_items = pool_keys[np.minimum(drawn, len(pool_keys) - 1)] % items if len(rows) else rows
-    back = np.argsort(rows[possible])
-    return rows[possible][back], drawn_items[possible][back]
+    def draw(self, positives: Positives, rng: np.random.Generator) -> tuple[Ints, Ints]:
+        """Draw as `Sampler` says; after `REDRAWS` draws of what the user chose, a positive goes without."""
+        items = np.full(len(positives), NO_ITEM)
+        size = 1 + max(int(rows.max(initial=0)) for rows in (*self.pools.values(), positives.item_E))
+        owner_E = positives.period_E * (int(positives.user_E.max(initial=0)) + 1) + positives.user_E
+        chosen_E = owner_E * size + positives.item_E
+        chances = {
+            period: _chances(pool, positives.item_E[positives.period_E == period], self.exponent, size)
+            for period, pool in self.pools.items()
+        }
+        undrawn = np.arange(len(positives))
+        for _ in range(REDRAWS):
+            for period, (pool, probability_I) in chances.items():
+                of_period = undrawn[positives.period_E[undrawn] == period]
+                if len(pool):
+                    items[of_period] = rng.choice(pool, len(of_period), p=probability_I)
+            own = np.isin(owner_E[undrawn] * size + items[undrawn], chosen_E)
+            undrawn = undrawn[own | (items[undrawn] == NO_ITEM)]
+        drawn = np.setdiff1d(np.arange(len(positives)), undrawn)
+        return drawn, items[drawn]
 
 
-def uniform_negatives(
-    positives: Positives, pools: Mapping[int, Ints], rng: np.random.Generator
-) -> tuple[Ints, Ints]:
-    """Draw one negative item for each positive, uniformly from all items of its period.
-
-    `pools` gives each period's items. What the user chose in the period is drawn anew, a few
-    times; then the positive goes without. Returns the same as `category_negatives`.
-    """
-    items = np.empty(len(positives), dtype=np.int64)
-    undrawn = np.arange(len(positives))
-    size = 1 + max((int(pool.max(initial=-1)) for pool in pools.values()), default=0)
-    size = max(size, int(positives.item_E.max(initial=0)) + 1)
-    owner_E = positives.period_E * (int(positives.user_E.max(initial=0)) + 1) + positives.user_E
-    chosen_E = owner_E * size + positives.item_E
-    for _ in range(REDRAWS):
-        for period, pool in pools.items():
-            of_period = undrawn[positives.period_E[undrawn] == period]
-            items[of_period] = rng.choice(pool, len(of_period))
-        undrawn = undrawn[np.isin(owner_E[undrawn] * size + items[undrawn], chosen_E)]
-    drawn = np.setdiff1d(np.arange(len(positives)), undrawn)
-    return drawn, items[drawn]
+def _chances(pool_I: Ints, chosen_E: Ints, exponent: float, size: int) -> tuple[Ints, Doubles | None]:
+    """Return the items of a pool that can be drawn and their probabilities, None for all alike."""
+    if exponent == 0:
+        return pool_I, None
+    counts_I = np.bincount(chosen_E, minlength=size)[pool_I]
+    weights_I = counts_I[counts_I > 0] ** exponent
+    return pool_I[counts_I > 0], weights_I / weights_I.sum()
 
 
 def labelled_pairs(positives: Positives, draws: Sequence[tuple[Ints, Ints]], catalog: Catalog) -> Pairs:
