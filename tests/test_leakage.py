@@ -69,9 +69,12 @@ def test_vocabularies_scalers_and_weights_are_the_same(two_futures: tuple[Prepar
     one, other = (prepared.encoding for prepared in two_futures)
     for name in one.vocabularies:
         assert one.vocabularies[name].to_pylist() == other.vocabularies[name].to_pylist()
-    for side in ("item_scaler", "user_scaler"):
-        _assert_close(getattr(one, side).mean_C, getattr(other, side).mean_C)
-        _assert_close(getattr(one, side).std_C, getattr(other, side).std_C)
+    for scaler, same in (
+        (one.items.scaler, other.items.scaler),
+        (one.profile_scaler, other.profile_scaler),
+    ):
+        _assert_close(scaler.mean_C, same.mean_C)
+        _assert_close(scaler.std_C, same.std_C)
     assert two_futures[0].facts["interaction_weights"] == two_futures[1].facts["interaction_weights"]
 
 
