@@ -163,7 +163,8 @@ def _sample(pairs: Pairs, seed: int) -> Pairs:
 def _seed_dropout(seed: int, run: Run) -> None:
     """Make the masks of a step depend on where it stands alone: then a resumed run draws the same."""
     entropy = np.random.SeedSequence([seed, run.progress.epoch, run.progress.step])
-    torch.manual_seed(int(entropy.generate_state(1, np.uint64)[0]))
+    # `torch.manual_seed` would do the same after it has formatted a stack trace, for most of a millisecond
+    torch.default_generator.manual_seed(int(entropy.generate_state(1, np.uint64)[0]))
 
 
 def _validation(validate: Validate | None, run: Run) -> float | None:
