@@ -16,11 +16,13 @@ from dlrs.training import checkpoint
 from dlrs.training.checkpoint import Checkpoint, identify
 from dlrs.training.run import EpochResult, Run, best_epoch
 
+TWO_ADAMS = Training(similarity_optimiser="separate")
+
 
 @pytest.fixture(params=[(), ("price",)], ids=["no numbers", "one number"])
 def run(request: pytest.FixtureRequest) -> Run:
     network = Network(FeatureSpace(request.param, ("make",), (3,)))
-    run = Run.begin(network, Training())
+    run = Run.begin(network, TWO_ADAMS)
     for weight in network.parameters():
         weight.grad = torch.rand_like(weight)
     for optimiser in run.optimisers.values():
@@ -31,7 +33,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 
 def another(run: Run) -> Run:
-    return Run.begin(Network(run.network.space), Training())
+    return Run.begin(Network(run.network.space), TWO_ADAMS)
 
 
 def test_a_run_comes_back_whole(run: Run, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from dlrs.training.loop import Trained, train
 from dlrs.training.validation import pair_auc, pair_logits
 
 SETTINGS = Training(batch_size=256, epochs=3, seed=1)
+TWO_ADAMS = SETTINGS.model_copy(update={"similarity_optimiser": "separate"})
 
 
 def fit(planted: Any, settings: Training, folder: Path, **options: Any) -> Trained:
@@ -52,8 +53,9 @@ def test_a_planted_taste_is_found(planted: Any, objective: Any, tmp_path: Path) 
     assert not trained.network.training
 
 
-def test_multi_cos_brings_the_similarities_together(planted: Any, tmp_path: Path) -> None:
-    settings = Training(batch_size=256, epochs=4, similarity_weight=5)
+@pytest.mark.parametrize("optimiser", ["joint", "separate"])
+def test_multi_cos_brings_the_similarities_together(planted: Any, tmp_path: Path, optimiser: Any) -> None:
+    settings = Training(batch_size=256, epochs=4, similarity_weight=5, similarity_optimiser=optimiser)
     gaps = [epoch.similarity_gap for epoch in fit(planted, settings, tmp_path).history]
     assert gaps[-1] < 0.6 * gaps[0]
 
@@ -83,9 +85,12 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_callers_generator(
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("steps", [5, 32, 37, 70])
+@pytest.mark.parametrize(
+    ("steps", "settings"),
+    [(5, SETTINGS), (32, SETTINGS), (37, SETTINGS), (70, SETTINGS), (37, TWO_ADAMS)],
+)
 def test_an_interrupted_run_ends_with_the_same_bits(
-    planted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+    planted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, settings: Training
 ) -> None:
     """Killed within an epoch, after its last step, or in a later one; dropout is at work."""
 
@@ -95,7 +100,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(
         return pair_auc(pair_logits(network, some, planted.profiles, planted.versions), some.label_P)
 
     options: dict[str, Any] = {"validate": auc, "checkpoint_every": 4}
-    straight = fit(planted, SETTINGS, tmp_path / "straight", **options)
+    straight = fit(planted, settings, tmp_path / "straight", **options)
     left = iter(range(steps))
 
     def interrupted(batches: Iterator[Any], *_: Any, **__: Any) -> Iterator[Any]:
@@ -106,8 +111,8 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     with monkeypatch.context() as patch:
         patch.setattr(loop, "track", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            fit(planted, SETTINGS, tmp_path / "killed", **options)
-    resumed = fit(planted, SETTINGS, tmp_path / "killed", **options)
+            fit(planted, settings, tmp_path / "killed", **options)
+    resumed = fit(planted, settings, tmp_path / "killed", **options)
 
     assert resumed.history == straight.history
     assert resumed.best_epoch == straight.best_epoch

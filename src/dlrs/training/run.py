@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
@@ -14,6 +15,9 @@ from dlrs.recipe import Training
 from dlrs.training.ftrl import Ftrl
 
 Weights = dict[str, Tensor]
+
+ADAM, FTRL, SIMILARITY = "adam", "ftrl", "similarity"
+"""The optimisers' names: of the deep part and the embeddings, of the wide part, and the second Adam."""
 
 
 @dataclass(frozen=True)
@@ -72,20 +76,41 @@ class Run:
 
     @classmethod
     def begin(cls, network: Network, settings: Training) -> Run:
-        """Give the wide part to FTRL and all the rest to Adam (method §4)."""
-        adam = Adam(network.deep_parameters(), lr=settings.learning_rate, fused=True)
+        """Give the wide part to FTRL and the rest to Adam, the embeddings to a second one too if need be."""
+        rate = settings.learning_rate
         # The usual β = 1 is meant for gradients summed over examples; ours are means over a batch.
         smoothing = 1 / settings.batch_size
-        ftrl = Ftrl(network.wide_parameters(), rate=settings.wide_learning_rate, smoothing=smoothing)
-        return cls(network, {"adam": adam, "ftrl": ftrl})
+        optimisers: dict[str, Optimizer] = {
+            ADAM: Adam(network.deep_parameters(), lr=rate, fused=True),
+            FTRL: Ftrl(network.wide_parameters(), rate=settings.wide_learning_rate, smoothing=smoothing),
+        }
+        if settings.similarity_optimiser == "separate":
+            optimisers[SIMILARITY] = Adam(network.embedding_parameters(), lr=rate, fused=True)
+        return cls(network, optimisers)
 
     def descend(self, losses: Losses) -> None:
-        """Take one step down the total loss."""
+        """Take one step down the total loss; where there are two Adams, each goes down its own part."""
         for optimiser in self.optimisers.values():
             optimiser.zero_grad()
-        losses.total.backward()  # type: ignore[no-untyped-call]
-        for optimiser in self.optimisers.values():
-            optimiser.step()
+        if SIMILARITY in self.optimisers:
+            self._descend_apart(losses, self.optimisers[SIMILARITY])
+        else:
+            self._descend(losses.total)
+
+    def _descend(self, loss: Tensor) -> None:
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimisers[ADAM].step()
+        self.optimisers[FTRL].step()
+
+    def _descend_apart(self, losses: Losses, second: Optimizer) -> None:
+        assert losses.similarity is not None  # the settings allow two Adams for `multi-cos` only
+        weights = self.network.embedding_parameters()
+        # both gradients are taken where the weights are now: the two steps add up
+        gradients = torch.autograd.grad(losses.similarity, weights, retain_graph=True)
+        self._descend(losses.cross_entropy)
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.grad = gradient
+        second.step()
 
     def finish_epoch(self, validation: float | None) -> EpochResult:
         """Close the running epoch, and keep its weights if it is the best so far."""
