@@ -15,6 +15,7 @@ from dlrs.samples.pairs import Pairs
 from dlrs.training import checkpoint
 from dlrs.training.checkpoint import Checkpoint, identify
 from dlrs.training.run import EpochResult, Run, best_epoch
+from dlrs.training.validation import Validation
 
 TWO_ADAMS = Training(similarity_optimiser="separate")
 
@@ -28,7 +29,7 @@ def run(request: pytest.FixtureRequest) -> Run:
     for optimiser in run.optimisers.values():
         optimiser.step()
     run.progress.pairs, run.progress.loss_sum, run.progress.step = 3, 0.1 + 0.2, 2
-    run.finish_epoch(1 / 3)
+    run.finish_epoch(Validation(1 / 3, accuracy=2 / 3))
     return run
 
 
@@ -101,7 +102,7 @@ def test_the_identity_tells_settings_and_data_apart() -> None:
 
 
 def results(*validations: float | None) -> list[EpochResult]:
-    return [EpochResult(0.5, 0.5, None, validation) for validation in validations]
+    return [EpochResult(0.5, 0.5, None, validation, None) for validation in validations]
 
 
 @pytest.mark.parametrize(

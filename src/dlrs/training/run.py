@@ -13,6 +13,7 @@ from dlrs.model.network import Network
 from dlrs.model.objectives import Losses
 from dlrs.recipe import Training
 from dlrs.training.ftrl import Ftrl
+from dlrs.training.validation import Validation
 
 Weights = dict[str, Tensor]
 
@@ -22,12 +23,13 @@ ADAM, FTRL, SIMILARITY = "adam", "ftrl", "similarity"
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one epoch gave: means over its pairs, and what `validate` returned after it."""
+    """What one epoch gave: means over its pairs, and what it is worth on pairs that were held back."""
 
     loss: float
     cross_entropy: float
     similarity_gap: float | None  # of `multi-cos` only
-    validation: float | None
+    validation: float | None  # the AUC
+    accuracy: float | None  # beside it
 
 
 @dataclass
@@ -55,13 +57,14 @@ class Progress:
         if losses.gap is not None:
             self.gap_sum = (self.gap_sum or 0.0) + losses.gap.item() * pairs
 
-    def result(self, validation: float | None) -> EpochResult:
+    def result(self, validation: Validation | None) -> EpochResult:
         """Return what the running epoch gave, after its last step."""
         return EpochResult(
             loss=self.loss_sum / self.pairs,
             cross_entropy=self.cross_entropy_sum / self.pairs,
             similarity_gap=None if self.gap_sum is None else self.gap_sum / self.pairs,
-            validation=validation,
+            validation=None if validation is None else validation.auc,
+            accuracy=None if validation is None else validation.accuracy,
         )
 
 
@@ -112,7 +115,7 @@ class Run:
             weight.grad = gradient
         second.step()
 
-    def finish_epoch(self, validation: float | None) -> EpochResult:
+    def finish_epoch(self, validation: Validation | None) -> EpochResult:
         """Close the running epoch, and keep its weights if it is the best so far."""
         result = self.progress.result(validation)
         self.progress = Progress(history=[*self.progress.history, result])
@@ -127,7 +130,7 @@ class Run:
 
 
 def best_epoch(history: Sequence[EpochResult]) -> int:
-    """Return the epoch with the highest validation, the first of equals; without any, the last.
+    """Return the epoch with the highest AUC on validation, the first of equals; without any, the last.
 
     Epochs are counted from 1.
     """
