@@ -29,6 +29,7 @@ from dlrs.judging import headline_test
 from dlrs.model.forward import Nets, Representations
 from dlrs.model.network import Network, without_torch
 from dlrs.prepared import Prepared, open_prepared
+from dlrs.recipe import Evaluation
 from dlrs.recommender import Audience, Recommender, TwoStageRecommender
 from dlrs.samples.pairs import Pairs
 from dlrs.simulator.settings import Simulation
@@ -41,6 +42,14 @@ COLORS = {"single": "#0072B2", "multi-cos": "#D55E00", "multi-cos-bar": "#009E73
 POSITIVES, NEGATIVES = "#0072B2", "#E69F00"
 SHOWN = 20_000
 """Pairs of the validation week whose predictions and cosines are drawn."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Precision@k in percent: model → means and both ends of their intervals, one value a k each."""
+
+    ks: tuple[int, ...]
+    percent: dict[str, tuple[Doubles, Doubles, Doubles]]
 
 
 @dataclass(frozen=True)
@@ -103,22 +112,37 @@ def recommenders(prepared: Prepared, test: StaticTest, nets: Nets, name: str) ->
     every = near.model_copy(update={"count": len(test.items_A)})
     return {
         f"{name}, {shown}": TwoStageRecommender(nets, items, test.items_A, audience, settings)
-        for shown, settings in ((f"T = {near.count}", near), ("every item", every))
+        for shown, settings in ((f"the {near.count} nearest", near), ("every item", every))
     }
+
+
+def judge(models: dict[str, Recommender], test: StaticTest, settings: Evaluation) -> Precision:
+    keys = [f"precision@{k}" for k in settings.k]
+    judged = evaluate(models, test, settings.k, block=256)  # with every item a row is long
+    values = {name: {key: of.all_items[key] for key in keys} for name, of in judged.items()}
+    spans = intervals(values, resamples=settings.resamples, seed=settings.seed)
+    percent = {
+        name: (
+            100 * np.array([of[key].mean() for key in keys]),
+            100 * np.array([spans[name][key][0] for key in keys]),
+            100 * np.array([spans[name][key][1] for key in keys]),
+        )
+        for name, of in values.items()
+    }
+    return Precision(settings.k, percent)
 
 
 def draw(
     learned: dict[Objective, Learned],
     raw_P: Floats,
     label_P: Floats,
-    judged: dict[str, dict[str, Doubles]],
-    ks: tuple[int, ...],
+    precision: Precision,
     file: Path,
 ) -> None:
     figure = Figure(figsize=(10, 9), layout="constrained", dpi=100)
     parts: Any = figure.subfigures(2, 1, height_ratios=(1, 1.5))
     curves, learning = parts
-    _draw_curves(curves, judged, ks)
+    _draw_curves(curves, precision)
     axes = learning.subplots(2, len(learned), sharex="row", sharey="row")
     for column, (objective, one) in enumerate(learned.items()):
         _draw_predictions(axes[0, column], one.p_P, label_P)
@@ -134,15 +158,23 @@ def draw(
     figure.savefig(file, metadata={"Software": None})
 
 
-def _draw_curves(figure: Any, judged: dict[str, dict[str, Doubles]], ks: tuple[int, ...]) -> None:
-    """Draw Precision@k in percent, one panel for each way to choose the candidates."""
-    ways = list(dict.fromkeys(name.split(", ")[1] for name in judged))
+def _draw_curves(figure: Any, precision: Precision) -> None:
+    """Draw Precision@k with its intervals, one panel for each way to choose the candidates."""
+    ways = list(dict.fromkeys(name.split(", ")[1] for name in precision.percent))
     for way, axes in zip(ways, figure.subplots(1, len(ways), sharey=True), strict=True):
-        for objective in OBJECTIVES:
-            values = judged[f"{objective}, {way}"]
-            means = [100 * values[f"precision@{k}"].mean() for k in ks]
-            axes.plot(range(len(ks)), means, "o-", color=COLORS[objective], label=objective, markersize=4)
-        axes.set_xticks(range(len(ks)), [str(k) for k in ks])
+        for position, objective in enumerate(OBJECTIVES):
+            mean_K, low_K, high_K = precision.percent[f"{objective}, {way}"]
+            axes.errorbar(
+                np.arange(len(mean_K)) + 0.06 * (position - 1),
+                mean_K,
+                yerr=(mean_K - low_K, high_K - mean_K),
+                marker="o",
+                markersize=4,
+                elinewidth=1,
+                color=COLORS[objective],
+                label=objective,
+            )
+        axes.set_xticks(range(len(precision.ks)), [str(k) for k in precision.ks])
         axes.set_xlabel("k")
         axes.set_title(f"Precision@k in %, RankNet orders {way}", fontsize=10)
         axes.set_ylim(bottom=0)
@@ -157,21 +189,11 @@ def _draw_predictions(axes: Any, p_P: Doubles, label_P: Floats) -> None:
         axes.hist(p_P[chosen_P], bins=40, range=(0, 1), density=True, alpha=0.6, color=color, label=name)
 
 
-def as_markdown(
-    learned: dict[Objective, Learned],
-    raw_P: Floats,
-    judged: dict[str, dict[str, Doubles]],
-    ks: tuple[int, ...],
-    seed: int,
-) -> str:
-    spans = intervals(judged, resamples=1000, seed=seed)
-    lines = [f"| Precision@k, % | {' | '.join(f'k = {k}' for k in ks)} |", "|---" * (len(ks) + 1) + "|"]
-    for name, values in judged.items():
-        cells = [
-            f"{100 * values[key].mean():.2f} ({100 * low:.2f}–{100 * high:.2f})"
-            for key in (f"precision@{k}" for k in ks)
-            for low, high in [spans[name][key]]
-        ]
+def as_markdown(learned: dict[Objective, Learned], raw_P: Floats, precision: Precision) -> str:
+    lines = [f"| Precision@k, % | {' | '.join(f'k = {k}' for k in precision.ks)} |"]
+    lines.append("|---" * (len(precision.ks) + 1) + "|")
+    for name, triples in precision.percent.items():
+        cells = [f"{mean:.2f} ({low:.2f}–{high:.2f})" for mean, low, high in zip(*triples, strict=True)]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     lines += ["", "| validation week | epoch | AUC | accuracy | correlation of cosines | their gap |"]
     lines.append("|---|---|---|---|---|---|")
@@ -219,9 +241,9 @@ def main() -> None:
     models: dict[str, Recommender] = {}
     for objective, one in learned.items():
         models |= recommenders(prepared, test, without_torch(one.trained.network), objective)
-    judged = {name: of.all_items for name, of in evaluate(models, test, settings.k, block=256).items()}
-    draw(learned, raw_P, shown.label_P, judged, settings.k, options.figure)
-    print(as_markdown(learned, raw_P, judged, settings.k, settings.seed))
+    precision = judge(models, test, settings)
+    draw(learned, raw_P, shown.label_P, precision, options.figure)
+    print(as_markdown(learned, raw_P, precision))
 
 
 if __name__ == "__main__":
