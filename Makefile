@@ -25,6 +25,7 @@ check: $(READY)
 
 bench: $(READY)
 	.venv/bin/python benchmarks/training_speed.py
+	.venv/bin/python benchmarks/evaluation_speed.py
 
 # torch stands alone in its line: asked for together with others, pip may choose another build of it
 $(READY): pyproject.toml constraints.txt

@@ -38,6 +38,16 @@ def _set(content: dict[str, Any], key: str, value: object) -> None:
         ("marketplace.events.type", None, ["events.type"]),
         ("marketplace.items.valid_from", None, ["need 'valid_from'"]),
         ("training", {"objective": "best"}, ["training.objective", "'multi-cos'", "'best'"]),
+        (
+            "training",
+            {"objective": "single", "similarity_optimiser": "separate"},
+            ["training", "expected 'joint'", "'separate' with 'single'"],
+        ),
+        (
+            "training",
+            {"objective": "multi-cos-bar", "similarity_optimiser": "separate"},
+            ["training", "expected 'joint'", "'separate' with 'multi-cos-bar'"],
+        ),
     ],
 )
 def test_a_wrong_recipe_says_where_what_was_expected_and_what_came(

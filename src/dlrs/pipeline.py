@@ -251,13 +251,12 @@ def _checkpoints(prepared: Prepared, out: Path) -> Path:
 def _fit(prepared: Prepared, folder: Path, *, until: int, epochs: int | None = None) -> Trained:
     """Train on the periods before `until`; without fixed epochs, stop by the AUC of those after it."""
     from dlrs.training.loop import train as fit
-    from dlrs.training.validation import pair_auc, pair_logits
+    from dlrs.training.validation import Validation, validate_on
 
     following = prepared.pairs.in_periods(until, prepared.cut_period)
 
-    def auc(network: Network) -> float:
-        logits_P = pair_logits(network, following, prepared.profiles, prepared.encoded_versions)
-        return pair_auc(logits_P, following.label_P)
+    def validate(network: Network) -> Validation:
+        return validate_on(network, following, prepared.profiles, prepared.encoded_versions)
 
     return fit(
         prepared.pairs.in_periods(0, until),
@@ -267,5 +266,5 @@ def _fit(prepared: Prepared, folder: Path, *, until: int, epochs: int | None = N
         prepared.recipe.training,
         folder=folder,
         epochs=epochs,
-        validate=auc if epochs is None else None,
+        validate=validate if epochs is None else None,
     )

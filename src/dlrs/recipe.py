@@ -32,10 +32,14 @@ class Samples(Description):
 
 
 class Training(Description):
-    """How the networks are trained (method §4); the defaults are the thesis's."""
+    """How the networks are trained (method §4); the defaults are the thesis's, but for one Adam alone."""
 
     objective: Literal["single", "multi-cos", "multi-cos-bar"] = "multi-cos"
     similarity_weight: float = Field(default=0.5, ge=0, description="λ of the similarity term")
+    similarity_optimiser: Literal["joint", "separate"] = Field(
+        default="joint",
+        description="one Adam on the whole loss; or of multi-cos a second one on the similarity term alone",
+    )
     learning_rate: float = Field(default=0.003, gt=0, description="of Adam: embeddings and deep part")
     wide_learning_rate: float = Field(default=0.05, gt=0, description="of FTRL: wide part")
     batch_size: int = Field(default=2048, ge=2)
@@ -44,6 +48,15 @@ class Training(Description):
     dropout: float = Field(default=0.5, ge=0, lt=1, description="share of layer 2 that is dropped")
     bias_init: Literal["zeros", "normal"] = "normal"
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _second_adam(self) -> Self:
+        if self.similarity_optimiser == "separate" and self.objective != "multi-cos":
+            raise ValueError(
+                "similarity_optimiser: expected 'joint' unless the objective is 'multi-cos', "
+                f"received 'separate' with '{self.objective}'"
+            )
+        return self
 
 
 class Candidates(Description):

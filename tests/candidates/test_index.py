@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from dlrs.arrays import NO_ITEM, Floats
+from dlrs.arrays import NO_ITEM, Floats, Ints
+from dlrs.candidates import generator
 from dlrs.candidates.exact import ExactIndex, Metric
 from dlrs.candidates.generator import generate
 from dlrs.candidates.index import ItemIndex
@@ -102,3 +103,34 @@ def test_a_list_is_short_only_when_the_catalogue_runs_out(build: Build) -> None:
     found = generate(build(_vectors(5)), _vectors(1, seed=1), 4, sparse.csr_array(known))
     assert found.positions_UT.tolist() == [[3, NO_ITEM, NO_ITEM, NO_ITEM]]
     assert np.isneginf(found.similarity_UT[0, 1:]).all()
+
+
+def test_users_in_groups_get_what_each_would_get_alone(
+    build: Build, metric: Metric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Histories of 0 to 35 items, in no order; a long one lengthens the searches of its group alone."""
+    vectors, queries = _vectors(60), _vectors(10, seed=1)
+    lengths = np.random.default_rng(2).permutation(np.arange(10) * 4 - 1).clip(0)
+    known = sparse.csr_array(np.arange(60) < lengths[:, None], dtype=np.float32)
+    index = build(vectors)
+    alone = [generate(index, queries[[user]], 7, known[[user]]).positions_UT[0] for user in range(10)]
+    asked: list[int] = []
+
+    def propose(queries: Floats, count: int) -> tuple[Ints, Floats]:
+        asked.append(count)
+        return type(index).propose(index, queries, count)
+
+    monkeypatch.setattr(generator, "GROUP", 4)
+    monkeypatch.setattr(index, "propose", propose)
+    together = generate(index, queries, 7, known)
+    assert together.positions_UT.tolist() == [positions.tolist() for positions in alone]
+    similarity = _similarity(queries, vectors, metric)
+    np.testing.assert_allclose(
+        together.similarity_UT, np.take_along_axis(similarity, together.positions_UT, axis=1), atol=1e-4
+    )
+    assert asked == [7 + 11, 7 + 27, 7 + 35]
+
+
+def test_nobody_gets_nothing(build: Build) -> None:
+    found = generate(build(_vectors(5)), _vectors(0), 4, _nothing_known(0, 5))
+    assert found.positions_UT.shape == found.similarity_UT.shape == (0, 4)

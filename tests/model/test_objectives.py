@@ -17,6 +17,7 @@ def test_single_is_the_mean_cross_entropy() -> None:
     assert losses.total.item() == pytest.approx(CROSS_ENTROPY, rel=1e-6)
     assert losses.cross_entropy.item() == losses.total.item()
     assert losses.gap is None
+    assert losses.similarity is None
 
 
 def test_multi_cos_adds_the_root_mean_square_of_the_difference() -> None:
@@ -26,6 +27,8 @@ def test_multi_cos_adds_the_root_mean_square_of_the_difference() -> None:
     assert losses.gap is not None
     assert losses.gap.item() == pytest.approx(gap, rel=1e-6)
     assert losses.total.item() == pytest.approx(CROSS_ENTROPY + 0.5 * gap, rel=1e-6)
+    assert losses.similarity is not None
+    assert losses.similarity.item() == pytest.approx(0.5 * gap, rel=1e-6)
     assert losses.cross_entropy.item() == pytest.approx(CROSS_ENTROPY, rel=1e-6)
 
 

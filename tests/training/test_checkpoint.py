@@ -15,23 +15,26 @@ from dlrs.samples.pairs import Pairs
 from dlrs.training import checkpoint
 from dlrs.training.checkpoint import Checkpoint, identify
 from dlrs.training.run import EpochResult, Run, best_epoch
+from dlrs.training.validation import Validation
+
+TWO_ADAMS = Training(similarity_optimiser="separate")
 
 
 @pytest.fixture(params=[(), ("price",)], ids=["no numbers", "one number"])
 def run(request: pytest.FixtureRequest) -> Run:
     network = Network(FeatureSpace(request.param, ("make",), (3,)))
-    run = Run.begin(network, Training())
+    run = Run.begin(network, TWO_ADAMS)
     for weight in network.parameters():
         weight.grad = torch.rand_like(weight)
     for optimiser in run.optimisers.values():
         optimiser.step()
     run.progress.pairs, run.progress.loss_sum, run.progress.step = 3, 0.1 + 0.2, 2
-    run.finish_epoch(1 / 3)
+    run.finish_epoch(Validation(1 / 3, accuracy=2 / 3))
     return run
 
 
 def another(run: Run) -> Run:
-    return Run.begin(Network(run.network.space), Training())
+    return Run.begin(Network(run.network.space), TWO_ADAMS)
 
 
 def test_a_run_comes_back_whole(run: Run, tmp_path: Path) -> None:
@@ -99,7 +102,7 @@ def test_the_identity_tells_settings_and_data_apart() -> None:
 
 
 def results(*validations: float | None) -> list[EpochResult]:
-    return [EpochResult(0.5, 0.5, None, validation) for validation in validations]
+    return [EpochResult(0.5, 0.5, None, validation, None) for validation in validations]
 
 
 @pytest.mark.parametrize(

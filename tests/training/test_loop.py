@@ -18,9 +18,10 @@ from dlrs.recipe import Training
 from dlrs.training import loop
 from dlrs.training.checkpoint import CHECKPOINT
 from dlrs.training.loop import Trained, train
-from dlrs.training.validation import pair_auc, pair_logits
+from dlrs.training.validation import Validation, pair_accuracy, pair_auc, pair_logits, validate_on
 
 SETTINGS = Training(batch_size=256, epochs=3, seed=1)
+TWO_ADAMS = SETTINGS.model_copy(update={"similarity_optimiser": "separate"})
 
 
 def fit(planted: Any, settings: Training, folder: Path, **options: Any) -> Trained:
@@ -52,8 +53,9 @@ def test_a_planted_taste_is_found(planted: Any, objective: Any, tmp_path: Path) 
     assert not trained.network.training
 
 
-def test_multi_cos_brings_the_similarities_together(planted: Any, tmp_path: Path) -> None:
-    settings = Training(batch_size=256, epochs=4, similarity_weight=5)
+@pytest.mark.parametrize("optimiser", ["joint", "separate"])
+def test_multi_cos_brings_the_similarities_together(planted: Any, tmp_path: Path, optimiser: Any) -> None:
+    settings = Training(batch_size=256, epochs=4, similarity_weight=5, similarity_optimiser=optimiser)
     gaps = [epoch.similarity_gap for epoch in fit(planted, settings, tmp_path).history]
     assert gaps[-1] < 0.6 * gaps[0]
 
@@ -83,19 +85,22 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_callers_generator(
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("steps", [5, 32, 37, 70])
+@pytest.mark.parametrize(
+    ("steps", "settings"),
+    [(5, SETTINGS), (32, SETTINGS), (37, SETTINGS), (70, SETTINGS), (37, TWO_ADAMS)],
+)
 def test_an_interrupted_run_ends_with_the_same_bits(
-    planted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+    planted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, settings: Training
 ) -> None:
     """Killed within an epoch, after its last step, or in a later one; dropout is at work."""
 
-    def auc(network: Network) -> float:
+    def validate(network: Network) -> Validation:
         torch.rand(1)  # a validation that draws random numbers must not matter
-        some = planted.test.take(np.arange(500))
-        return pair_auc(pair_logits(network, some, planted.profiles, planted.versions), some.label_P)
+        return validate_on(network, some, planted.profiles, planted.versions)
 
-    options: dict[str, Any] = {"validate": auc, "checkpoint_every": 4}
-    straight = fit(planted, SETTINGS, tmp_path / "straight", **options)
+    some = planted.test.take(np.arange(500))
+    options: dict[str, Any] = {"validate": validate, "checkpoint_every": 4}
+    straight = fit(planted, settings, tmp_path / "straight", **options)
     left = iter(range(steps))
 
     def interrupted(batches: Iterator[Any], *_: Any, **__: Any) -> Iterator[Any]:
@@ -106,8 +111,8 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     with monkeypatch.context() as patch:
         patch.setattr(loop, "track", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            fit(planted, SETTINGS, tmp_path / "killed", **options)
-    resumed = fit(planted, SETTINGS, tmp_path / "killed", **options)
+            fit(planted, settings, tmp_path / "killed", **options)
+    resumed = fit(planted, settings, tmp_path / "killed", **options)
 
     assert resumed.history == straight.history
     assert resumed.best_epoch == straight.best_epoch
@@ -133,10 +138,10 @@ def test_it_stops_early_with_the_best_weights(planted: Any, tmp_path: Path) -> N
     values = iter([0.5, 0.7, 0.6, 0.7, 0.9])
     weights: list[dict[str, torch.Tensor]] = []
 
-    def validate(network: Network) -> float:
+    def validate(network: Network) -> Validation:
         assert not network.training
         weights.append({name: weight.clone() for name, weight in network.state_dict().items()})
-        return next(values)
+        return Validation(next(values), accuracy=0.5)
 
     trained = fit(planted, SETTINGS, tmp_path, epochs=9, validate=validate)
     assert [epoch.validation for epoch in trained.history] == [0.5, 0.7, 0.6, 0.7]
@@ -158,7 +163,7 @@ def test_a_loss_that_is_no_number_is_an_error(planted: Any, tmp_path: Path) -> N
 
 def test_a_validation_that_is_no_number_is_an_error(planted: Any, tmp_path: Path) -> None:
     with pytest.raises(DlrsError, match="from the validation"):
-        fit(planted, SETTINGS, tmp_path, epochs=1, validate=lambda _: math.nan)
+        fit(planted, SETTINGS, tmp_path, epochs=1, validate=lambda _: Validation(math.nan, 0.5))
 
 
 def test_another_trainings_checkpoint_is_refused(planted: Any, tmp_path: Path) -> None:
@@ -170,18 +175,39 @@ def test_another_trainings_checkpoint_is_refused(planted: Any, tmp_path: Path) -
         fit(other, SETTINGS, tmp_path, epochs=1)
 
 
-def test_tensorboard_shows_losses_weights_and_predictions(planted: Any, tmp_path: Path) -> None:
-    fit(planted, SETTINGS, tmp_path, epochs=2, validate=lambda _: 0.5)
+def test_tensorboard_shows_losses_weights_and_predictions_that_drift_apart(
+    planted: Any, tmp_path: Path
+) -> None:
+    def validate(network: Network) -> Validation:
+        return validate_on(network, planted.test, planted.profiles, planted.versions)
+
+    settings = SETTINGS.model_copy(update={"learning_rate": 0.01})
+    trained = fit(planted, settings, tmp_path, epochs=6, validate=validate)
     board = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"histograms": 0})
     board.Reload()
-    tags = board.Tags()
-    assert {"loss/total", "loss/cross_entropy", "loss/similarity_gap", "epoch/validation"} <= set(
-        tags["scalars"]
-    )
-    assert {"predictions/positives", "predictions/negatives", "weights/user_net.table"} <= set(
-        tags["histograms"]
-    )
-    assert len(board.Histograms("predictions/positives")) == 2
+    assert {"loss/total", "loss/cross_entropy", "loss/similarity_gap"} <= set(board.Tags()["scalars"])
+    assert "weights/user_net.table" in board.Tags()["histograms"]
+    assert scalars(board, "epoch/validation") == pytest.approx([e.validation for e in trained.history])
+    assert scalars(board, "accuracy/validation") == pytest.approx([e.accuracy for e in trained.history])
+    logits_P = pair_logits(trained.network, planted.train, planted.profiles, planted.versions)
+    shown = scalars(board, "accuracy/training")  # the last epoch is the best, and all pairs are shown
+    assert len(shown) == trained.best_epoch == 6
+    assert shown[-1] == pytest.approx(pair_accuracy(logits_P, planted.train.label_P))
+    apart = [
+        positives - negatives
+        for positives, negatives in zip(
+            means(board, "predictions/positives"), means(board, "predictions/negatives"), strict=True
+        )
+    ]
+    assert apart[0] < 0.5 * apart[-1]
+
+
+def scalars(board: EventAccumulator, tag: str) -> list[float]:
+    return [event.value for event in board.Scalars(tag)]
+
+
+def means(board: EventAccumulator, tag: str) -> list[float]:
+    return [event.histogram_value.sum / event.histogram_value.num for event in board.Histograms(tag)]
 
 
 def test_steps_that_are_taken_again_are_shown_once(

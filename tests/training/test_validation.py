@@ -9,7 +9,7 @@ import pytest
 from dlrs.arrays import Floats
 from dlrs.model.network import Network
 from dlrs.training import validation
-from dlrs.training.validation import pair_auc, pair_logits
+from dlrs.training.validation import pair_accuracy, pair_auc, pair_logits
 
 
 def floats(*values: float) -> Floats:
@@ -39,6 +39,12 @@ def test_auc_equals_counting_all_couples() -> None:
 
 def test_auc_needs_both_labels() -> None:
     assert math.isnan(pair_auc(floats(1, 2), floats(1, 1)))
+
+
+def test_accuracy_by_hand() -> None:
+    """Right: 2 for a positive, −1 for a negative, 0 (p̂ = ½) for a positive; wrong: 3 for a negative."""
+    assert pair_accuracy(floats(2, -1, 0, 3), floats(1, 0, 1, 0)) == 3 / 4
+    assert math.isnan(pair_accuracy(floats(), floats()))
 
 
 def test_logits_come_in_the_order_of_the_pairs(planted: Any, monkeypatch: pytest.MonkeyPatch) -> None:

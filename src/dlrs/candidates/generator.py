@@ -14,6 +14,9 @@ from scipy import sparse
 from dlrs.arrays import NO_ITEM, Floats, Ints, stores
 from dlrs.candidates.index import ItemIndex
 
+GROUP = 128
+"""Users looked up together know about as many items, so that one long history lengthens few searches."""
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -29,6 +32,17 @@ def generate(index: ItemIndex, queries_UD: Floats, count: int, known_UN: sparse.
     `known_UN` has a column for each position in the index; what it stores is known. A list is
     shorter than min(count, N) only if the unknown items run out.
     """
+    order_U = np.argsort(np.diff(known_UN.indptr), kind="stable")
+    groups = [order_U[start : start + GROUP] for start in range(0, max(1, len(order_U)), GROUP)]
+    found = [_generate(index, queries_UD[users], count, known_UN[users]) for users in groups]
+    back_U = np.argsort(order_U)
+    return Candidates(
+        np.concatenate([part.positions_UT for part in found])[back_U],
+        np.concatenate([part.similarity_UT for part in found])[back_U],
+    )
+
+
+def _generate(index: ItemIndex, queries_UD: Floats, count: int, known_UN: sparse.csr_array) -> Candidates:
     most_known = int(np.diff(known_UN.indptr).max(initial=0))
     positions_UT, similarity_UT = index.propose(queries_UD, count + most_known)
     keep_UT = ~stores(known_UN, positions_UT)

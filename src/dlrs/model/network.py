@@ -42,8 +42,13 @@ class Network(nn.Module):
 
     def deep_parameters(self) -> list[nn.Parameter]:
         """Return all weights but those of the wide part, in a fixed order."""
+        return [*self.embedding_parameters(), *self.rank_net.parameters()]
+
+    def embedding_parameters(self) -> list[nn.Parameter]:
+        """Return the weights that e_u and e_v are made with, in a fixed order."""
         wide = {id(parameter) for parameter in self.wide_parameters()}
-        return [parameter for parameter in self.parameters() if id(parameter) not in wide]
+        both = (*self.user_net.parameters(), *self.item_net.parameters())
+        return [parameter for parameter in both if id(parameter) not in wide]
 
 
 def pair_cosine(users: Representation, items: Representation, user_B: Tensor, item_B: Tensor) -> Tensor:

@@ -25,13 +25,14 @@ class Losses(NamedTuple):
 
     total: Tensor
     cross_entropy: Tensor
-    gap: Tensor | None
+    gap: Tensor | None = None
+    similarity: Tensor | None = None  # λ·gap: what the total has beside the cross-entropy
 
 
 def single(logits_B: Tensor, labels_B: Tensor) -> Losses:
     """Return the mean cross-entropy; p̂ = σ(logit)."""
     cross_entropy = functional.binary_cross_entropy_with_logits(logits_B, labels_B)
-    return Losses(cross_entropy, cross_entropy, None)
+    return Losses(cross_entropy, cross_entropy)
 
 
 def multi_cos(
@@ -42,8 +43,7 @@ def multi_cos(
     The gap is the root mean square difference of cos(e_u, e_v) and cos(u, v).
     """
     cross_entropy = single(logits_B, labels_B).total
-    gap = torch.sqrt((cosine_B - raw_cosine_B).square().mean() + EPSILON)
-    return Losses(cross_entropy + weight * gap, cross_entropy, gap)
+    return _joined(cross_entropy, torch.sqrt((cosine_B - raw_cosine_B).square().mean() + EPSILON), weight)
 
 
 def multi_cos_bar(logits_B: Tensor, labels_B: Tensor, cosine_B: Tensor, *, weight: float) -> Losses:
@@ -55,4 +55,9 @@ def multi_cos_bar(logits_B: Tensor, labels_B: Tensor, cosine_B: Tensor, *, weigh
     cross_entropy = single(logits_B, labels_B).total
     closeness_B = (cosine_B + 1) / 2
     gap = (labels_B * (1 - closeness_B) + (1 - labels_B) * closeness_B).mean()
-    return Losses(cross_entropy + weight * gap, cross_entropy, gap)
+    return _joined(cross_entropy, gap, weight)
+
+
+def _joined(cross_entropy: Tensor, gap: Tensor, weight: float) -> Losses:
+    similarity = weight * gap
+    return Losses(cross_entropy + similarity, cross_entropy, gap, similarity)

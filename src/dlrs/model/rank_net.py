@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dlrs.model.dense import BiasInit, Dense, biases, glorot
+from dlrs.model.dropout import Dropout
 from dlrs.model.tower import Representation
 
 
@@ -32,7 +33,7 @@ class RankNet(nn.Module):
         self.item_first = nn.Parameter(glorot(first, embedding, fan_in=2 * embedding, fan_out=first))
         self.first_bias = nn.Parameter(biases(first, bias_init))
         self.second = Dense(first, second, bias_init=bias_init)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.third = Dense(second, third, bias_init=bias_init)
         self.output = Dense(third + 1, 1, bias_init=bias_init)  # the last input is z_wide
 

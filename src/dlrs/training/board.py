@@ -13,6 +13,7 @@ from dlrs.arrays import Floats
 from dlrs.model.network import Network
 from dlrs.model.objectives import Losses
 from dlrs.training.run import EpochResult
+from dlrs.training.validation import pair_accuracy
 
 STEPS = 20
 """Losses are written every so many steps."""
@@ -22,7 +23,7 @@ VALUES = 100_000
 
 
 class Board:
-    """Losses by step; validation, weights and predictions by epoch. Close it with `with`."""
+    """Losses by step; validation, accuracy, weights and predictions by epoch. Close it with `with`."""
 
     def __init__(self, folder: Path, *, first_step: int) -> None:
         # A killed run may have written steps after its last checkpoint: they will come again.
@@ -50,13 +51,16 @@ class Board:
         self._writer.add_scalar("epoch/loss", result.loss, step)
         if result.validation is not None:
             self._writer.add_scalar("epoch/validation", result.validation, step)
+        if result.accuracy is not None:
+            self._writer.add_scalar("accuracy/validation", result.accuracy, step)
         for name, weight in network.state_dict().items():
             values = weight.flatten()
             if len(values):
                 self._writer.add_histogram(f"weights/{name}", values[:: 1 + len(values) // VALUES], step)
 
     def predictions(self, logits_P: Floats, labels_P: Floats, step: int) -> None:
-        """Show p̂ of positives and of negatives: they drift apart, toward 1 and 0."""
+        """Show p̂ of training pairs, positives and negatives: they drift apart, toward 1 and 0."""
+        self._writer.add_scalar("accuracy/training", pair_accuracy(logits_P, labels_P), step)
         predicted_P = 1 / (1 + np.exp(-logits_P.astype(np.float64)))
         for name, chosen_P in (("positives", labels_P > 0), ("negatives", labels_P == 0)):
             if chosen_P.any():

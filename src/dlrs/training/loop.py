@@ -27,12 +27,12 @@ from dlrs.samples.pairs import Pairs
 from dlrs.training.board import Board
 from dlrs.training.checkpoint import CHECKPOINT, Checkpoint, identify
 from dlrs.training.run import EpochResult, Run, best_epoch
-from dlrs.training.validation import pair_logits
+from dlrs.training.validation import Validation, pair_logits
 
 SHOWN = 8192
 """Pairs whose predictions TensorBoard shows after each epoch."""
 
-Validate = Callable[[Network], float]
+Validate = Callable[[Network], Validation]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def train(
     """Fit the three networks to labelled pairs of a row of `profiles` and a row of `versions`.
 
     Stops after `epochs` (default: those of the settings), or when `settings.patience` epochs
-    brought no higher `validate(network)`; then the best epoch's weights are taken, without
+    brought no higher AUC of `validate(network)`; then the best epoch's weights are taken, without
     `validate` the last ones. `folder` gets a checkpoint every so many steps and after each epoch,
     and TensorBoard's files. A run that was interrupted goes on from there, and ends with the
     same weights as one that was not; one that had ended gives its result again.
@@ -163,15 +163,16 @@ def _sample(pairs: Pairs, seed: int) -> Pairs:
 def _seed_dropout(seed: int, run: Run) -> None:
     """Make the masks of a step depend on where it stands alone: then a resumed run draws the same."""
     entropy = np.random.SeedSequence([seed, run.progress.epoch, run.progress.step])
-    torch.manual_seed(int(entropy.generate_state(1, np.uint64)[0]))
+    # `torch.manual_seed` would do the same after it has formatted a stack trace, for most of a millisecond
+    torch.default_generator.manual_seed(int(entropy.generate_state(1, np.uint64)[0]))
 
 
-def _validation(validate: Validate | None, run: Run) -> float | None:
+def _validation(validate: Validate | None, run: Run) -> Validation | None:
     if validate is None:
         return None
     with torch.no_grad():
         value = validate(run.network)
-    if math.isnan(value):
+    if math.isnan(value.auc):
         raise DlrsError(
             f"training, epoch {run.progress.epoch + 1}: expected a number from the validation, received NaN. "
             "Check that its pairs hold positives and negatives."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
@@ -12,18 +13,23 @@ from dlrs.model.network import Network
 from dlrs.model.objectives import Losses
 from dlrs.recipe import Training
 from dlrs.training.ftrl import Ftrl
+from dlrs.training.validation import Validation
 
 Weights = dict[str, Tensor]
+
+ADAM, FTRL, SIMILARITY = "adam", "ftrl", "similarity"
+"""The optimisers' names: of the deep part and the embeddings, of the wide part, and the second Adam."""
 
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one epoch gave: means over its pairs, and what `validate` returned after it."""
+    """What one epoch gave: means over its pairs, and what it is worth on pairs that were held back."""
 
     loss: float
     cross_entropy: float
     similarity_gap: float | None  # of `multi-cos` only
-    validation: float | None
+    validation: float | None  # the AUC
+    accuracy: float | None  # beside it
 
 
 @dataclass
@@ -51,13 +57,14 @@ class Progress:
         if losses.gap is not None:
             self.gap_sum = (self.gap_sum or 0.0) + losses.gap.item() * pairs
 
-    def result(self, validation: float | None) -> EpochResult:
+    def result(self, validation: Validation | None) -> EpochResult:
         """Return what the running epoch gave, after its last step."""
         return EpochResult(
             loss=self.loss_sum / self.pairs,
             cross_entropy=self.cross_entropy_sum / self.pairs,
             similarity_gap=None if self.gap_sum is None else self.gap_sum / self.pairs,
-            validation=validation,
+            validation=None if validation is None else validation.auc,
+            accuracy=None if validation is None else validation.accuracy,
         )
 
 
@@ -72,22 +79,43 @@ class Run:
 
     @classmethod
     def begin(cls, network: Network, settings: Training) -> Run:
-        """Give the wide part to FTRL and all the rest to Adam (method §4)."""
-        adam = Adam(network.deep_parameters(), lr=settings.learning_rate, fused=True)
+        """Give the wide part to FTRL and the rest to Adam, the embeddings to a second one too if need be."""
+        rate = settings.learning_rate
         # The usual β = 1 is meant for gradients summed over examples; ours are means over a batch.
         smoothing = 1 / settings.batch_size
-        ftrl = Ftrl(network.wide_parameters(), rate=settings.wide_learning_rate, smoothing=smoothing)
-        return cls(network, {"adam": adam, "ftrl": ftrl})
+        optimisers: dict[str, Optimizer] = {
+            ADAM: Adam(network.deep_parameters(), lr=rate, fused=True),
+            FTRL: Ftrl(network.wide_parameters(), rate=settings.wide_learning_rate, smoothing=smoothing),
+        }
+        if settings.similarity_optimiser == "separate":
+            optimisers[SIMILARITY] = Adam(network.embedding_parameters(), lr=rate, fused=True)
+        return cls(network, optimisers)
 
     def descend(self, losses: Losses) -> None:
-        """Take one step down the total loss."""
+        """Take one step down the total loss; where there are two Adams, each goes down its own part."""
         for optimiser in self.optimisers.values():
             optimiser.zero_grad()
-        losses.total.backward()  # type: ignore[no-untyped-call]
-        for optimiser in self.optimisers.values():
-            optimiser.step()
+        if SIMILARITY in self.optimisers:
+            self._descend_apart(losses, self.optimisers[SIMILARITY])
+        else:
+            self._descend(losses.total)
 
-    def finish_epoch(self, validation: float | None) -> EpochResult:
+    def _descend(self, loss: Tensor) -> None:
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimisers[ADAM].step()
+        self.optimisers[FTRL].step()
+
+    def _descend_apart(self, losses: Losses, second: Optimizer) -> None:
+        assert losses.similarity is not None  # the settings allow two Adams for `multi-cos` only
+        weights = self.network.embedding_parameters()
+        # both gradients are taken where the weights are now: the two steps add up
+        gradients = torch.autograd.grad(losses.similarity, weights, retain_graph=True)
+        self._descend(losses.cross_entropy)
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.grad = gradient
+        second.step()
+
+    def finish_epoch(self, validation: Validation | None) -> EpochResult:
         """Close the running epoch, and keep its weights if it is the best so far."""
         result = self.progress.result(validation)
         self.progress = Progress(history=[*self.progress.history, result])
@@ -102,7 +130,7 @@ class Run:
 
 
 def best_epoch(history: Sequence[EpochResult]) -> int:
-    """Return the epoch with the highest validation, the first of equals; without any, the last.
+    """Return the epoch with the highest AUC on validation, the first of equals; without any, the last.
 
     Epochs are counted from 1.
     """
