@@ -43,7 +43,7 @@ def test_auc_needs_both_labels() -> None:
 
 def test_accuracy_by_hand() -> None:
     """Right: 2 for a positive, −1 for a negative, 0 (p̂ = ½) for a positive; wrong: 3 for a negative."""
-    assert pair_accuracy(floats(2, -1, 0, 3), floats(1, 0, 1, 0)) == 3 / 4
+    assert pair_accuracy(floats(2, -1, 1, 3), floats(1, 0, 1, 0)) == 3 / 4
     assert math.isnan(pair_accuracy(floats(), floats()))
 
 

@@ -9,7 +9,7 @@ import torch
 
 from dlrs.arrays import Floats
 from dlrs.features.rows import EncodedRows
-from dlrs.metrics.pairs import auc
+from dlrs.metrics.pairs import accuracy_at, auc
 from dlrs.model.network import Network
 from dlrs.model.tower import row_tensors
 from dlrs.samples.batches import Batch, Batches
@@ -63,11 +63,9 @@ def pair_auc(logits_P: Floats, labels_P: Floats) -> float:
 
 
 def pair_accuracy(logits_P: Floats, labels_P: Floats) -> float:
-    """Return the share of pairs whose p̂ is on the label's side of ½; p̂ = ½ counts as a positive's.
+    """Return the share of pairs whose p̂ is on the label's side of ½; NaN where there are no pairs.
 
-    NaN where there are no pairs. Guessing the commoner label reaches its share: ½ with one negative
-    for each positive, as in the thesis.
+    Guessing the commoner label reaches its share: ½ with one negative for each positive, as in the
+    thesis.
     """
-    if len(labels_P) == 0:
-        return float("nan")
-    return float(np.mean((logits_P >= 0) == (labels_P > 0)))
+    return accuracy_at(logits_P, labels_P > 0, 0.0) if len(labels_P) else float("nan")
