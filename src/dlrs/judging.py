@@ -6,12 +6,13 @@ import numpy as np
 
 from dlrs.bundle import Folder
 from dlrs.contenders import CF, HYBRID, Contenders, fit_contenders
+from dlrs.data.interactions import micros
 from dlrs.errors import DataError
 from dlrs.evaluation.page import Rows, render
 from dlrs.evaluation.protocol import evaluate
 from dlrs.evaluation.report import Report, summarise
 from dlrs.evaluation.static import StaticTest, Universe, static_test
-from dlrs.prepared import Prepared, micros
+from dlrs.prepared import Prepared
 from dlrs.progress import stage
 from dlrs.recommender import Recommender
 from dlrs.showcase import examples

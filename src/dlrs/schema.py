@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 # The column names of every table inside dlrs.
 USER = "user_id"
 ITEM = "item_id"
+EVENT = "event_id"
 TIME = "time"
 TYPE = "type"
 VERSION = "version"
@@ -106,6 +107,9 @@ class EventTable(Description):
     version: str | None = Field(
         default=None, description="column with the item version that the user saw; else joined by time"
     )
+    id: str | None = Field(
+        default=None, description="column with the event's id, unique for ever: a repeated one is left out"
+    )
 
 
 class Continuous(Description):
@@ -157,6 +161,9 @@ class Profiles(Description):
     window: Duration = timedelta(days=30)
     refresh: Duration = timedelta(days=7)
     minimum_events: int = Field(default=2, ge=1, description="fewer events in the window: no profile")
+    weights: Literal["domain", "user", "user-item"] = Field(
+        default="domain", description="whose Markov chain weighs the interaction types"
+    )
 
 
 class Split(Description):
