@@ -6,6 +6,7 @@ The verbs import what they need when they run: `dlrs --help` must not wait for t
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -85,20 +86,28 @@ def infer(
 
 
 @app.command()
-def prepare(recipe: RecipeFile, out: Out) -> None:
+def prepare(
+    recipe: RecipeFile,
+    out: Out,
+    after: Annotated[
+        Path | None, typer.Option(help="an earlier preparation: what it has of unchanged days is used again")
+    ] = None,
+) -> None:
     """Check the two tables and turn them into profiles, encoded items and training pairs.
 
     Rows that cannot be used are listed with their reasons in OUT/quarantine.
     """
     from dlrs import pipeline
 
-    facts = pipeline.prepare(recipe, out).facts
+    facts = pipeline.prepare(recipe, out, after=after).facts
     _say(f"{facts['events']['kept']:,} events, {facts['profiles']:,} profiles, {facts['pairs']:,} pairs.")
     for table in ("items", "events", "users"):
         if table not in facts:
             continue
         for reason, rows in facts[table]["quarantined"].items():
             _say(f"Left out {rows:,} rows of {table}: {reason}.")
+    if after is not None:
+        _say(_reuse(facts["profile_buckets"], after))
     _say(f"Prepared {out}. Next: dlrs train {out} --out TRAINED")
 
 
@@ -205,6 +214,17 @@ def demo(
     console.print(showcase.as_text(found, prepared.recipe.marketplace.features))
     _show_report(out)
     _say(f"Next: dlrs recommend {out} --user ID --k 10")
+
+
+def _reuse(buckets: Mapping[str, Any], after: Path) -> str:
+    """Say how much of an earlier preparation was of use."""
+    days = "days" if buckets["width_seconds"] == 86_400 else f"stretches of {buckets['width_seconds']:g} s"
+    if buckets["obstacle"] is not None:
+        return f"Used nothing of {after}: {buckets['obstacle']}. Computed all {buckets['starts']:,} {days}."
+    return (
+        f"Of {buckets['starts']:,} {days} {buckets['reused']:,} are as in {after} and were used again; "
+        f"{buckets['recomputed']:,} were computed."
+    )
 
 
 def _show_report(folder: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from dlrs.bundle import Folder
 from dlrs.contenders import CF, CONTENT_KNN, EASE, HYBRID, MOST_POPULAR, Contenders, fit_contenders
+from dlrs.data.interactions import micros
 from dlrs.errors import DataError
 from dlrs.evaluation.judged import Yardsticks, evaluate
 from dlrs.evaluation.page import Rows, render
@@ -14,7 +15,7 @@ from dlrs.evaluation.report import Report
 from dlrs.evaluation.static import StaticTest, Universe, static_test
 from dlrs.evaluation.summary import summarise
 from dlrs.features.similarity import unit_rows
-from dlrs.prepared import Prepared, micros
+from dlrs.prepared import Prepared
 from dlrs.progress import stage
 from dlrs.recommender import Recommender
 from dlrs.showcase import examples

@@ -23,13 +23,14 @@ import numpy as np
 
 from dlrs import bundle
 from dlrs.bundle import Folder
+from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError, DataError, MissingExtra
 from dlrs.evaluation.page import render_statistics
 from dlrs.folders import RunFolder
 from dlrs.inference.infer import infer_recipe
 from dlrs.judging import headline_test, judge
 from dlrs.prepared import KIND as PREPARED
-from dlrs.prepared import Prepared, micros, open_prepared
+from dlrs.prepared import REUSE, Prepared, open_earlier, open_prepared
 from dlrs.prepared import prepare as prepare_arrays
 from dlrs.published import write_content
 from dlrs.recipe import data_folder, read_recipe
@@ -71,19 +72,22 @@ def infer(files: Sequence[Path], recipe_file: Path) -> None:
     bundle.write_text(recipe_file, text)
 
 
-def prepare(recipe_file: Path, out: Path) -> Folder:
+def prepare(recipe_file: Path, out: Path, *, after: Path | None = None) -> Folder:
     """Turn the recipe's two tables into profiles, encoded versions and training pairs.
 
-    The recipe's settings travel along: `train` and `evaluate` follow those of this moment.
+    The recipe's settings travel along: `train` and `evaluate` follow those of this moment. `after`
+    is an earlier preparation, which may be `out` itself: what it has of days that did not change since
+    is used again, and the outcome is the same as without it.
 
     Raises:
         SchemaError: the recipe is wrong.
         DataError: the tables are, or hold too little to train, to judge or to recommend.
     """
     recipe = read_recipe(recipe_file)
+    earlier = open_earlier(after) if after is not None else None
     facts: dict[str, Any] = {}
     with bundle.writing(out, PREPARED, facts=facts) as folder:
-        prepared = prepare_arrays(recipe, data_folder(recipe, recipe_file.parent))
+        prepared = prepare_arrays(recipe, data_folder(recipe, recipe_file.parent), after=earlier)
         _require_enough(prepared)
         prepared.save(folder)
         facts |= prepared.facts
@@ -238,7 +242,8 @@ def _open_pair(prepared_folder: Path, trained_folder: Path) -> tuple[Prepared, F
 
 def _checkpoints(prepared: Prepared, out: Path) -> Path:
     """Return where this training leaves its checkpoints; those of another one for `out` are removed."""
-    described = json.dumps([dict(prepared.facts), prepared.recipe.model_dump(mode="json")], sort_keys=True)
+    facts = {name: fact for name, fact in prepared.facts.items() if name != REUSE}
+    described = json.dumps([facts, prepared.recipe.model_dump(mode="json")], sort_keys=True)
     identity = hashlib.sha256((described + prepared.encoding.hash).encode()).hexdigest()[:12]
     out = out.absolute()
     place = out.with_name(f".{out.name}.checkpoints")

@@ -8,6 +8,7 @@ profiles/, facts/   the encoded profiles, one per user and period; whose they ar
 own/                the encoded features of the users' own, if they have any, one row a user
 versions/           the encoded item versions
 pairs/              positives and negatives of the training periods
+buckets/            what the profiles were merged from, for a later preparation
 encoding.json       vocabularies and scalers
 quarantine/         the rows that were left out, with reasons
 """
@@ -17,7 +18,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -28,22 +28,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dlrs.arrays import Doubles, Ints
+from dlrs.arrays import Ints
 from dlrs.bundle import open_folder
 from dlrs.data import engine
 from dlrs.data.catalog import Catalog
 from dlrs.data.engine import Connection
 from dlrs.data.events import Events, interactions, load_events
-from dlrs.data.interactions import ALL_TIME, Interactions
+from dlrs.data.interactions import ALL_TIME, Interactions, micros
 from dlrs.data.items import VERSION_ROW, Items, catalog, load_items
 from dlrs.data.users import Users, load_users
 from dlrs.errors import DataError
 from dlrs.features.encoding import Encoding, fit_encoding
 from dlrs.features.rows import EncodedRows
 from dlrs.features.table import TableEncoding
+from dlrs.profiles.buckets import bucket_width
+from dlrs.profiles.incremental import Earlier, MadeBuckets, make_buckets
+from dlrs.profiles.kept import KeptBuckets
 from dlrs.profiles.learner import learn_profiles
 from dlrs.profiles.profile import ProfileFacts, Profiles
-from dlrs.profiles.weights import interaction_weights, transition_counts
+from dlrs.profiles.weights import InteractionWeights, fit_weights
 from dlrs.progress import stage
 from dlrs.recipe import Recipe, parse_recipe
 from dlrs.samples.negatives import POPULARITY, FromPools, InCategory, Sampler, labelled_pairs
@@ -52,6 +55,8 @@ from dlrs.samples.positives import Positives, unique_positives
 from dlrs.schema import ITEM, USER, VALID_FROM, Marketplace
 
 KIND = "prepared"
+REUSE = "profile_buckets"
+"""The fact that says how buckets came about: all that may differ between preparations of the same data."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Prepared:
     encoding: Encoding
     quarantine: Mapping[str, pa.Table]
     facts: Mapping[str, Any]
+    buckets: KeptBuckets | None = None  # only a later preparation reads them again: `open_earlier`
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -125,6 +131,8 @@ class Prepared:
         (folder / "quarantine").mkdir()
         for name, rows in self.quarantine.items():
             pq.write_table(rows, folder / "quarantine" / f"{name}.parquet")
+        if self.buckets is not None:
+            self.buckets.save(folder / "buckets")
 
     @classmethod
     def load(cls, folder: Path, facts: Mapping[str, Any]) -> Prepared:
@@ -152,10 +160,18 @@ def open_prepared(folder: Path) -> Prepared:
     return Prepared.load(opened.path, opened.facts)
 
 
-def prepare(recipe: Recipe, data: Path) -> Prepared:
+def open_earlier(folder: Path) -> Earlier:
+    """Open what a new preparation may use of an earlier one."""
+    path = open_folder(folder, KIND).path
+    kept = KeptBuckets.load(path / "buckets") if (path / "buckets").is_dir() else None
+    return Earlier(kept, pq.read_table(path / "users.parquet")[USER].combine_chunks())
+
+
+def prepare(recipe: Recipe, data: Path, *, after: Earlier | None = None) -> Prepared:
     """Run every stage from the raw tables to training pairs (method §2, §3).
 
-    Nothing after the cut reaches weights, vocabularies, scalers, profiles or pairs.
+    Nothing after the cut reaches weights, vocabularies, scalers, profiles or pairs. Buckets of days
+    that were the same when `after` was prepared are taken from there; the outcome has the same bits.
 
     Raises:
         DataError: a table does not hold what the schema promises, or too little.
@@ -167,12 +183,17 @@ def prepare(recipe: Recipe, data: Path) -> Prepared:
         with stage("Read events and join each to the version it saw"):
             events = load_events(connection, marketplace, data, items)
             log = interactions(events)
-        weights_T = _weights(log, marketplace)
+        weights = _weights(log, marketplace, users=len(events.user_ids))
         # one more set of profiles than there are periods: those at the end of the log, to serve with
         starts = (*marketplace.period_starts, marketplace.split.test_until)
-        profiles = learn_profiles(connection, events, items, marketplace, weights_T, starts)
         versions = items.versions.order_by(VERSION_ROW).to_pyarrow()
+        with stage("Put events into buckets"):
+            made = make_buckets(
+                connection, log, events.user_ids, versions, marketplace, weights, starts, after
+            )
         users = _users(connection, marketplace, data, events)
+    with stage("Merge the buckets of each window"):
+        profiles = learn_profiles(made.buckets, marketplace.profiles, weights, starts)
     with stage("Encode"):
         encoding = _fitted_before_cut(marketplace, versions, profiles, _own_encoding(users, log, marketplace))
         encoded_versions = encoding.encode_items(versions)
@@ -203,34 +224,35 @@ def prepare(recipe: Recipe, data: Path) -> Prepared:
             "schema_hash": marketplace.hash,
             "items": _read_facts(items) | {"versions": versions.num_rows},
             "events": _read_facts(events) | {"kept": len(log), "users": len(events.user_ids)},
-            "interaction_weights": dict(zip(marketplace.interaction_types, weights_T.tolist(), strict=True)),
+            "interaction_weights": dict(
+                zip(marketplace.interaction_types, weights.domain_T.tolist(), strict=True)
+            ),
+            "weight_strengths": dict(weights.strengths),
             "interaction_shares": _shares(log, marketplace),
             **({"users": _read_facts(users)} if users else {}),
             "profiles": len(profiles),
+            REUSE: _reuse_facts(made, marketplace),
             "positives": len(positives),
             "positives_without_negative": len(positives) - int(pairs.label_P.sum()),
             "pairs": len(pairs),
         },
+        buckets=made.kept,
     )
-
-
-def micros(time: datetime) -> int:
-    """Return a time with a zone as microseconds since the epoch, exactly."""
-    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _starts_Q(marketplace: Marketplace) -> Ints:
     return np.array([micros(start) for start in marketplace.period_starts])
 
 
-def _weights(log: Interactions, marketplace: Marketplace) -> Doubles:
+def _weights(log: Interactions, marketplace: Marketplace, *, users: int) -> InteractionWeights:
     before = log.between(ALL_TIME, micros(marketplace.split.test_from))
     if len(before) == 0:
         raise DataError(
             f"events: expected some before the cut {marketplace.split.test_from}, received none among "
             f"{len(log)}. Move the split."
         )
-    return interaction_weights(transition_counts(before, len(marketplace.interaction_types)))
+    types = len(marketplace.interaction_types)
+    return fit_weights(before, marketplace.profiles.weights, users=users, types=types)
 
 
 def _users(connection: Connection, marketplace: Marketplace, data: Path, events: Events) -> Users | None:
@@ -285,6 +307,16 @@ def _draw_negatives(
 
 def _read_facts(tables: Items | Events | Users) -> dict[str, Any]:
     return {"rows_read": tables.rows_read, "quarantined": tables.quarantine.counts()}
+
+
+def _reuse_facts(made: MadeBuckets, marketplace: Marketplace) -> dict[str, Any]:
+    return {
+        "width_seconds": bucket_width(marketplace).total_seconds(),
+        "starts": made.starts,
+        "reused": made.reused,
+        "recomputed": made.starts - made.reused,
+        "obstacle": made.obstacle,
+    }
 
 
 def _shares(log: Interactions, marketplace: Marketplace) -> dict[str, float]:

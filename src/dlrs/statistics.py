@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from dlrs.arrays import Ints
-from dlrs.data.interactions import ALL_TIME, Interactions
+from dlrs.data.interactions import ALL_TIME, Interactions, micros
 from dlrs.metrics.beyond import top_shares
-from dlrs.prepared import Prepared, micros
+from dlrs.prepared import Prepared
 
 SHARES_OF_ITEMS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
 """Where the curves of `top_shares` are taken."""

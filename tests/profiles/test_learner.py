@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from dlrs.data import engine
-from dlrs.data.events import load_events
-from dlrs.data.items import load_items
+from dlrs.data.events import interactions, load_events
+from dlrs.data.items import VERSION_ROW, load_items
+from dlrs.profiles.incremental import make_buckets
 from dlrs.profiles.learner import learn_profiles
 from dlrs.profiles.profile import Profiles
+from dlrs.profiles.weights import InteractionWeights
 from dlrs.recipe import Recipe
 
 WriteTables = Callable[[list[Any], list[Any]], Path]
@@ -27,14 +29,14 @@ def _learn(recipe: Recipe, folder: Path) -> Profiles:
     with engine.connect() as connection:
         items = load_items(connection, recipe.marketplace, folder)
         events = load_events(connection, recipe.marketplace, folder, items)
-        return learn_profiles(
-            connection,
-            events,
-            items,
-            recipe.marketplace,
-            np.array([VIEW, CONTACT]),
-            recipe.marketplace.period_starts,
+        marketplace, starts = recipe.marketplace, recipe.marketplace.period_starts
+        weights_T = np.array([VIEW, CONTACT])
+        weights = InteractionWeights(weights_T, np.tile(weights_T, (len(events.user_ids), 1)))
+        versions = items.versions.order_by(VERSION_ROW).to_pyarrow()
+        made = make_buckets(
+            connection, interactions(events), events.user_ids, versions, marketplace, weights, starts
         )
+        return learn_profiles(made.buckets, marketplace.profiles, weights, starts)
 
 
 def _counts(profiles: Profiles, feature: str) -> list[tuple[int, str, float]]:

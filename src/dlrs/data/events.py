@@ -15,10 +15,10 @@ from dlrs.data.bounds import first_reason
 from dlrs.data.cleaning import REASON, Column, Quarantine, read_typed
 from dlrs.data.engine import ROW, Connection, Table, kept
 from dlrs.data.interactions import Interactions
-from dlrs.data.items import ITEM_ROW, VERSION_ROW, Items, microseconds
+from dlrs.data.items import ITEM_ROW, REPEAT, VERSION_ROW, Items, microseconds
 from dlrs.data.sources import Source
 from dlrs.errors import DataError
-from dlrs.schema import ITEM, TIME, TYPE, USER, VALID_FROM, VALID_TO, VERSION, Marketplace
+from dlrs.schema import EVENT, ITEM, TIME, TYPE, USER, VALID_FROM, VALID_TO, VERSION, Marketplace
 
 END_OF_TIME = ibis.literal(datetime.max.replace(tzinfo=UTC)).cast("timestamp('UTC')")
 USER_ROW = "user_row"
@@ -39,7 +39,7 @@ def load_events(connection: Connection, marketplace: Marketplace, folder: Path, 
     """Read and check the log, and join each event to a version: by its name, or by time."""
     source = Source.of(marketplace.events, folder)
     read = read_typed(connection, "events_read", source, _columns(marketplace))
-    typed = _with_type_rows(read, marketplace, source)
+    typed = _with_repeats(_with_type_rows(read, marketplace, source))
     joined = kept(connection, "events_joined", _join_versions(typed, items.versions, marketplace))
     usable = joined.filter(joined[REASON].isnull())
     users = kept(connection, "users", _numbered_users(usable))
@@ -77,6 +77,8 @@ def _columns(marketplace: Marketplace) -> list[Column]:
         Column(ITEM, table.item, "text", required=True),
         Column(TIME, table.time, "time", required=True, detail=table.time_format),
     ]
+    if table.id is not None:
+        columns.append(Column(EVENT, table.id, "text", required=True))
     if table.type is not None:
         columns.append(Column(TYPE, table.type, "text", required=True))
     if table.version is not None:
@@ -100,6 +102,14 @@ def _with_type_rows(read: Table, marketplace: Marketplace, source: Source) -> Ta
     return read.mutate(number.name(TYPE_ROW))
 
 
+def _with_repeats(events: Table) -> Table:
+    """Add `REPEAT`: whether an earlier row of the file tells of the same event."""
+    if EVENT not in events.columns:
+        return events.mutate(ibis.literal(False).name(REPEAT))
+    same = ibis.window(group_by=events[EVENT], order_by=events[ROW])
+    return events.mutate((ibis.row_number().over(same) > 0).name(REPEAT))
+
+
 def _join_versions(events: Table, versions: Table, marketplace: Marketplace) -> Table:
     """Join on the version's name if the log has it, else on valid_from ≤ time < valid_to."""
     keys = [ITEM_ROW, VERSION_ROW, ITEM, VALID_FROM, VALID_TO]
@@ -115,15 +125,16 @@ def _join_versions(events: Table, versions: Table, marketplace: Marketplace) -> 
         ]
         matched = events.join(seen, holds, how="left")
     known = versions.select(known_item=versions[ITEM]).distinct()
-    matched = matched.select(ROW, USER, ITEM, TIME, TYPE_ROW, ITEM_ROW, VERSION_ROW, VALID_FROM)
+    matched = matched.select(ROW, USER, ITEM, TIME, TYPE_ROW, REPEAT, ITEM_ROW, VERSION_ROW, VALID_FROM)
     both = matched.join(known, matched[ITEM] == known["known_item"], how="left")
     checks = [
+        (both[REPEAT], "an earlier row has the same event id"),
         (both["known_item"].isnull(), "no usable row of this item in the item table"),
         (both[VERSION_ROW].isnull(), "no usable version of the item at that time"),
         # only a log that names versions can do so; taken at its word it would let the future in
         (both[VALID_FROM] > both[TIME], "the version begins after the event"),
     ]
-    return both.mutate(first_reason(checks).name(REASON)).drop("known_item")
+    return both.mutate(first_reason(checks).name(REASON)).drop("known_item", REPEAT)
 
 
 def _some_ids(table: Table) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from scipy import sparse
@@ -11,6 +12,11 @@ from dlrs.arrays import Bools, Ints, StoredArrays
 
 ALL_TIME = int(np.iinfo(np.int64).min)
 """Before every event: `between(ALL_TIME, cut)` is all that happened before the cut."""
+
+
+def micros(time: datetime) -> int:
+    """Return a time with a zone as microseconds since the epoch, exactly."""
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)

@@ -2,45 +2,174 @@
 
 For each (user, item) the interactions are ordered in time and the steps from type to type counted.
 The row-normalised counts are a Markov chain; a type's weight is ψ(i) = 1/π(i), π being the chain's
-stationary distribution [T §A.2]. Here for the whole domain; user levels come later.
+stationary distribution [T §A.2]. There are three levels of chains: the domain's T, a user's t_u, and
+t_uv of a user with one item. Most users and nearly all pairs have too few steps for a chain of their
+own, so each is shrunk toward the level above (method §9): row i is the posterior mean
+(c_i + κ·prior_i) / (Σ c_i + κ) under a Dirichlet prior whose mean is the row above.
 
-    T interaction types
+κ, the strength of the prior, is how many steps out of a type make one's own counts weigh as much as
+the level above. It is not a setting but learned: the κ under which the counts of all users (or pairs)
+are likeliest. Where all behave alike it is large and everyone gets the domain's weights.
+
+    T interaction types    S steps    G groups: users, or (user, item) pairs
 """
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
-from dlrs.arrays import Doubles, Ints
+import numpy as np
+from scipy.special import gammaln
+
+from dlrs.arrays import Doubles, Ints, positions_in
 from dlrs.data.interactions import Interactions
 
+Level = Literal["domain", "user", "user-item"]
 
-def transition_counts(interactions: Interactions, types: int) -> Ints:
-    """Return how often type i was followed by type j on the same item by the same user: (T, T).
+STRENGTHS = 2.0 ** np.arange(13)
+"""The κ that are tried: 1, 2, 4 … 4096 steps."""
 
-    The events must be in the order of time, as `Interactions` are.
-    """
+
+@dataclass(frozen=True)
+class Steps:
+    """From one interaction to the next of the same user with the same item."""
+
+    user_S: Ints
+    item_S: Ints
+    step_S: Ints  # type before · T + type after
+
+    def counts(self, group_S: Ints, groups: int, types: int) -> Ints:
+        """Return how often each group went from type to type: (G, T, T)."""
+        cells = np.bincount(group_S * types**2 + self.step_S, minlength=groups * types**2)
+        return cells.reshape(groups, types, types)
+
+
+def steps(interactions: Interactions, types: int) -> Steps:
+    """Return the steps of a log. Its events must be in the order of time, as `Interactions` are."""
     order = np.lexsort((interactions.item_E, interactions.user_E))  # stable: keeps the order of time
     user_E, item_E, type_E = (
         a[order] for a in (interactions.user_E, interactions.item_E, interactions.type_E)
     )
     same_pair = (user_E[1:] == user_E[:-1]) & (item_E[1:] == item_E[:-1])
-    steps = type_E[:-1][same_pair] * types + type_E[1:][same_pair]
-    return np.bincount(steps, minlength=types * types).reshape(types, types)
+    step_S = type_E[:-1][same_pair] * types + type_E[1:][same_pair]
+    return Steps(user_E[1:][same_pair], item_E[1:][same_pair], step_S)
 
 
-def stationary_distribution(chain_TT: Doubles) -> Doubles:
-    """Return π with π·P = π and Σπ = 1 for a row-stochastic P: (T,)."""
-    types = len(chain_TT)
-    # T balance equations, one of which follows from the others, and the sum: least squares solves both
-    equations = np.vstack([chain_TT.T - np.eye(types), np.ones(types)])
-    solution: Doubles = np.linalg.lstsq(equations, np.r_[np.zeros(types), 1.0], rcond=None)[0]
-    return solution
+def stationary_distribution(chain_GTT: Doubles) -> Doubles:
+    """Return π with π·P = π and Σπ = 1 for one row-stochastic P or many: (T,) or (G, T).
+
+    Every type must be reachable from every other, as it is once counts are smoothed.
+    """
+    types = chain_GTT.shape[-1]
+    # of T balance equations one follows from the others: the sum takes the place of the last
+    equations = np.swapaxes(chain_GTT, -1, -2) - np.eye(types)
+    equations[..., -1, :] = 1.0
+    right = np.zeros((*chain_GTT.shape[:-1], 1))
+    right[..., -1, 0] = 1.0
+    pi_GT: Doubles = np.linalg.solve(equations, right)[..., 0].astype(np.float64)
+    return pi_GT
 
 
-def interaction_weights(counts_TT: Ints) -> Doubles:
-    """Return ψ = 1/π of the chain with every count raised by one (method §9); one type weighs 1."""
-    if len(counts_TT) == 1:
-        return np.ones(1)
+def domain_chain(counts_TT: Ints) -> Doubles:
+    """Return the domain's chain, every count raised by one (method §9): (T, T)."""
     smoothed_TT = counts_TT + 1.0
-    return 1.0 / stationary_distribution(smoothed_TT / smoothed_TT.sum(axis=1, keepdims=True))
+    chain: Doubles = smoothed_TT / smoothed_TT.sum(axis=1, keepdims=True)
+    return chain
+
+
+def interaction_weights(chain_GTT: Doubles) -> Doubles:
+    """Return ψ = 1/π of one chain or many; a single type weighs 1: (T,) or (G, T)."""
+    return 1.0 / stationary_distribution(chain_GTT)
+
+
+def shrunk(counts_GTT: Ints, prior_GTT: Doubles, strength: float) -> Doubles:
+    """Return each group's chain, shrunk toward its prior by `strength` steps a row: (G, T, T)."""
+    rows = counts_GTT.sum(axis=-1, keepdims=True)
+    chain: Doubles = (counts_GTT + strength * prior_GTT) / (rows + strength)
+    return chain
+
+
+def likeliest_strength(counts_GTT: Ints, prior_GTT: Doubles) -> float:
+    """Return the κ of `STRENGTHS` with the highest Dirichlet-multinomial likelihood of the counts.
+
+    Each row of each group is one draw of Σ c_i steps from probabilities that are themselves drawn from
+    the Dirichlet distribution with the parameters κ·prior_i: empirical Bayes.
+    """
+    seen = counts_GTT > 0  # where nothing was counted the terms cancel
+    count_X, prior_X = counts_GTT[seen], np.broadcast_to(prior_GTT, counts_GTT.shape)[seen]
+    total_R, times_R = np.unique(counts_GTT.sum(axis=-1), return_counts=True)
+
+    def likelihood(strength: float) -> float:
+        rows = times_R @ (gammaln(strength) - gammaln(strength + total_R))
+        cells = gammaln(strength * prior_X + count_X) - gammaln(strength * prior_X)
+        return float(rows + cells.sum())
+
+    return float(STRENGTHS[np.argmax([likelihood(strength) for strength in STRENGTHS])])
+
+
+@dataclass(frozen=True)
+class InteractionWeights:
+    """ψ on the level that the marketplace asks for.
+
+    A weight by type, or by user and type, can wait until the days of a window are merged. One by
+    (user, item, type) cannot, for a day no longer knows its items: such a weight enters with the event.
+    """
+
+    domain_T: Doubles
+    users_UT: Doubles  # each row the domain's where the level is "domain"
+    pair_G: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))  # ascending: `_pair_keys`
+    pairs_GT: Doubles | None = None  # the weights of these pairs, where the level is "user-item"
+    strengths: Mapping[str, float] = field(default_factory=dict)  # κ of each level below the domain
+
+    @property
+    def before_merging(self) -> bool:
+        """Whether events must be weighed one by one, before they are put into buckets."""
+        return self.pairs_GT is not None
+
+    def of_events(self, user_E: Ints, item_E: Ints, type_E: Ints) -> Doubles:
+        """Return the weights with which events enter their buckets: 1 unless `before_merging`.
+
+        A pair without a step before the cut has its user's weights.
+        """
+        if self.pairs_GT is None:
+            return np.ones(len(user_E))
+        group_E = positions_in(self.pair_G, _pair_keys(user_E, item_E))
+        of_pairs = np.vstack([self.pairs_GT, np.ones(len(self.domain_T))])[group_E, type_E]
+        return np.where(group_E >= 0, of_pairs, self.users_UT[user_E, type_E])
+
+    def of_buckets(self, user_B: Ints, type_B: Ints) -> Doubles:
+        """Return the weights with which buckets are merged: 1 if `before_merging`."""
+        return np.ones(len(user_B)) if self.before_merging else self.users_UT[user_B, type_B]
+
+
+def fit_weights(before: Interactions, level: Level, *, users: int, types: int) -> InteractionWeights:
+    """Fit the weights of all levels down to `level` on the events before the cut."""
+    found = steps(before, types)
+    domain_TT = domain_chain(found.counts(np.zeros_like(found.step_S), 1, types)[0])
+    domain_T = interaction_weights(domain_TT)
+    everyone_UT = np.broadcast_to(domain_T, (users, types))
+    if level == "domain" or types == 1:
+        return InteractionWeights(domain_T, everyone_UT)
+
+    counts_UTT = found.counts(found.user_S, users, types)
+    strengths = {"user": likeliest_strength(counts_UTT, domain_TT)}
+    chains_UTT = shrunk(counts_UTT, domain_TT, strengths["user"])
+    users_UT = interaction_weights(chains_UTT)
+    if level == "user":
+        return InteractionWeights(domain_T, users_UT, strengths=strengths)
+
+    pair_G, first_G, group_S = np.unique(
+        _pair_keys(found.user_S, found.item_S), return_index=True, return_inverse=True
+    )
+    counts_GTT = found.counts(group_S, len(pair_G), types)
+    priors_GTT = chains_UTT[found.user_S[first_G]]
+    strengths["user-item"] = likeliest_strength(counts_GTT, priors_GTT)
+    pairs_GT = interaction_weights(shrunk(counts_GTT, priors_GTT, strengths["user-item"]))
+    return InteractionWeights(domain_T, users_UT, pair_G, pairs_GT, strengths)
+
+
+def _pair_keys(user_E: Ints, item_E: Ints) -> Ints:
+    """Return (user, item) as one number; there are fewer than 2³² items."""
+    return (user_E << 32) | item_E

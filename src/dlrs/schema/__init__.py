@@ -6,6 +6,7 @@ dlrs use the constants of `columns`, so that no later stage knows what the user 
 
 from dlrs.schema.columns import (
     DELETE,
+    EVENT,
     ITEM,
     OPERATION,
     RESERVED,
@@ -23,6 +24,7 @@ from dlrs.schema.tables import EventTable, ItemTable, UserTable
 
 __all__ = [
     "DELETE",
+    "EVENT",
     "ITEM",
     "OPERATION",
     "RESERVED",

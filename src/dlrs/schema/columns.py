@@ -4,6 +4,7 @@ from __future__ import annotations
 
 USER = "user_id"
 ITEM = "item_id"
+EVENT = "event_id"
 TIME = "time"
 TYPE = "type"
 VERSION = "version"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,9 @@ class Profiles(Description):
     window: Duration = timedelta(days=30)
     refresh: Duration = timedelta(days=7)
     minimum_events: int = Field(default=2, ge=1, description="fewer events in the window: no profile")
+    weights: Literal["domain", "user", "user-item"] = Field(
+        default="domain", description="whose Markov chain weighs the interaction types"
+    )
 
 
 class Split(Description):

@@ -57,6 +57,9 @@ class EventTable(Description):
     version: str | None = Field(
         default=None, description="column with the item version that the user saw; else joined by time"
     )
+    id: str | None = Field(
+        default=None, description="column with the event's id, unique for ever: a repeated one is left out"
+    )
 
 
 class UserTable(Description):

@@ -1,0 +1,194 @@
+"""Buckets: what each user did within a stretch of time, by interaction type; they only ever add up.
+
+A profile is a mergeable summary. The events of one user, one interaction type and one stretch of
+time, a day or less, fall into one bucket. For a discrete feature it holds the share of each value
+summed over the events, for a continuous one the number of observations, their mean and M2, the sum of
+squared differences from it. A window is the merge of its buckets (`learner`), never a subtraction, so
+neither the order of events nor how they were split decides what comes out. `summary` is the same
+thing for one user, event by event.
+
+    B buckets, by (start, user row, type row)    E stays: how often a bucket's user met a version
+    F discrete features    C continuous features    X values of one feature
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from dlrs.arrays import AnyArray, Bools, Doubles, Ints
+from dlrs.data.interactions import Interactions, micros
+from dlrs.profiles.values import VersionValues
+from dlrs.schema import Marketplace
+
+MICROSECOND = timedelta(microseconds=1)
+DAY = timedelta(days=1)
+START = "start"
+
+
+def bucket_width(marketplace: Marketplace) -> timedelta:
+    """Return the longest stretch, a day at most, of which every window and period is a multiple.
+
+    Buckets begin at whole multiples of it before and after `test_from`. So every window is made of
+    whole buckets, the serving profiles' window before `test_until` too, wherever that lies.
+    """
+    split, rules = marketplace.split, marketplace.profiles
+    lengths = (DAY, rules.window, rules.refresh, split.test_until - split.test_from)
+    return math.gcd(*(length // MICROSECOND for length in lengths)) * MICROSECOND
+
+
+@dataclass(frozen=True)
+class Stays:
+    """How often users met item versions, by bucket: E rows by (start, user, type, version)."""
+
+    start_E: Ints  # microseconds since the epoch
+    user_E: Ints
+    type_E: Ints
+    version_E: Ints
+    count_E: Ints
+
+    def take(self, rows: Ints | Bools) -> Stays:
+        """Return some of the stays, by position or by mask."""
+        return Stays(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    @cached_property
+    def places(self) -> Ints:
+        """Where each bucket begins, and E at the end: B + 1 numbers."""
+        keys = (self.start_E, self.user_E, self.type_E)
+        return np.append(_changes(*keys), len(self.start_E))
+
+
+def count_stays(log: Interactions, since: datetime, until: datetime, width: timedelta) -> Stays:
+    """Group the events of [since, until); `since` is the start of a bucket."""
+    inside = log.between(micros(since), micros(until))
+    start_E = inside.time_E - (inside.time_E - micros(since)) % (width // MICROSECOND)
+    types, versions = (int(rows.max(initial=0)) + 1 for rows in (inside.type_E, inside.version_E))
+    met_E = (inside.user_E * types + inside.type_E) * versions + inside.version_E
+    order = np.lexsort((met_E, start_E))
+    start_E, met_E = start_E[order], met_E[order]
+    first = _changes(start_E, met_E)
+    owner_E, version_E = np.divmod(met_E[first], versions)
+    user_E, type_E = np.divmod(owner_E, types)
+    return Stays(start_E[first], user_E, type_E, version_E, np.diff(first, append=len(met_E)))
+
+
+def _changes(*keys: Ints) -> Ints:
+    """Return the positions at which sorted keys differ from the row before, 0 among them."""
+    changes = [np.diff(key, prepend=key[:1] - 1) != 0 for key in keys]
+    return np.flatnonzero(np.logical_or.reduce(changes))
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """B buckets, by (start, user row, type row)."""
+
+    start_B: Ints  # microseconds since the epoch
+    user_B: Ints
+    type_B: Ints
+    events_B: Ints
+    known_BF: Ints  # in how many events each discrete feature had a value
+    shares: Mapping[str, sparse.csr_array]  # of each discrete feature: (B, X)
+    values: Mapping[str, pa.Array]  # its X values, in lexicographic order
+    n_BC: Ints  # in how many events each continuous feature had a value
+    weight_BC: Doubles  # their weights; the same as n unless events are weighed before merging
+    mean_BC: Doubles  # 0 where there was none
+    m2_BC: Doubles
+
+    def __len__(self) -> int:
+        return len(self.start_B)
+
+    def take(self, rows: Ints | Bools) -> Buckets:
+        """Return some of the buckets, by position or by mask."""
+        return Buckets(
+            **{name: getattr(self, name)[rows] for name in ARRAYS},
+            shares={name: shares_BX[rows] for name, shares_BX in self.shares.items()},
+            values=self.values,
+        )
+
+    def merged_with(self, other: Buckets) -> Buckets:
+        """Return the buckets of both, which have no start in common and the same values."""
+        pairs = {name: (getattr(self, name), getattr(other, name)) for name in ARRAYS}
+        both = Buckets(
+            **{name: np.concatenate(arrays) for name, arrays in pairs.items()},
+            shares={
+                name: sparse.csr_array(sparse.vstack([shares_BX, other.shares[name]], format="csr"))
+                for name, shares_BX in self.shares.items()
+            },
+            values=self.values,
+        )
+        return both.take(np.argsort(both.start_B, kind="stable"))
+
+
+ARRAYS = ("start_B", "user_B", "type_B", "events_B", "known_BF", "n_BC", "weight_BC", "mean_BC", "m2_BC")
+"""The fields of `Buckets` that are arrays with a row for each bucket."""
+
+
+def fill_buckets(stays: Stays, weight_E: Doubles, versions: VersionValues) -> Buckets:
+    """Put the stays into their buckets.
+
+    Each row is made of its own stays alone, in their order: it has the same bits whatever other buckets
+    are filled beside it.
+
+    Args:
+        stays: what was met.
+        weight_E: the weight of each event of a stay: 1 unless events are weighed before merging.
+        versions: what each version adds.
+    """
+    shape, places = (len(stays.places) - 1, len(versions.item_V)), stays.places
+    met_BV = sparse.csr_array((stays.count_E.astype(np.float64), stays.version_E, places), shape=shape)
+    weighed_BV = sparse.csr_array((stays.count_E * weight_E, stays.version_E, places), shape=shape)
+    discrete, numbers = versions.discrete, versions.numbers.values()
+    mean_BC = _columns([_means(weighed_BV, number_V) for number_V in numbers], shape[0])
+    squares = [_squares(weighed_BV, number_V, mean_BC[:, c]) for c, number_V in enumerate(numbers)]
+    known = [~np.isnan(number_V) for number_V in numbers]
+    first_B = places[:-1]
+    return Buckets(
+        start_B=stays.start_E[first_B],
+        user_B=stays.user_E[first_B],
+        type_B=stays.type_E[first_B],
+        events_B=met_BV.sum(axis=1).astype(np.int64),
+        known_BF=_columns([met_BV @ v.known_V for v in discrete.values()], shape[0]).astype(np.int64),
+        shares={name: sorted_product(weighed_BV, v.shares_VX) for name, v in discrete.items()},
+        values={name: values.values_X for name, values in discrete.items()},
+        n_BC=_columns([met_BV @ known_V for known_V in known], shape[0]).astype(np.int64),
+        weight_BC=_columns([weighed_BV @ known_V for known_V in known], shape[0]),
+        mean_BC=mean_BC,
+        m2_BC=_columns(squares, shape[0]),
+    )
+
+
+def _means(weighed_BV: sparse.csr_array, number_V: Doubles) -> Doubles:
+    weight_B = weighed_BV @ ~np.isnan(number_V)
+    means_B: Doubles = (weighed_BV @ np.nan_to_num(number_V)) / np.where(weight_B > 0, weight_B, 1.0)
+    return means_B
+
+
+def _squares(weighed_BV: sparse.csr_array, number_V: Doubles, mean_B: Doubles) -> Doubles:
+    """Return M2, taken about the mean in a second pass, for the squares of large numbers lose digits."""
+    buckets, lengths_B = len(mean_B), np.diff(weighed_BV.indptr)
+    apart_E = number_V[weighed_BV.indices] - np.repeat(mean_B, lengths_B)
+    squares_E = np.nan_to_num(weighed_BV.data * apart_E**2)
+    return _added_up(squares_E, np.repeat(np.arange(buckets), lengths_B), buckets)
+
+
+def sorted_product(left: sparse.csr_array, right: sparse.csr_array) -> sparse.csr_array:
+    """Return left · right with the columns of each row in order. Sums run along the rows of `left`."""
+    product = sparse.csr_array(left @ right)
+    product.sort_indices()
+    return product
+
+
+def _added_up(amount_E: AnyArray, bucket_E: Ints, buckets: int) -> Doubles:
+    sums_B: Doubles = np.bincount(bucket_E, weights=amount_E, minlength=buckets).astype(np.float64)
+    return sums_B
+
+
+def _columns(columns: Sequence[Doubles], rows: int) -> Doubles:
+    return np.stack(columns, axis=1) if columns else np.empty((rows, 0))

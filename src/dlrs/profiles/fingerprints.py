@@ -1,0 +1,76 @@
+"""Fingerprints: a number for all that went into the buckets of one start, whatever its order.
+
+Each event has a 64-bit hash of its user, its type, and the item version that he saw with all its
+feature values; those of the events of one start are added modulo 2⁶⁴. So events may come in any
+order, and one that is missing, new, twice there or changed changes the sum (but once in 2⁶⁴).
+"""
+
+from __future__ import annotations
+
+import ibis
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dlrs.arrays import AnyArray, Ints
+from dlrs.data.engine import Connection, Table
+from dlrs.profiles.buckets import Stays
+from dlrs.profiles.values import VersionValues
+from dlrs.schema import ITEM, VALID_FROM
+
+Hashes = NDArray[np.uint64]
+HASH = "hash"
+
+
+def hashes_of_users(connection: Connection, user_ids: pa.Array) -> Hashes:
+    """Return a hash of each user's id: (U,)."""
+    return _text_hashes(connection, user_ids)
+
+
+def hashes_of_versions(connection: Connection, versions: pa.Table, values: VersionValues) -> Hashes:
+    """Return a hash of each version's item, start and feature values: (V,)."""
+    table = ibis.memtable(versions.select([ITEM, VALID_FROM]))
+    own = table.select(item=table[ITEM].hash(), since=table[VALID_FROM].hash())
+    hash_V = mixed(_fetched(connection, own))
+    for feature in values.discrete.values():
+        value_X, shares_VX = _text_hashes(connection, feature.values_X), feature.shares_VX
+        entries = mixed([value_X[shares_VX.indices], shares_VX.data.view(np.uint64)])
+        hash_V = mixed([hash_V, _added_up(entries, shares_VX.indptr)])
+    for number_V in values.numbers.values():
+        hash_V = mixed([hash_V, number_V.view(np.uint64)])
+    return hash_V
+
+
+def fingerprints(stays: Stays, user_U: Hashes, version_V: Hashes) -> tuple[Ints, Hashes]:
+    """Return the starts that have events, ascending, and the fingerprint of each."""
+    start_D, first_D = np.unique(stays.start_E, return_index=True)
+    event_E = mixed([user_U[stays.user_E], stays.type_E.astype(np.uint64), version_V[stays.version_E]])
+    places = np.append(first_D, len(event_E))
+    return start_D, _added_up(event_E * stays.count_E.astype(np.uint64), places)
+
+
+def mixed(columns: list[Hashes]) -> Hashes:
+    """Return one hash of several columns, which depends on their order: splitmix64's finaliser after each."""
+    hashes = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + column
+        hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        hashes = hashes ^ (hashes >> np.uint64(31))
+    return hashes
+
+
+def _added_up(hashes: Hashes, places: AnyArray) -> Hashes:
+    """Return the sums modulo 2⁶⁴ between one place and the next."""
+    running = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(hashes, dtype=np.uint64)])
+    sums: Hashes = np.diff(running[places])
+    return sums
+
+
+def _text_hashes(connection: Connection, texts: pa.Array) -> Hashes:
+    table = ibis.memtable(pa.table({HASH: texts}))
+    return _fetched(connection, table.select(table[HASH].hash().name(HASH)))[0]
+
+
+def _fetched(connection: Connection, hashes: Table) -> list[Hashes]:
+    return [column.to_numpy().view(np.uint64) for column in connection.to_pyarrow(hashes).columns]
