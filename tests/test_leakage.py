@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from dlrs.prepared import Prepared, prepare
+from dlrs.prepared import Prepared
+from dlrs.preparing import prepare
 from dlrs.recipe import read_recipe
 from dlrs.simulator.marketplace import Simulation, simulate
 

@@ -5,7 +5,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from dlrs.data.interactions import Interactions
-from dlrs.prepared import prepare
+from dlrs.preparing import prepare
 from dlrs.statistics import (
     POINTS,
     SHARES_OF_ITEMS,

@@ -31,7 +31,7 @@ from dlrs.inference.infer import infer_recipe
 from dlrs.judging import headline_test, judge
 from dlrs.prepared import KIND as PREPARED
 from dlrs.prepared import REUSE, Prepared, open_earlier, open_prepared
-from dlrs.prepared import prepare as prepare_arrays
+from dlrs.preparing import prepare as prepare_arrays
 from dlrs.published import write_content
 from dlrs.recipe import data_folder, read_recipe
 from dlrs.showcase import Recommendation, recommend_to_user

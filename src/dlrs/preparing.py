@@ -1,0 +1,191 @@
+"""Preparing: every stage from the raw tables to training pairs (method §2, §3).
+
+Nothing after the cut reaches weights, vocabularies, scalers, profiles or pairs.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dlrs.arrays import Ints
+from dlrs.data import engine
+from dlrs.data.engine import Connection
+from dlrs.data.events import Events, interactions, load_events
+from dlrs.data.interactions import ALL_TIME, Interactions, micros
+from dlrs.data.items import VERSION_ROW, Items, catalog, load_items
+from dlrs.data.users import Users, load_users
+from dlrs.errors import DataError
+from dlrs.features.encoding import Encoding, fit_encoding
+from dlrs.features.table import TableEncoding
+from dlrs.prepared import REUSE, Prepared
+from dlrs.profiles.buckets import bucket_width
+from dlrs.profiles.incremental import Earlier, MadeBuckets, make_buckets
+from dlrs.profiles.learner import learn_profiles
+from dlrs.profiles.profile import Profiles
+from dlrs.profiles.weights import InteractionWeights, fit_weights
+from dlrs.progress import stage
+from dlrs.recipe import Recipe
+from dlrs.samples.negatives import POPULARITY, FromPools, InCategory, Sampler, labelled_pairs
+from dlrs.samples.positives import Positives, unique_positives
+from dlrs.schema import VALID_FROM, Marketplace
+
+
+def prepare(recipe: Recipe, data: Path, *, after: Earlier | None = None) -> Prepared:
+    """Run every stage from the raw tables to training pairs (method §2, §3).
+
+    Nothing after the cut reaches weights, vocabularies, scalers, profiles or pairs. Buckets of days
+    that were the same when `after` was prepared are taken from there; the outcome has the same bits.
+
+    Raises:
+        DataError: a table does not hold what the schema promises, or too little.
+    """
+    marketplace = recipe.marketplace
+    with engine.connect() as connection:
+        with stage("Read items"):
+            items = load_items(connection, marketplace, data)
+        with stage("Read events and join each to the version it saw"):
+            events = load_events(connection, marketplace, data, items)
+            log = interactions(events)
+        weights = _weights(log, marketplace, users=len(events.user_ids))
+        # one more set of profiles than there are periods: those at the end of the log, to serve with
+        starts = (*marketplace.period_starts, marketplace.split.test_until)
+        versions = items.versions.order_by(VERSION_ROW).to_pyarrow()
+        with stage("Put events into buckets"):
+            made = make_buckets(
+                connection, log, events.user_ids, versions, marketplace, weights, starts, after
+            )
+        users = _users(connection, marketplace, data, events)
+    with stage("Merge the buckets of each window"):
+        profiles = learn_profiles(made.buckets, marketplace.profiles, weights, starts)
+    with stage("Encode"):
+        encoding = _fitted_before_cut(marketplace, versions, profiles, _own_encoding(users, log, marketplace))
+        encoded_versions = encoding.encode_items(versions)
+        own = encoding.users.encode(users.table) if encoding.users and users else None
+        encoded_profiles = encoding.encode_profiles(
+            profiles, None if own is None else own.take(profiles.facts.user_P)
+        )
+    with stage("Sample negatives"):
+        starts_Q = np.array([micros(start) for start in marketplace.period_starts])
+        profile_of_QU = profiles.facts.rows(len(starts), len(events.user_ids))
+        positives = unique_positives(log, starts_Q, profile_of_QU)
+        draws = _draw_negatives(recipe, positives, encoding, versions, starts_Q)
+        pairs = labelled_pairs(positives, draws, catalog(versions))
+    tables: dict[str, Items | Events | Users] = {"items": items, "events": events}
+    if users is not None:
+        tables["users"] = users
+    types = marketplace.interaction_types
+    return Prepared(
+        recipe=recipe,
+        user_ids=events.user_ids,
+        versions=versions,
+        interactions=log,
+        profiles=encoded_profiles,
+        profile_facts=profiles.facts,
+        own_features=own,
+        encoded_versions=encoded_versions,
+        pairs=pairs,
+        encoding=encoding,
+        quarantine={name: table.quarantine.rows for name, table in tables.items()},
+        facts={
+            "marketplace": marketplace.name,
+            "schema_hash": marketplace.hash,
+            **{name: _read_facts(table) for name, table in tables.items()},
+            "items": _read_facts(items) | {"versions": versions.num_rows},
+            "events": _read_facts(events) | {"kept": len(log), "users": len(events.user_ids)},
+            "interaction_weights": dict(zip(types, weights.domain_T.tolist(), strict=True)),
+            "weight_strengths": dict(weights.strengths),
+            "interaction_shares": _shares(log, marketplace),
+            "profiles": len(profiles),
+            REUSE: _reuse_facts(made, marketplace),
+            "positives": len(positives),
+            "positives_without_negative": len(positives) - int(pairs.label_P.sum()),
+            "pairs": len(pairs),
+        },
+        buckets=made.kept,
+    )
+
+
+def _weights(log: Interactions, marketplace: Marketplace, *, users: int) -> InteractionWeights:
+    before = log.between(ALL_TIME, micros(marketplace.split.test_from))
+    if len(before) == 0:
+        raise DataError(
+            f"events: expected some before the cut {marketplace.split.test_from}, received none among "
+            f"{len(log)}. Move the split."
+        )
+    types = len(marketplace.interaction_types)
+    return fit_weights(before, marketplace.profiles.weights, users=users, types=types)
+
+
+def _users(connection: Connection, marketplace: Marketplace, data: Path, events: Events) -> Users | None:
+    if marketplace.users is None:
+        return None
+    with stage("Read users"):
+        return load_users(connection, marketplace.users, data, events.user_ids)
+
+
+def _own_encoding(users: Users | None, log: Interactions, marketplace: Marketplace) -> TableEncoding | None:
+    """Fit the encoding of the users' own features on the users of before the cut."""
+    if users is None or marketplace.users is None:
+        return None
+    before = np.unique(log.between(ALL_TIME, micros(marketplace.split.test_from)).user_E)
+    return TableEncoding.fit(marketplace.users.features, users.table.take(before))
+
+
+def _fitted_before_cut(
+    marketplace: Marketplace, versions: pa.Table, profiles: Profiles, own: TableEncoding | None
+) -> Encoding:
+    """Fit on the versions that began before the cut and on the profiles of training periods."""
+    known = versions.filter(pc.less(versions[VALID_FROM], marketplace.split.test_from))
+    training = profiles.facts.in_periods(len(marketplace.period_starts) - 1)
+    if len(training) == 0:
+        raise DataError(
+            "profiles: expected at least one before the test, received none: no user has "
+            f"{marketplace.profiles.minimum_events} events within {marketplace.profiles.window} before a "
+            "training period. Widen profiles.window or move the split."
+        )
+    return fit_encoding(marketplace.features, known, training, own)
+
+
+def _draw_negatives(
+    recipe: Recipe, positives: Positives, encoding: Encoding, versions: pa.Table, starts_Q: Ints
+) -> list[tuple[Ints, Ints]]:
+    """Draw what `samples` asks for, all from one seeded stream."""
+    category = recipe.marketplace.negatives_by
+    category_V = encoding.items.codes(category, versions[category])
+    items = catalog(versions)
+    pools = {
+        period: items.item_V[items.alive_between(int(since), int(until))]
+        for period, (since, until) in enumerate(pairwise(starts_Q))
+    }
+    samplers: list[Sampler] = [
+        *[InCategory(category_V)] * recipe.samples.category,
+        *[FromPools(pools)] * recipe.samples.uniform,
+        *[FromPools(pools, POPULARITY)] * recipe.samples.popularity,
+    ]
+    rng = np.random.default_rng(recipe.training.seed)
+    return [sampler.draw(positives, rng) for sampler in samplers]
+
+
+def _read_facts(tables: Items | Events | Users) -> dict[str, Any]:
+    return {"rows_read": tables.rows_read, "quarantined": tables.quarantine.counts()}
+
+
+def _reuse_facts(made: MadeBuckets, marketplace: Marketplace) -> dict[str, Any]:
+    return {
+        "width_seconds": bucket_width(marketplace).total_seconds(),
+        "starts": made.starts,
+        "reused": made.reused,
+        "recomputed": made.starts - made.reused,
+        "obstacle": made.obstacle,
+    }
+
+
+def _shares(log: Interactions, marketplace: Marketplace) -> dict[str, float]:
+    counts = np.bincount(log.type_E, minlength=len(marketplace.interaction_types)) / len(log)
+    return dict(zip(marketplace.interaction_types, counts.tolist(), strict=True))
