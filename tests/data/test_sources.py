@@ -7,6 +7,7 @@ import gzip
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,28 @@ def test_a_column_that_is_missing_is_named(source: Source, connection: Connectio
         read_typed(connection, "read", source, [Column("prise", "prise", "number")])
     assert str(source) in str(error.value)
     assert "Did you mean 'price'?" in str(error.value)
+
+
+def test_marks_of_missing_cells_are_empty_in_every_form(source: Source, connection: Connection) -> None:
+    marked = replace(source, missing=("-2", "-2.0", "007"))
+    columns = [Column(c.name, c.source, c.kind, detail=c.detail) for c in COLUMNS]
+    read = read_typed(connection, "read", marked, columns).to_pyarrow().to_pylist()
+    by_tags = {tuple(row["tags"] or ()): row for row in read}
+    assert by_tags["a, b", "c"]["id"] is None
+    assert {row["price"] for row in read} == {1.5, None}
+
+
+def test_a_mark_is_a_whole_cell_and_no_id(tmp_path: Path, connection: Connection) -> None:
+    (tmp_path / "t.csv").write_text("id,price\na,N/A\nN/A,1\n")
+    price = Column("price", "price", "number")
+    with pytest.raises(DataError, match=r"row 1: .* received 'N/A'.*list the cell as `missing`"):
+        read_typed(connection, "unmarked", Source(tmp_path, "t.csv"), [price])
+    with pytest.raises(DataError, match=r"'N/A'"):
+        read_typed(connection, "part", Source(tmp_path, "t.csv", missing=("N",)), [price])
+    marked = Source(tmp_path, "t.csv", missing=("N/A",))
+    assert read_typed(connection, "marked", marked, [price]).to_pyarrow()["price"].to_pylist() == [None, 1.0]
+    with pytest.raises(DataError, match=r"column 'id', row 2: expected text, received an empty cell"):
+        read_typed(connection, "ids", marked, [Column("id", "id", "text", required=True), price])
 
 
 def test_a_key_that_only_the_last_line_has_is_a_column(tmp_path: Path, connection: Connection) -> None:

@@ -187,6 +187,17 @@ def test_items_without_time_hold_always(content: dict[str, Any], write_tables: W
     assert not len(events.quarantine)
 
 
+def test_an_item_without_a_start_holds_from_always(
+    content: dict[str, Any], write_tables: WriteTables
+) -> None:
+    for key in ("version", "operation"):
+        content["marketplace"]["items"][key] = None
+    rows = [_with(ITEMS, 0, 2, "")[0], ITEMS[4]]
+    _, events, _, log = _load(parse_recipe(content, source=""), write_tables(rows, EVENTS[:5]))
+    assert len(log) == 5  # one of them before the moment when the row would else have begun
+    assert not len(events.quarantine)
+
+
 def test_parquet_gives_the_same_rows_as_csv(
     content: dict[str, Any], write_tables: WriteTables, as_parquet: Callable[[Path], None]
 ) -> None:
@@ -214,6 +225,7 @@ def _with(rows: list[Any], row: int, column: int, value: object) -> list[Any]:
         (_with(ITEMS, 1, 4, "cheap"), EVENTS, ["items.csv", "'price'", "row 2", "a number", "'cheap'"]),
         (_with(ITEMS, 2, 2, "soon"), EVENTS, ["items.csv", "'since'", "row 3", "a time", "'soon'"]),
         (_with(ITEMS, 3, 0, ""), EVENTS, ["items.csv", "'id'", "row 4", "an empty cell"]),
+        (_with(ITEMS, 1, 2, ""), EVENTS, ["items.csv", "'since'", "row 2", "an empty cell"]),
         (ITEMS, _with(EVENTS, 4, 3, ""), ["events.csv", "'when'", "row 5", "an empty cell"]),
         (ITEMS, _with(EVENTS, 2, 4, "like"), ["events.csv", "'did'", "row 3", "view, contact", "'like'"]),
         ([], EVENTS, ["items.csv", "at least one row"]),

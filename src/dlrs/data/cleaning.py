@@ -120,7 +120,8 @@ def _require_cells(raw: Table, source: Source, columns: list[Column]) -> None:
         raise DataError.at(
             file=str(source), column=column.source, row=row, expected=EXPECTED[column.kind] + pattern,
             received="an empty cell" if cell in (None, "") else f"'{cell}'",
-            mend="Mend the row or leave it out.",
+            mend="Mend the row or leave it out." if column.required else
+            "Mend the row, leave it out, or list the cell as `missing` in the recipe.",
         )  # fmt: skip
 
 

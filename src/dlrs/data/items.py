@@ -25,7 +25,7 @@ VERSION_ROW = "version_row"
 REPEAT = "repeat"
 ENDS = "ends"
 ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
-"""When a row of a table without `valid_from` begins to hold."""
+"""When a row without `valid_from` begins to hold."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ def _columns(marketplace: Marketplace) -> list[Column]:
     table = marketplace.items
     columns = [Column(ITEM, table.id, "text", required=True)]
     if table.valid_from is not None:
-        columns.append(Column(VALID_FROM, table.valid_from, "time", required=True, detail=table.time_format))
+        required = table.has_versions
+        columns.append(Column(VALID_FROM, table.valid_from, "time", required, detail=table.time_format))
     if table.valid_to is not None:
         columns.append(Column(ENDS, table.valid_to, "time", detail=table.time_format))
     if table.version is not None:
@@ -95,8 +96,9 @@ def _columns(marketplace: Marketplace) -> list[Column]:
 
 
 def _with_starts(read: Table, marketplace: Marketplace) -> Table:
-    if marketplace.items.valid_from is None:
-        read = read.mutate(ibis.literal(ALWAYS).cast(UTC_TIME).name(VALID_FROM))
+    always = ibis.literal(ALWAYS).cast(UTC_TIME)
+    starts = always if marketplace.items.valid_from is None else read[VALID_FROM].fill_null(always)
+    read = read.mutate(starts.name(VALID_FROM))
     if marketplace.items.valid_to is None:
         read = read.mutate(ibis.null(UTC_TIME).name(ENDS))
     return read

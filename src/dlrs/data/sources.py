@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import duckdb
 import ibis
 
+from dlrs.data.cells import typed
 from dlrs.data.databases import read_database
 from dlrs.data.engine import ROW, Connection, Table, in_short
 from dlrs.errors import DataError
@@ -31,11 +32,12 @@ def _json_text(value: object, path: str) -> None:
 
 @dataclass(frozen=True)
 class Source:
-    """One table: a file in `folder`, or a table of `database`."""
+    """One table: a file in `folder`, or a table of `database`. Cells that hold one of `missing` are empty."""
 
     folder: Path
     table: str
     database: str | None = None
+    missing: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, described: ItemTable | EventTable | UserTable, folder: Path) -> Source:
@@ -43,7 +45,7 @@ class Source:
         database = described.database
         if database is not None:
             database = expand_variables(database, key="database")
-        return cls(folder, described.table, database)
+        return cls(folder, described.table, database, described.missing)
 
     def __str__(self) -> str:
         """Return the place as errors name it, without a password."""
@@ -54,7 +56,7 @@ class Source:
         return f"table '{self.table}' of {urlunsplit(url._replace(netloc=host))}"
 
     def read(self, connection: Connection, name: str) -> Table:
-        """Return the columns as they are, and `ROW`. What is copied from a database is called `name`.
+        """Return the columns and `ROW`. What is copied from a database is called `name`.
 
         Raises:
             DataError: there is no such table, its kind is unknown, or it cannot be read.
@@ -66,7 +68,14 @@ class Source:
             )
         except duckdb.Error as error:
             raise DataError(f"{self}: expected a readable table, received: {in_short(error)}") from error
-        return table.mutate(ibis.row_number().add(1).name(ROW))
+        cells = {name: self._emptied(table[name]) for name in table.columns}
+        return table.select(ibis.row_number().add(1).name(ROW), **cells)
+
+    def _emptied(self, cells: Table) -> Table:
+        text = typed(cells, "text")  # so that '-1' means the number, too; lists have no text
+        if not self.missing or text is None:
+            return cells
+        return ibis.ifelse(text.isin(self.missing), ibis.null(cells.type()), cells)
 
     def _read_rows(self, connection: Connection, name: str) -> Table:
         assert self.database is not None

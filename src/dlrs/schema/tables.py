@@ -19,6 +19,13 @@ Database = Annotated[
         description="SQLite file (sqlite:///shop.db) or PostgreSQL URL; environment variables are expanded"
     ),
 ]
+Missing = Annotated[
+    tuple[str, ...],
+    Field(
+        description="what stands in a cell that is as good as empty: 'N/A', '-1', '0000-00-00'. Any other "
+        "cell that cannot be read stays an error, so that a wrong format never passes for missing values"
+    ),
+]
 
 
 class ItemTable(Description):
@@ -26,9 +33,12 @@ class ItemTable(Description):
 
     table: TableName
     database: Database | None = None
+    missing: Missing = ()
     id: str = Field(description="column with the item's id")
     valid_from: str | None = Field(
-        default=None, description="column: from when the row holds; none means from always"
+        default=None,
+        description="column: from when the row holds; none, or an empty cell: from always. Where ads have "
+        "versions no cell may be empty",
     )
     valid_to: str | None = Field(
         default=None, description="column: until when it holds; none, or an empty cell: until the next row"
@@ -37,9 +47,14 @@ class ItemTable(Description):
     version: str | None = Field(default=None, description="column with the version's name, if ads change")
     operation: str | None = Field(default=None, description="column with create / update / delete")
 
+    @property
+    def has_versions(self) -> bool:
+        """Whether the table names the versions of its ads, or what was done to them."""
+        return self.version is not None or self.operation is not None
+
     @model_validator(mode="after")
     def _versions_need_time(self) -> Self:
-        if self.valid_from is None and (self.version or self.operation):
+        if self.valid_from is None and self.has_versions:
             raise ValueError("'version' and 'operation' need 'valid_from': from when does a row hold?")
         return self
 
@@ -49,6 +64,7 @@ class EventTable(Description):
 
     table: TableName
     database: Database | None = None
+    missing: Missing = ()
     user: str = Field(description="column with the user's id")
     item: str = Field(description="column with the item's id")
     time: str = Field(description="column with the time; without a zone it is read as UTC")
@@ -67,5 +83,6 @@ class UserTable(Description):
 
     table: TableName
     database: Database | None = None
+    missing: Missing = ()
     id: str = Field(description="column with the user's id")
     features: Features
