@@ -22,8 +22,10 @@ from scipy import sparse
 from training_speed import ENTRIES_F, SPACE, synthetic_rows
 
 from dlrs.arrays import Ints
-from dlrs.evaluation import protocol
+from dlrs.evaluation.judged import Yardsticks, evaluate
+from dlrs.evaluation.pairs import balanced_pairs
 from dlrs.evaluation.static import LeftOut, StaticTest
+from dlrs.features.similarity import unit_rows
 from dlrs.model.network import Network, without_torch
 from dlrs.recipe import Candidates
 from dlrs.recommender import Audience, TwoStageRecommender
@@ -70,7 +72,7 @@ def synthetic_test(users: int, items: int, rng: np.random.Generator) -> StaticTe
         relevant_UN=some_items(np.full(users, RELEVANT), items, rng),
         versions_A=np.arange(items),
         items_A=np.arange(items),
-        cold_N=np.zeros(items, dtype=np.bool_),
+        counts_N=np.ones(items, dtype=np.int64),
         left_out=LeftOut(0, 0, 0, 0, 0),
     )
 
@@ -101,7 +103,12 @@ def main() -> None:
     index: Any = recommender.index
     index.propose = clock.timed("  of it: exact index", index.propose)
     nets.logits = clock.timed("  of it: RankNet", nets.logits)  # type: ignore[method-assign]
-    clock.timed("evaluate", protocol.evaluate)({"ours": recommender}, test, KS)
+    yardsticks = Yardsticks(
+        primitive="ours",
+        unit_AK=unit_rows(versions.matrix(SPACE, side="item")),
+        pairs=balanced_pairs(test, rng.integers(0, 200, options.items), seed=0),
+    )
+    clock.timed("evaluate", evaluate)({"ours": recommender}, test, yardsticks, KS)
     print(f"{'':30}{'wall s':>9}{'processor s':>13}")
     for name in ("ItemNet on all items, index", "evaluate", "  of it: exact index", "  of it: RankNet"):
         wall, processor = clock.seconds[name]

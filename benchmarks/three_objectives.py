@@ -20,12 +20,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dlrs import pipeline
-from dlrs.arrays import Doubles, Floats
-from dlrs.evaluation.protocol import evaluate
+from dlrs.arrays import Doubles, Floats, stores
+from dlrs.evaluation.protocol import recommend_all
 from dlrs.evaluation.significance import intervals
 from dlrs.evaluation.static import StaticTest
 from dlrs.features.similarity import raw_cosine
 from dlrs.judging import headline_test
+from dlrs.metrics.ranked import precision
 from dlrs.model.forward import Nets, Representations
 from dlrs.model.network import Network, without_torch
 from dlrs.prepared import Prepared, open_prepared
@@ -117,9 +118,12 @@ def recommenders(prepared: Prepared, test: StaticTest, nets: Nets, name: str) ->
 
 
 def judge(models: dict[str, Recommender], test: StaticTest, settings: Evaluation) -> Precision:
+    lists = recommend_all(models, test, max(settings.k), block=256)  # with every item a row is long
+    hits = {name: stores(test.relevant_UN, items_UK) for name, items_UK in lists.items()}
     keys = [f"precision@{k}" for k in settings.k]
-    judged = evaluate(models, test, settings.k, block=256)  # with every item a row is long
-    values = {name: {key: of.all_items[key] for key in keys} for name, of in judged.items()}
+    values = {
+        name: {f"precision@{k}": precision(hits_UK, k) for k in settings.k} for name, hits_UK in hits.items()
+    }
     spans = intervals(values, resamples=settings.resamples, seed=settings.seed)
     percent = {
         name: (
