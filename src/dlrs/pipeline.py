@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlrs import bundle
+from dlrs.atomic import hidden_folder
 from dlrs.bundle import Folder
 from dlrs.errors import ArtifactError, DataError, MissingExtra
 from dlrs.folders import RunFolder
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 # train import it.
 EXTRAS = {"torch": "train", "tensorboard": "train", "implicit": "baselines", "matplotlib": "report"}
 SIMULATED, TRAINED, EVALUATED = "simulated", "trained", "evaluated"
+SPILL = "spill"
 REPORTS = ("report.json", "report.html")
 
 
@@ -65,7 +66,7 @@ def prepare(recipe_file: Path, out: Path) -> Folder:
     recipe = read_recipe(recipe_file)
     facts: dict[str, Any] = {}
     with bundle.writing(out, PREPARED, facts=facts) as folder:
-        prepared = prepare_arrays(recipe, data_folder(recipe, recipe_file.parent))
+        prepared = prepare_arrays(recipe, data_folder(recipe, recipe_file.parent), spill=folder / SPILL)
         _require_enough(prepared)
         prepared.save(folder)
         facts |= prepared.facts
@@ -83,10 +84,10 @@ def train(prepared_folder: Path, out: Path) -> Folder:
     from dlrs.model.network import save_nets
 
     prepared = open_prepared(prepared_folder)
-    work = _checkpoints(prepared, out)
     settings = prepared.recipe.training.model_dump(mode="json")
     facts: dict[str, Any] = {"encoding_hash": prepared.encoding.hash, "settings": settings}
     with bundle.writing(out, TRAINED, facts=facts) as folder:
+        work = _checkpoints(prepared, out)
         validated = _fit(prepared, work / "validated", until=prepared.validation_period)
         refit = _fit(prepared, work / "refit", until=prepared.cut_period, epochs=validated.best_epoch)
         for name, trained in (("validated", validated), ("refit", refit)):
@@ -119,8 +120,7 @@ def publish(
     prepared, trained = _open_pair(prepared_folder, trained_folder)
     end = prepared.recipe.marketplace.split.test_until
     versions_A = prepared.catalog.alive_at(micros(end))
-    with tempfile.TemporaryDirectory(prefix="dlrs-publish-") as temporary:
-        content = Path(temporary)
+    with bundle.writable(registry), hidden_folder(registry.resolve() / "content") as content:
         write_content(
             content,
             nets_folder=trained / "refit",
@@ -151,16 +151,24 @@ def recommend(prepared_folder: Path, registry: Path, user_id: str, k: int = 5) -
 
 
 def run(recipe_file: Path, out: Path) -> RunFolder:
-    """Run every stage from the recipe to a published bundle; the two reports stand in `out`, too."""
+    """Run every stage from the recipe to a published bundle; `out` has links to the two reports."""
     _require_extras(*EXTRAS)
     folders = RunFolder(out)
     prepare(recipe_file, folders.prepared)
     train(folders.prepared, folders.trained)
     evaluated = evaluate(folders.prepared, folders.trained, folders.evaluated)
-    publish(folders.prepared, folders.trained, folders.registry, evaluated_folder=folders.evaluated)
     for name in REPORTS:
-        bundle.write_text(out / name, (evaluated / name).read_text(encoding="utf-8"))
+        _link(out / name, evaluated / name)
+    publish(folders.prepared, folders.trained, folders.registry, evaluated_folder=folders.evaluated)
     return folders
+
+
+def _link(link: Path, file: Path) -> None:
+    """Let `link` name `file`: unlike a copy, it cannot tell of an older evaluation."""
+    with bundle.writable(link):
+        if not link.is_symlink():
+            link.unlink(missing_ok=True)
+            link.symlink_to(file.relative_to(link.parent))
 
 
 def _require_extras(*packages: str) -> None:

@@ -144,16 +144,17 @@ def open_prepared(folder: Path) -> Prepared:
     return Prepared.load(opened.path, opened.facts)
 
 
-def prepare(recipe: Recipe, data: Path) -> Prepared:
+def prepare(recipe: Recipe, data: Path, *, spill: Path | None = None) -> Prepared:
     """Run every stage from the raw tables to training pairs (method §2, §3).
 
-    Nothing after the cut reaches weights, vocabularies, scalers, profiles or pairs.
+    Nothing after the cut reaches weights, vocabularies, scalers, profiles or pairs. What does not fit
+    into memory goes to the folder `spill`, which is gone at the end.
 
     Raises:
         DataError: a table does not hold what the schema promises, or too little.
     """
     marketplace = recipe.marketplace
-    with engine.connect() as connection:
+    with engine.connect(spill) as connection:
         with stage("Read items"):
             items = load_items(connection, marketplace, data)
         with stage("Read events and join each to the version it saw"):
