@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ class _Verbs(typer.core.TyperGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a verb. It exits with 2 after an error, with 128 + its number after a signal."""
+        threading.excepthook = _leave_to_the_main_thread
         with _signals() as received:
             try:
                 return super().main(*args, **kwargs)
@@ -57,6 +59,12 @@ def _signals() -> Iterator[list[signal.Signals]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _leave_to_the_main_thread(failure: threading.ExceptHookArgs) -> None:
+    """Keep quiet of a full disk in TensorBoard's thread: it hands the error over to whoever writes next."""
+    if not isinstance(failure.exc_value, OSError):
+        threading.__excepthook__(failure)
 
 
 def _complain(text: str) -> None:

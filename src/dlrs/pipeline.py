@@ -118,6 +118,7 @@ def publish(
 ) -> Folder:
     """Publish the refit networks with the items alive at `test_until`, and make them current."""
     prepared, trained = _open_pair(prepared_folder, trained_folder)
+    evaluated = None if evaluated_folder is None else bundle.open_folder(evaluated_folder, EVALUATED)
     end = prepared.recipe.marketplace.split.test_until
     versions_A = prepared.catalog.alive_at(micros(end))
     with bundle.writable(registry), hidden_folder(registry.resolve() / "content") as content:
@@ -129,8 +130,8 @@ def publish(
             items=prepared.versions.take(versions_A),
             versions=prepared.encoded_versions.take(versions_A),
         )
-        if evaluated_folder is not None:
-            shutil.copy(bundle.open_folder(evaluated_folder, EVALUATED) / "report.json", content)
+        if evaluated is not None:
+            shutil.copy(evaluated / "report.json", content)
         facts = {
             "schema_hash": prepared.recipe.marketplace.hash,
             "encoding_hash": prepared.encoding.hash,
@@ -181,6 +182,11 @@ def _require_extras(*packages: str) -> None:
 def _require_enough(prepared: Prepared) -> None:
     """Find out now whether training, evaluation and publishing have what they need."""
     split, facts = prepared.recipe.marketplace.split, prepared.facts
+    if facts["positives"] == 0:
+        raise DataError(
+            f"samples: expected events of users with a profile from train_from {split.train_from} to "
+            f"test_from {split.test_from}, received none. Move the split or widen profiles.window."
+        )
     if len(prepared.pairs) == 0:
         raise DataError(
             f"samples: expected pairs to train on, received none. Of {facts['positives']:,} positives "

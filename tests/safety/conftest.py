@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from safety.verbs import NEWER, OLDER, Finished, simulate_quick
 
 from dlrs import pipeline
+from safety.verbs import NEWER, OLDER, Finished, simulate_quick
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,8 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from safety.verbs import Files, Finished, Stop, Verb, begin, contents, dlrs, litter
-
 from dlrs import pipeline
+from safety.verbs import Files, Finished, Stop, Verb, begin, contents, dlrs, litter
 
 Contents = dict[str, Files | None]
 

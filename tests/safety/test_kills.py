@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from safety.killing import Killing
 from safety.verbs import VERBS, Finished
 

@@ -167,7 +167,8 @@ def content(folder: Path, kind: str) -> Files | None:
     try:
         whole = bundle.current_bundle(folder) if kind == "bundle" else bundle.open_folder(folder, kind)
     except ArtifactError as error:
-        assert "received none" in str(error), error
+        if "received none" not in str(error):
+            raise
         return None
     whole.verify()
     return {

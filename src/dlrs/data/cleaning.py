@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +30,8 @@ EXPECTED = {
     "seconds": "a time like 2017-10-14T03:00:00Z",
 }
 REASON = "reason"
+CALENDAR = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+"""Times outside of it, infinity among them, are no times to Python."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ def _typed(table: Table, file: Path, column: Column) -> Table:
             return ibis.ifelse(number.isnan(), ibis.null("float64"), number)
         case "time" | "seconds" if text or source.type().is_temporal():
             time = source.try_cast("timestamp('UTC')")
+            time = ibis.ifelse(time.between(*CALENDAR), time, ibis.null("timestamp('UTC')"))
             return time if column.kind == "time" else time.epoch_seconds().cast("float64")
     raise DataError.at(
         file=str(file), column=column.source, row=None, expected=EXPECTED[column.kind],
@@ -115,7 +119,12 @@ def _require_cells(raw: Table, file: Path, columns: list[Column]) -> None:
     wrong = [(row, column) for column in columns if (row := found[column.name]) is not None]
     if wrong:
         row, column = min(wrong, key=lambda w: w[0])
-        cell = raw.filter(raw[ROW] == row).select(cell=raw[column.source]).to_pyarrow()["cell"][0].as_py()
+        cell = (
+            raw.filter(raw[ROW] == row)
+            .select(cell=raw[column.source].cast("string"))
+            .to_pyarrow()["cell"][0]
+            .as_py()
+        )
         raise DataError.at(
             file=str(file), column=column.source, row=row, expected=EXPECTED[column.kind],
             received="an empty cell" if cell in (None, "") else f"'{cell}'",
@@ -128,6 +137,8 @@ def _wrong(raw: Table, file: Path, column: Column) -> Table:
     source, value = raw[column.source], _typed(raw, file, column)
     if column.required:
         return value.isnull()
-    if not source.type().is_string() or column.kind == "text":
+    if column.kind == "text" or not (source.type().is_string() or source.type().is_temporal()):
         return ibis.literal(False)
+    if source.type().is_temporal():
+        return value.isnull() & source.notnull()
     return value.isnull() & source.lower().notin(["", "nan"])

@@ -23,6 +23,8 @@ VERSION_ROW = "version_row"
 REPEAT = "repeat"
 ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 """When a row of a table without `valid_from` begins to hold."""
+LARGEST = 1e100
+"""Larger numbers are typing errors, and their squares would be infinite."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def _out_of_bounds(rows: Table, marketplace: Marketplace) -> Table:
     checks = []
     for name, feature in marketplace.features.continuous.items():
         value, (low, high) = rows[name], feature.bounds
-        checks.append((value.isinf(), f"{name} is infinite"))
+        checks.append((value.abs() > LARGEST, f"{name} is infinite or beyond {LARGEST:g}"))
         if low is not None:
             checks.append((value < low, f"{name} below {_shown(feature.min)}"))
         if high is not None:
