@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlrs import pipeline
-from safety.verbs import Files, Finished, Stop, Verb, begin, contents, dlrs, litter
+from safety.verbs import CHANGES, Files, Finished, Stop, Verb, begin, contents, dlrs, litter
 
 Contents = dict[str, Files | None]
 
@@ -27,12 +27,12 @@ class Killing:
             return contents(self.finished.older, self.verb)
         return dict.fromkeys(self.verb.writes)
 
-    def at(self, most: int) -> list[int]:
-        """Let the verb end in peace, check what it left, and return at which of its changes to kill it."""
+    def changes(self) -> str:
+        """Let the verb end in peace, check what it left, and return what it changed on the way."""
         folder, home = self._begin("peace")
         ended = dlrs(*self.verb.arguments(self.finished.newer, folder), home=home)
         self._check_done(ended.code, folder, home)
-        return moments(ended.changes, most)
+        return ended.changes
 
     def check(self, moment: int) -> None:
         """Kill the verb there, look at what it left, and run it again."""
@@ -63,15 +63,20 @@ class Killing:
         assert litter(folder) == list(home.iterdir()) == []
 
 
-def moments(changes: int, most: int) -> list[int]:
-    """Return some of 1 … changes: the last ones, when outputs take their place, and an even spread before.
+def around_renames(changes: str) -> list[int]:
+    """Return each rename and the change after it: killed before these, a process leaves either side of it.
 
-    >>> moments(20, 6)
-    [1, 6, 12, 18, 19, 20]
-    >>> moments(4, 6)
-    [1, 2, 3, 4]
+    >>> around_renames("ooRmo")
+    [3, 4]
     """
-    most = min(most, changes)
-    last = range(changes - most // 2 + 1, changes + 1)
-    spread = most - len(last)
-    return [1 + i * (last[0] - 1) // spread for i in range(spread)] + list(last)
+    renames = {place for place, change in enumerate(changes, 1) if change == CHANGES["os.rename"]}
+    return sorted(renames | {place + 1 for place in renames if place < len(changes)})
+
+
+def evenly(changes: str, count: int) -> list[int]:
+    """Return so many of the changes, counted from 1, the last one among them.
+
+    >>> evenly("oooooooooo", 3)
+    [4, 7, 10]
+    """
+    return [len(changes) - i * len(changes) // count for i in reversed(range(count))]

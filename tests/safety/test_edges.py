@@ -260,7 +260,7 @@ def test_an_edge_with_a_right_result(edge: str, tmp_path: Path) -> None:
     check_numbers(prepared, right)
     check_reports(run.path)
     unusable = set(prepared.quarantine["items"][ITEM].to_pylist()) - set(prepared.item_ids.to_pylist())
-    found = pipeline.recommend(run.prepared, run.registry, right.user, k=100)
+    found = pipeline.recommend(run.prepared, run.registry, right.user, k=1000)
     assert sorted(item[ITEM] for item in found.items) == sorted(set(bent.unmet_by(right.user)) - unusable)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from safety.killing import Killing
+from safety.killing import Killing, evenly
 from safety.verbs import NEWER, OLDER, VERBS, Finished, dlrs, simulation
 
 
@@ -23,7 +23,7 @@ def test_a_killed_run_leaves_whole_outputs_and_ends_the_same_when_run_again(
     replaces: bool, finished: Finished, tmp_path: Path
 ) -> None:
     killing = Killing(VERBS["run"], finished, replaces, tmp_path)
-    for moment in killing.at(5):
+    for moment in evenly(killing.changes(), 3):
         killing.check(moment)
 
 
@@ -31,5 +31,5 @@ def test_a_killed_demo_leaves_whole_outputs_and_ends_the_same_when_run_again(
     demos: Finished, tmp_path: Path
 ) -> None:
     killing = Killing(VERBS["demo"], demos, replaces=True, scratch=tmp_path)
-    for moment in killing.at(3):
+    for moment in evenly(killing.changes(), 2):
         killing.check(moment)

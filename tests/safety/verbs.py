@@ -25,7 +25,9 @@ PROCESSES.set_forkserver_preload(["safety.verbs", "dlrs.cli", "dlrs.training.loo
 TINY: dict[str, int] = {"users": 6, "items": 40, "weeks": 3}
 OLDER, NEWER = 1, 2  # seeds of the two simulations
 QUICK = {"epochs": 1, "hybrid_epochs": 1, "cf_iterations": 1, "resamples": 10}
-CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink"}
+OPENED = "o"
+CHANGES = {"os.mkdir": "m", "os.rename": "R", "os.remove": "d", "os.rmdir": "d", "os.symlink": "s"}
+MOST_CHANGES = 10_000
 
 Hook = Callable[[], None]
 Files = Mapping[str, bytes]
@@ -48,11 +50,11 @@ class Finished(NamedTuple):
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended, what it printed, and how often it changed what is on the disk."""
+    """How a process ended, what it printed, and a letter for each change that it made on the disk."""
 
     code: int
     said: str
-    changes: int
+    changes: str
 
 
 STAGES = {"prepared": "prepared", "trained": "trained", "evaluation": "evaluated", "bundles": "bundle"}
@@ -108,15 +110,15 @@ def dlrs(*arguments: object, home: Path, hook: Hook | None = None, stop: Stop | 
         hook: is called in the process before the verb begins; must be a function of a module.
         stop: where a signal strikes.
     """
-    counter = PROCESSES.Value("i", 0)
+    changes = PROCESSES.RawArray("c", MOST_CHANGES)
     log = home.with_name(f"{home.name}.log")
     process = PROCESSES.Process(
-        target=_verb, args=([str(a) for a in arguments], home, log, counter, hook, stop), daemon=True
+        target=_verb, args=([str(a) for a in arguments], home, log, changes, hook, stop), daemon=True
     )
     process.start()
     process.join()
     assert process.exitcode is not None
-    return Ended(process.exitcode, " ".join(log.read_text().split()), counter.value)
+    return Ended(process.exitcode, " ".join(log.read_text().split()), changes.value.decode())
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class Stop:
 
 
 def _verb(
-    arguments: list[str], home: Path, log: Path, counter: Any, hook: Hook | None, stop: Stop | None
+    arguments: list[str], home: Path, log: Path, changes: Any, hook: Hook | None, stop: Stop | None
 ) -> None:
     from dlrs import cli
 
@@ -137,18 +139,22 @@ def _verb(
         os.dup2(stream.fileno(), 2)
     os.chdir(home)
     os.environ["TMPDIR"] = str(home)
-    _strike(counter, stop)
+    _watch(changes, stop)
     if hook is not None:
         hook()
     sys.argv = ["dlrs", *arguments]
     cli.app()
 
 
-def _strike(counter: Any, stop: Stop | None) -> None:
+def _watch(changes: Any, stop: Stop | None) -> None:
+    count = 0
+
     def audit(event: str, details: tuple[Any, ...]) -> None:
+        nonlocal count
         if event in CHANGES or (event == "open" and _writes(*details)):
-            counter.value += 1
-            if stop is not None and counter.value == stop.before:
+            changes[count] = CHANGES.get(event, OPENED).encode()
+            count += 1
+            if stop is not None and count == stop.before:
                 os.kill(os.getpid(), stop.signal)
 
     sys.addaudithook(audit)
