@@ -1,9 +1,10 @@
 """Folders that are whole or not there: every output of dlrs, and the published bundle among them.
 
-A folder is written under a temporary name beside its place, synced, given a manifest with the
-SHA-256 of each file, and renamed. A reader therefore sees all of it or none of it. A *bundle* is
-one published version of everything that serving needs; it is named by the hash of its content,
-and the file CURRENT in the registry names the one to serve.
+A folder is written under a hidden name beside its place, synced, given a manifest with the SHA-256
+of each file, and takes its place (`atomic`). A reader therefore sees all of it or none of it, and
+where an older one stood, the older or the newer one. A *bundle* is one published version of
+everything that serving needs; it is named by the hash of its content, and the file CURRENT in the
+registry names the one to serve.
 
     registry/
     ├── CURRENT                 names one of the bundles; replaced atomically
@@ -15,24 +16,24 @@ This module knows bytes only: no networks, no features.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dlrs import __version__
+from dlrs.atomic import hidden_folder, put_back, sync, take_place, write_text
 from dlrs.errors import ArtifactError
 
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 FORMAT = 1
-PARTIAL = ".partial"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)  # numpy says "0 written" without a number
 
 Facts = Mapping[str, Any]
 
@@ -67,27 +68,24 @@ class Folder:
 
 @contextmanager
 def writing(path: Path, kind: str, *, facts: dict[str, Any]) -> Iterator[Path]:
-    """Give a temporary folder to fill; on success it becomes `path`, on any error it vanishes.
+    """Give a hidden folder to fill; on success it becomes `path`, on any error it vanishes.
 
     An earlier folder of the same kind at `path` is replaced; anything else there is never touched.
     What a killed writer left half-written beside it is removed. `facts` may be filled until the end
     of the block.
 
     Raises:
-        ArtifactError: something else is at `path`.
+        ArtifactError: something else is at `path`, another process is writing there, or the disk is full.
     """
-    path = path.absolute()
-    _require_replaceable(path, kind)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(path)
-    prefix = f".{path.name}.{os.getpid()}."
-    temporary = Path(tempfile.mkdtemp(prefix=prefix, suffix=PARTIAL, dir=path.parent))
-    try:
-        yield temporary
-        _write_manifest(temporary, kind, facts)
-        _replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    path = path.resolve()  # a link to a folder stays, and the folder that it names is replaced
+    with writable(path):
+        put_back(path, _is_whole)
+        _require_replaceable(path, kind)
+        with hidden_folder(path) as folder:
+            yield folder
+            _write_manifest(folder, kind, facts)
+            _require_replaceable(path, kind)  # whatever came there in the meantime
+            take_place(folder, path)
 
 
 def open_folder(path: Path, kind: str) -> Folder:
@@ -96,26 +94,39 @@ def open_folder(path: Path, kind: str) -> Folder:
     Raises:
         ArtifactError: there is none, it is of another kind or format, or a file has another size.
     """
-    manifest = _read_manifest(path)
-    if manifest["kind"] != kind:
-        raise ArtifactError(f"{path}: expected a folder of kind '{kind}', received '{manifest['kind']}'.")
-    for name, (size, _) in manifest["files"].items():
-        file = path / name
-        if not file.is_file() or file.stat().st_size != size:
-            raise ArtifactError(f"{file}: expected {size} bytes, received another size or no file.")
-    return Folder(path, kind, manifest["facts"])
+    with suppress(OSError):  # a reader that may not write finds what there is
+        put_back(path, _is_whole)
+    folder = _opened(path)
+    if folder.kind != kind:
+        raise ArtifactError(f"{path}: expected a folder of kind '{kind}', received '{folder.kind}'.")
+    return folder
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Turn what the system says when `path` cannot be written into an error that says how to mend it."""
+    try:
+        yield
+    except OSError as error:
+        mend = "Choose another place, or change what is in the way"
+        if error.errno in FULL:
+            free = shutil.disk_usage(_nearest(path)).free / 1e6
+            mend = f"{free:,.0f} MB are free there: make room, or choose another place"
+        raise ArtifactError(
+            f"{path}: expected to write it, received: {error}. {mend}; then run the same again. "
+            "What stood there before is as it was."
+        ) from error
 
 
 def publish(registry: Path, content: Path, *, facts: dict[str, Any]) -> Folder:
-    """Copy the files of the folder `content` into the registry as a bundle and make it current."""
-    with tempfile.TemporaryDirectory(prefix=".publish.", dir=_made(registry)) as staging:
-        staged = Path(staging) / "bundle"
-        shutil.copytree(content, staged, ignore=shutil.ignore_patterns(MANIFEST))
-        name = _content_hash(staged, facts)
-        target = registry / name
-        if not target.exists():
-            with writing(target, "bundle", facts={**facts, "bundle_id": name}) as folder:
-                shutil.copytree(staged, folder, dirs_exist_ok=True)
+    """Move the files of the folder `content` into the registry as a bundle, and make it current."""
+    name = _content_hash(content, facts)
+    target = registry / name
+    if not _is_sound(target):
+        with writing(target, "bundle", facts={**facts, "bundle_id": name}) as folder:
+            for part in content.iterdir():
+                if part.name != MANIFEST:
+                    shutil.move(part, folder / part.name)
     bundle = open_folder(target, "bundle")
     bundle.verify()
     make_current(registry, name)
@@ -125,7 +136,8 @@ def publish(registry: Path, content: Path, *, facts: dict[str, Any]) -> Folder:
 def make_current(registry: Path, name: str) -> None:
     """Point CURRENT at a bundle of the registry: the way to publish and to roll back."""
     open_folder(registry / name, "bundle")
-    write_text(registry / CURRENT, name + "\n")
+    with writable(registry / CURRENT):
+        write_text(registry / CURRENT, name + "\n")
 
 
 def current_bundle(registry: Path) -> Folder:
@@ -142,89 +154,79 @@ def current_bundle(registry: Path) -> Folder:
     return open_folder(registry / pointer.read_text(encoding="utf-8").strip(), "bundle")
 
 
-def write_text(file: Path, text: str) -> None:
-    """Write or replace one file: whoever reads it sees the old text or the new one, whole."""
-    temporary = file.with_name(f".{file.name}{PARTIAL}")
-    temporary.write_text(text, encoding="utf-8")
-    sync(temporary)
-    temporary.rename(file)
-    sync(file.parent)
-
-
 def _require_replaceable(path: Path, kind: str) -> None:
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     try:
         found = _read_manifest(path)["kind"]
-    except (ArtifactError, KeyError, TypeError, AttributeError):
+    except ArtifactError:
         found = None
     if found != kind:
         received = f"a folder of kind '{found}'" if found else "something that dlrs did not write"
         raise ArtifactError(
             f"{path}: expected a new place or an older folder of kind '{kind}', received {received}. "
-            "It was left as it is; choose another --out."
+            "It was left as it is; choose another place, or delete it."
         )
 
 
-def _remove_abandoned(path: Path) -> None:
-    """Remove temporary folders for `path` whose writer no longer runs."""
-    for folder in path.parent.glob(f".{path.name}.*{PARTIAL}"):
-        writer = folder.name.removeprefix(f".{path.name}.").split(".")[0]
-        if writer.isdecimal() and not _runs(int(writer)):
-            shutil.rmtree(folder, ignore_errors=True)
+def _opened(path: Path) -> Folder:
+    manifest = _read_manifest(path)
+    for name, (size, _) in manifest["files"].items():
+        file = path / name
+        if not file.is_file() or file.stat().st_size != size:
+            raise ArtifactError(
+                f"{file}: expected {size} bytes, received another size or no file. Write {path} anew."
+            )
+    return Folder(path, manifest["kind"], manifest["facts"])
 
 
-def _runs(process: int) -> bool:
+def _is_whole(path: Path) -> bool:
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        _opened(path)
+    except ArtifactError:
         return False
-    except PermissionError:
-        pass  # somebody else's, and running
     return True
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _is_sound(path: Path) -> bool:
+    try:
+        _opened(path).verify()
+    except ArtifactError:
+        return False
+    return True
+
+
+def _nearest(path: Path) -> Path:
+    """Return the path itself, or the nearest folder above it that exists."""
+    return next(place for place in (path, *path.parents) if place.exists())
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     file = path / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        manifest: Any = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise ArtifactError(
             f"{path}: expected a folder written by dlrs, received none ({MANIFEST} missing)."
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ArtifactError(f"{file}: expected JSON, received: {error}.") from error
-    if manifest.get("format") != FORMAT:
+        raise ArtifactError(f"{file}: expected JSON, received: {error}. Write {path} anew.") from error
+    whole = isinstance(manifest, dict) and {"format", "kind", "facts", "files"} <= manifest.keys()
+    if not whole or manifest["format"] != FORMAT:
+        received = manifest["format"] if whole else "another JSON"
         raise ArtifactError(
-            f"{file}: expected format {FORMAT}, received {manifest.get('format')}. Write it anew."
+            f"{file}: expected a manifest of format {FORMAT}, received {received}. Write {path} anew."
         )
-    return manifest
+    return dict(manifest)
 
 
 def _write_manifest(folder: Path, kind: str, facts: Facts) -> None:
     files = {str(f.relative_to(folder)): (f.stat().st_size, _sha256(f)) for f in _files(folder)}
     manifest = {"format": FORMAT, "kind": kind, "dlrs": __version__, "facts": dict(facts), "files": files}
-    for file in _files(folder):
-        sync(file)
-    write_text(folder / MANIFEST, json.dumps(manifest, indent=1, default=str))
-
-
-def _replace(new: Path, path: Path) -> None:
-    """Rename `new` to `path`. A folder cannot be renamed over a full one, so that one steps aside."""
-    new.chmod(0o755)
-    if not path.exists():
-        new.rename(path)
-    else:
-        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
-        path.rename(aside / path.name)
-        new.rename(path)
-        shutil.rmtree(aside)
-    sync(path.parent)
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str), encoding="utf-8")
+    folder.chmod(0o755)
+    for path in (folder, *folder.rglob("*")):
+        sync(path)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -234,6 +236,8 @@ def _files(folder: Path) -> list[Path]:
 def _content_hash(folder: Path, facts: Facts) -> str:
     digest = hashlib.sha256(json.dumps(dict(facts), sort_keys=True, default=str).encode())
     for file in _files(folder):
+        if file == folder / MANIFEST:
+            continue
         digest.update(f"{file.relative_to(folder)} {_sha256(file)}\n".encode())
     return digest.hexdigest()[:12]
 
@@ -241,12 +245,3 @@ def _content_hash(folder: Path, facts: Facts) -> str:
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or the entries of a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

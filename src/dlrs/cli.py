@@ -5,9 +5,13 @@ The verbs import what they need when they run: `dlrs --help` must not wait for t
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -20,15 +24,51 @@ console = Console()
 
 
 class _Verbs(typer.core.TyperGroup):
-    """Prints an error that the user can mend, a full disk too, without a traceback; exits with 2."""
+    """Says without a traceback what a user can mend or has done himself: errors, a full disk, Ctrl-C."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().main(*args, **kwargs)
-        except (DlrsError, OSError) as error:
-            message = f"[red]error:[/red] {escape(str(error))}"
-            Console(stderr=True).print(message, highlight=False, soft_wrap=True)
-            sys.exit(2)
+        """Run a verb. It exits with 2 after an error, with 128 + its number after a signal."""
+        threading.excepthook = _leave_to_the_main_thread
+        with _signals() as received:
+            try:
+                return super().main(*args, **kwargs)
+            except BaseException as error:
+                # DuckDB answers the interrupt with an error of its own: what was received decides
+                if received:
+                    _complain(f"stopped by {received[0].name}. Nothing half-written is left; run it again.")
+                    sys.exit(128 + received[0])
+                if not isinstance(error, DlrsError | OSError):
+                    raise
+                _complain(f"[red]error:[/red] {escape(str(error))}")
+                sys.exit(2)
+
+
+@contextmanager
+def _signals() -> Iterator[list[signal.Signals]]:
+    """Let the first signal that asks to stop unwind the verb, so that it clears up; a second one kills."""
+    received: list[signal.Signals] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        received.append(signal.Signals(number))
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave_to_the_main_thread(failure: threading.ExceptHookArgs) -> None:
+    """Keep quiet of a full disk in TensorBoard's thread: it hands the error over to whoever writes next."""
+    if not isinstance(failure.exc_value, OSError):
+        threading.__excepthook__(failure)
+
+
+def _complain(text: str) -> None:
+    Console(stderr=True).print(text, highlight=False, soft_wrap=True)
 
 
 app = typer.Typer(

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlrs import bundle
+from dlrs.atomic import hidden_folder, write_text
 from dlrs.bundle import Folder
 from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError, DataError, MissingExtra
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 # train import it.
 EXTRAS = {"torch": "train", "tensorboard": "train", "implicit": "baselines", "matplotlib": "report"}
 SIMULATED, DESCRIBED, TRAINED, EVALUATED = "simulated", "described", "trained", "evaluated"
+SPILL = "spill"
 REPORTS = ("report.json", "report.html")
 
 
@@ -69,7 +70,8 @@ def infer(files: Sequence[Path], recipe_file: Path) -> None:
             f"{recipe_file}: expected no such file yet. Name another one with --out, or remove it."
         )
     text = infer_recipe(files, recipe_file)
-    bundle.write_text(recipe_file, text)
+    with bundle.writable(recipe_file):
+        write_text(recipe_file, text)
 
 
 def prepare(recipe_file: Path, out: Path, *, after: Path | None = None) -> Folder:
@@ -87,7 +89,8 @@ def prepare(recipe_file: Path, out: Path, *, after: Path | None = None) -> Folde
     earlier = open_earlier(after) if after is not None else None
     facts: dict[str, Any] = {}
     with bundle.writing(out, PREPARED, facts=facts) as folder:
-        prepared = prepare_arrays(recipe, data_folder(recipe, recipe_file.parent), after=earlier)
+        data = data_folder(recipe, recipe_file.parent)
+        prepared = prepare_arrays(recipe, data, spill=folder / SPILL, after=earlier)
         _require_enough(prepared)
         prepared.save(folder)
         facts |= prepared.facts
@@ -115,10 +118,10 @@ def train(prepared_folder: Path, out: Path) -> Folder:
     from dlrs.model.network import save_nets
 
     prepared = open_prepared(prepared_folder)
-    work = _checkpoints(prepared, out)
     settings = prepared.recipe.training.model_dump(mode="json")
     facts: dict[str, Any] = {"encoding_hash": prepared.encoding.hash, "settings": settings}
     with bundle.writing(out, TRAINED, facts=facts) as folder:
+        work = _checkpoints(prepared, out)
         validated = _fit(prepared, work / "validated", until=prepared.validation_period)
         refit = _fit(prepared, work / "refit", until=prepared.cut_period, epochs=validated.best_epoch)
         for name, trained in (("validated", validated), ("refit", refit)):
@@ -149,10 +152,10 @@ def publish(
 ) -> Folder:
     """Publish the refit networks with the items alive at `test_until`, and make them current."""
     prepared, trained = _open_pair(prepared_folder, trained_folder)
+    evaluated = None if evaluated_folder is None else bundle.open_folder(evaluated_folder, EVALUATED)
     end = prepared.recipe.marketplace.split.test_until
     versions_A = prepared.catalog.alive_at(micros(end))
-    with tempfile.TemporaryDirectory(prefix="dlrs-publish-") as temporary:
-        content = Path(temporary)
+    with bundle.writable(registry), hidden_folder(registry.resolve() / "content") as content:
         write_content(
             content,
             nets_folder=trained / "refit",
@@ -161,8 +164,8 @@ def publish(
             items=prepared.versions.take(versions_A),
             versions=prepared.encoded_versions.take(versions_A),
         )
-        if evaluated_folder is not None:
-            shutil.copy(bundle.open_folder(evaluated_folder, EVALUATED) / "report.json", content)
+        if evaluated is not None:
+            shutil.copy(evaluated / "report.json", content)
         facts = {
             "schema_hash": prepared.recipe.marketplace.hash,
             "encoding_hash": prepared.encoding.hash,
@@ -183,16 +186,24 @@ def recommend(prepared_folder: Path, registry: Path, user_id: str, k: int = 5) -
 
 
 def run(recipe_file: Path, out: Path) -> RunFolder:
-    """Run every stage from the recipe to a published bundle; the two reports stand in `out`, too."""
+    """Run every stage from the recipe to a published bundle; `out` has links to the two reports."""
     _require_extras(*EXTRAS)
     folders = RunFolder(out)
     prepare(recipe_file, folders.prepared)
     train(folders.prepared, folders.trained)
     evaluated = evaluate(folders.prepared, folders.trained, folders.evaluated)
-    publish(folders.prepared, folders.trained, folders.registry, evaluated_folder=folders.evaluated)
     for name in REPORTS:
-        bundle.write_text(out / name, (evaluated / name).read_text(encoding="utf-8"))
+        _link(out / name, evaluated / name)
+    publish(folders.prepared, folders.trained, folders.registry, evaluated_folder=folders.evaluated)
     return folders
+
+
+def _link(link: Path, file: Path) -> None:
+    """Let `link` name `file`: unlike a copy, it cannot tell of an older evaluation."""
+    with bundle.writable(link):
+        if not link.is_symlink():
+            link.unlink(missing_ok=True)
+            link.symlink_to(file.relative_to(link.parent))
 
 
 def _require_extras(*packages: str) -> None:
@@ -205,6 +216,11 @@ def _require_extras(*packages: str) -> None:
 def _require_enough(prepared: Prepared) -> None:
     """Find out now whether training, evaluation and publishing have what they need."""
     split, facts = prepared.recipe.marketplace.split, prepared.facts
+    if facts["positives"] == 0:
+        raise DataError(
+            f"samples: expected events of users with a profile from train_from {split.train_from} to "
+            f"test_from {split.test_from}, received none. Move the split or widen profiles.window."
+        )
     if len(prepared.pairs) == 0:
         raise DataError(
             f"samples: expected pairs to train on, received none. Of {facts['positives']:,} positives "

@@ -36,17 +36,19 @@ from dlrs.samples.positives import Positives, unique_positives
 from dlrs.schema import VALID_FROM, Marketplace
 
 
-def prepare(recipe: Recipe, data: Path, *, after: Earlier | None = None) -> Prepared:
+def prepare(
+    recipe: Recipe, data: Path, *, spill: Path | None = None, after: Earlier | None = None
+) -> Prepared:
     """Run every stage from the raw tables to training pairs (method §2, §3).
 
-    Nothing after the cut reaches weights, vocabularies, scalers, profiles or pairs. Buckets of days
-    that were the same when `after` was prepared are taken from there; the outcome has the same bits.
+    Buckets of days that were the same when `after` was prepared are taken from there; the outcome has
+    the same bits. What does not fit into memory goes to the folder `spill`, which is gone at the end.
 
     Raises:
         DataError: a table does not hold what the schema promises, or too little.
     """
     marketplace = recipe.marketplace
-    with engine.connect() as connection:
+    with engine.connect(spill) as connection:
         with stage("Read items"):
             items = load_items(connection, marketplace, data)
         with stage("Read events and join each to the version it saw"):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from dlrs.features.rows import FeatureSpace
 from dlrs.model.network import Network
 from dlrs.recipe import Training
 from dlrs.samples.pairs import Pairs
-from dlrs.training import checkpoint
 from dlrs.training.checkpoint import Checkpoint, identify
 from dlrs.training.run import EpochResult, Run, best_epoch
 from dlrs.training.validation import Validation
@@ -58,11 +56,11 @@ def test_a_save_that_dies_leaves_the_earlier_one(
     place = Checkpoint(tmp_path / "file", "me")
     place.save(run)
 
-    def dies(_: Any, file: Path, **__: Any) -> None:
-        file.write_bytes(b"half a fi")
+    def dies(file: Path, content: bytes) -> None:
+        file.write_text(repr(content)[:9])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint, "save_file", dies)
+    monkeypatch.setattr(Path, "write_bytes", dies)
     with pytest.raises(KeyboardInterrupt):
         place.save(run)
     back = another(run)

@@ -10,13 +10,16 @@ import ibis
 from dlrs.data.engine import Table
 from dlrs.schema import Features
 
+LARGEST = 1e100
+"""Larger numbers are typing errors, and their squares would be infinite."""
+
 
 def out_of_bounds(rows: Table, features: Features) -> list[tuple[Table, str]]:
     """Return a check and its reason for each bound of the continuous features; null is not out of any."""
     checks = []
     for name, feature in features.continuous.items():
         value, (low, high) = rows[name], feature.bounds
-        checks.append((value.isinf(), f"{name} is infinite"))
+        checks.append((value.abs() > LARGEST, f"{name} is infinite or beyond {LARGEST:g}"))
         if low is not None:
             checks.append((value < low, f"{name} below {_shown(feature.min)}"))
         if high is not None:

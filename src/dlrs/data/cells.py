@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
 
 import ibis
@@ -25,7 +26,9 @@ EXPECTED: dict[Kind, str] = {
     "weekday": _TIME,
     "hour": _TIME,
 }
-UTC = "timestamp('UTC')"
+TIMESTAMP = "timestamp('UTC')"
+CALENDAR = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+"""Times outside of it, infinity among them, are no times to Python."""
 PATTERNS: dict[str, str] = {"year": "%Y", "month": "%m", "day": "%d", "weekday": "%A", "hour": "%H"}
 """How the part of a date is written: two digits sort as they follow each other."""
 
@@ -75,17 +78,22 @@ def _number(cells: Table) -> Table | None:
 
 
 def _time(cells: Table, pattern: str | None) -> Table | None:
+    time = _any_time(cells, pattern)
+    return None if time is None else ibis.ifelse(time.between(*CALENDAR), time, ibis.null(TIMESTAMP))
+
+
+def _any_time(cells: Table, pattern: str | None) -> Table | None:
     kind = cells.type()
     if kind.is_temporal():
-        return cells.try_cast(UTC)
+        return cells.try_cast(TIMESTAMP)
     if pattern is None:
-        return cells.try_cast(UTC) if kind.is_string() else None
+        return cells.try_cast(TIMESTAMP) if kind.is_string() else None
     if not (kind.is_string() or kind.is_numeric()):
         return None
     if pattern not in EPOCH_UNITS:
-        return try_strptime(_text(cells), pattern).cast(UTC)
+        return try_strptime(_text(cells), pattern).cast(TIMESTAMP)
     number = cells.try_cast("float64") * (1_000_000 // EPOCH_UNITS[pattern])
-    return make_timestamp(number.try_cast("int64")).cast(UTC)
+    return make_timestamp(number.try_cast("int64")).cast(TIMESTAMP)
 
 
 def _values(cells: Table, separator: str) -> Table | None:

@@ -115,7 +115,9 @@ def _require_cells(raw: Table, source: Source, columns: list[Column]) -> None:
     wrong = [(row, column) for column in columns if (row := found[column.name]) is not None]
     if wrong:
         row, column = min(wrong, key=lambda w: w[0])
-        cell = raw.filter(raw[ROW] == row).select(cell=raw[column.source]).to_pyarrow()["cell"][0].as_py()
+        # as text, for not every time that a file can hold is one to Python
+        cells = raw.filter(raw[ROW] == row).select(cell=raw[column.source].cast("string"))
+        cell = cells.to_pyarrow()["cell"][0].as_py()
         pattern = f" in the format {column.detail}" if column.detail and column.kind != "values" else ""
         raise DataError.at(
             file=str(source), column=column.source, row=row, expected=EXPECTED[column.kind] + pattern,
@@ -130,6 +132,6 @@ def _wrong(raw: Table, source: Source, column: Column) -> Table:
     cells, value = raw[column.source], _typed(raw, source, column)
     if column.required:
         return value.isnull()
-    if column.kind == "text" or not (cells.type().is_string() or column.detail):
+    if column.kind == "text" or not (cells.type().is_string() or cells.type().is_temporal() or column.detail):
         return ibis.literal(False)
     return value.isnull() & cells.cast("string").lower().notin(["", "nan"])

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
+
+from dlrs.errors import DataError
 
 Connection = Any  # ibis.BaseBackend; Ibis ships no types
 Table = Any  # ibis.Table
@@ -17,9 +22,17 @@ ROW = "_row"
 
 
 @contextmanager
-def connect() -> Iterator[Connection]:
-    """Open an empty database in memory for the length of the block. Times are UTC throughout."""
-    connection = ibis.duckdb.connect()
+def connect(spill: Path | None = None) -> Iterator[Connection]:
+    """Open an empty database in memory for the length of the block. Times are UTC throughout.
+
+    What does not fit into memory goes to the folder `spill`, which is removed at the end; without one
+    that is an error.
+
+    Raises:
+        DataError: memory and `spill` are full.
+    """
+    # by default it would spill into the working directory, where a kill would leave it
+    connection = ibis.duckdb.connect(temp_directory=str(spill or ""))
     connection.raw_sql("SET TimeZone = 'UTC'")
     connection.raw_sql("SET enable_progress_bar = false")
     # Threads add doubles up in any order: the last bits would differ from run to run, and with them
@@ -27,8 +40,15 @@ def connect() -> Iterator[Connection]:
     connection.raw_sql("SET threads = 1")
     try:
         yield connection
+    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+        raise DataError(
+            f"tables: expected room for the joins in memory and in {spill}, received: {in_short(error)}. "
+            "Make room there, or take fewer rows."
+        ) from error
     finally:
         connection.disconnect()
+        if spill is not None:
+            shutil.rmtree(spill, ignore_errors=True)
 
 
 def kept(connection: Connection, name: str, expression: Table) -> Table:

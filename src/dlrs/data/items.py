@@ -13,7 +13,7 @@ import pyarrow as pa
 from dlrs.arrays import AnyArray, Ints
 from dlrs.data.bounds import first_reason, out_of_bounds
 from dlrs.data.catalog import FOREVER, Catalog
-from dlrs.data.cells import UTC as UTC_TIME
+from dlrs.data.cells import TIMESTAMP
 from dlrs.data.cleaning import REASON, Column, Quarantine, feature_columns, read_typed
 from dlrs.data.engine import ROW, Connection, Table, kept
 from dlrs.data.sources import Source
@@ -96,11 +96,11 @@ def _columns(marketplace: Marketplace) -> list[Column]:
 
 
 def _with_starts(read: Table, marketplace: Marketplace) -> Table:
-    always = ibis.literal(ALWAYS).cast(UTC_TIME)
+    always = ibis.literal(ALWAYS).cast(TIMESTAMP)
     starts = always if marketplace.items.valid_from is None else read[VALID_FROM].fill_null(always)
     read = read.mutate(starts.name(VALID_FROM))
     if marketplace.items.valid_to is None:
-        read = read.mutate(ibis.null(UTC_TIME).name(ENDS))
+        read = read.mutate(ibis.null(TIMESTAMP).name(ENDS))
     return read
 
 

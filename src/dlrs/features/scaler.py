@@ -13,6 +13,9 @@ from dlrs.arrays import Bools, Doubles, Floats
 ROUNDING = 1e-12
 """A deviation that is a smaller share of the mean comes from rounding: 0.1 has no exact double."""
 
+FARTHEST = 1e6
+"""Deviations from the mean: what lies farther is a typing error, and would overflow the networks."""
+
 
 @dataclass(frozen=True)
 class Scaler:
@@ -37,8 +40,9 @@ class Scaler:
         return cls(mean_C, np.where(varies_C, std_C, np.inf))
 
     def apply(self, values_NC: Doubles) -> Floats:
-        """Return (x − mean) / std as float32."""
-        return np.nan_to_num((values_NC - self.mean_C) / self.std_C, nan=0.0).astype(np.float32)
+        """Return (x − mean) / std as float32, no farther from 0 than `FARTHEST`."""
+        scaled_NC = np.clip((values_NC - self.mean_C) / self.std_C, -FARTHEST, FARTHEST)
+        return np.nan_to_num(scaled_NC, nan=0.0).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as JSON knows them, which has no infinity."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -67,5 +67,5 @@ def without_torch(network: Network) -> Nets:
 def save_nets(network: Network, folder: Path) -> None:
     """Write the weights and the shape of the networks into `folder`; `forward.load_nets` reads them."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(network.state_dict(), folder / NETS)
+    (folder / NETS).write_bytes(save(network.state_dict()))
     write_space(network.space, folder)

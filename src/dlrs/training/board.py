@@ -35,7 +35,11 @@ class Board:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.close()
+        try:
+            if kind is None:
+                self._writer.flush()  # tells, which closing does not, if the thread that writes has failed
+        finally:
+            self._writer.close()
 
     def losses(self, losses: Losses, step: int) -> None:
         """Show the losses of a step now and then."""

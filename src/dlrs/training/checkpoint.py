@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch.optim import Optimizer
 
 from dlrs.arrays import StoredArrays
-from dlrs.bundle import sync
+from dlrs.atomic import replacing
 from dlrs.errors import ArtifactError
 from dlrs.training.run import EpochResult, Progress, Run, Weights
 
@@ -44,11 +44,9 @@ class Checkpoint:
         for name, optimiser in run.optimisers.items():
             tensors |= _under(name, _flat_state(optimiser))
         facts = json.dumps({"identity": self.identity, "progress": asdict(run.progress)})
-        partial = self.file.with_name(f".{self.file.name}.partial")
-        save_file(tensors, partial, metadata={"facts": facts})
-        sync(partial)
-        partial.replace(self.file)
-        sync(self.file.parent)
+        with replacing(self.file) as partial:
+            # written by Python, for safetensors' own writer has an error of its own for a full disk
+            partial.write_bytes(save(tensors, metadata={"facts": facts}))
 
     def restore(self, run: Run) -> None:
         """Put the run where the file says, if there is one; it must just have begun.
