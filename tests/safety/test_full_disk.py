@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dlrs.data import engine
+from dlrs.errors import DataError
 from safety.verbs import VERBS, Ended, Finished, begin, contents, dlrs, litter
 
 MEGABYTE = 1_000_000
@@ -126,3 +128,24 @@ def test_a_full_disk_behind_standard_output_is_an_error(finished: Finished, tmp_
     assert ended.code == 2
     assert "No space left on device" in ended.said
     assert "Traceback" not in ended.said
+
+
+def sort_much(spill: Path | None) -> None:
+    with engine.connect(spill) as connection:
+        connection.raw_sql("SET memory_limit = '30MB'")
+        connection.raw_sql(
+            "CREATE TABLE much AS SELECT range AS a, hash(range)::VARCHAR AS b FROM range(1000000)"
+        )
+        connection.raw_sql("SELECT count(*) FROM (SELECT * FROM much ORDER BY b, a)").fetchall()
+
+
+def test_joins_spill_beside_the_output_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sort_much(tmp_path / "spill")
+    with pytest.raises(
+        DataError, match=r"expected room for the joins .* Make room there, or take fewer rows"
+    ):
+        sort_much(None)
+    assert list(tmp_path.iterdir()) == []
