@@ -6,7 +6,7 @@
 The data folder holds `train` and `test`, Parquet tables of (user, item), for each name. All items
 are ranked, those of training excepted. With --validation the test stays closed: a tenth of the
 training pairs, drawn with seed 0, is found from the other nine. EASE is exact here: on gowalla it
-inverts the matrix of 29,858 users, which takes 8 GB and, on two cores, a quarter of an hour.
+inverts a matrix of 29,858 users, which takes 8 GB and a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from scipy import sparse
 
-from dlrs import metrics
+from dlrs.metrics.ranked import ranked as metrics
 from dlrs.baselines.ease import ease_recommender, fit_ease
 from dlrs.baselines.item_knn import item_knn_recommender
 from dlrs.baselines.scored import ScoredRecommender

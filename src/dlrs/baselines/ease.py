@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
+from threadpoolctl import threadpool_limits
 
 from dlrs.arrays import Doubles, Ints, positions_in
 from dlrs.baselines.scored import ScoredRecommender
@@ -49,7 +50,9 @@ def fit_ease(train_UN: sparse.csr_array, settings: Baselines) -> Ease:
     items_M = np.flatnonzero(met_N > 0) if by_users else most_met(met_N, settings.ease_size)
     history_UM = sparse.csr_array(train_UN[:, items_M], dtype=np.float64)
     history_UM.data[:] = 1
-    with stage("Fit EASE"):
+    # one thread gives the same bits on every machine's number of cores; and OpenBLAS (scipy 1.17) crashed
+    # on two at a side of 29,858
+    with threadpool_limits(1, "blas"), stage("Fit EASE"):
         if by_users:
             inverse_UU = _regularised_inverse(history_UM, settings.ease_regularisation)
             diagonal_M = _diagonal(history_UM, inverse_UU, settings.ease_regularisation)
