@@ -37,8 +37,7 @@ from dlrs.data.items import VERSION_ROW, Items, catalog, load_items
 from dlrs.errors import DataError
 from dlrs.features.encoding import Encoding, fit_encoding
 from dlrs.features.rows import EncodedRows
-from dlrs.profiles.buckets import bucket_width
-from dlrs.profiles.incremental import Earlier, MadeBuckets, make_buckets
+from dlrs.profiles.incremental import Earlier, make_buckets
 from dlrs.profiles.kept import KeptBuckets
 from dlrs.profiles.learner import learn_profiles
 from dlrs.profiles.profile import ProfileFacts, Profiles
@@ -214,7 +213,7 @@ def prepare(recipe: Recipe, data: Path, *, after: Earlier | None = None) -> Prep
             "weight_strengths": dict(weights.strengths),
             "interaction_shares": _shares(log, marketplace),
             "profiles": len(profiles),
-            REUSE: _reuse_facts(made, marketplace),
+            REUSE: made.facts,
             "positives": len(positives),
             "positives_without_negative": len(positives) - int(pairs.label_P.sum()),
             "pairs": len(pairs),
@@ -271,16 +270,6 @@ def _draw_negatives(
 
 def _read_facts(tables: Items | Events) -> dict[str, Any]:
     return {"rows_read": tables.rows_read, "quarantined": tables.quarantine.counts()}
-
-
-def _reuse_facts(made: MadeBuckets, marketplace: Marketplace) -> dict[str, Any]:
-    return {
-        "width_seconds": bucket_width(marketplace).total_seconds(),
-        "starts": made.starts,
-        "reused": made.reused,
-        "recomputed": made.starts - made.reused,
-        "obstacle": made.obstacle,
-    }
 
 
 def _shares(log: Interactions, marketplace: Marketplace) -> dict[str, float]:
