@@ -21,10 +21,10 @@ import numpy as np
 import pyarrow.parquet as pq
 from scipy import sparse
 
-from dlrs.metrics.ranked import ranked as metrics
 from dlrs.baselines.ease import ease_recommender, fit_ease
 from dlrs.baselines.item_knn import item_knn_recommender
 from dlrs.baselines.scored import ScoredRecommender
+from dlrs.metrics import ranked as metrics
 from dlrs.recipe import Baselines
 
 Csr = sparse.csr_array

@@ -16,11 +16,15 @@ from dlrs.simulator.marketplace import Simulation, simulate
 NUMBERS = ("consumption", "latitude", "longitude", "mileage", "price")
 
 
-@pytest.fixture(scope="module")
-def two_futures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Prepared, Prepared]:
+@pytest.fixture(scope="module", params=["domain", "user", "user-item"])
+def two_futures(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Prepared, Prepared]:
     """One past, prepared twice: with the future that was simulated, and with another one."""
     folder = tmp_path_factory.mktemp("leakage")
     simulate(Simulation(users=60, items=600, weeks=3, seed=3), folder)
+    text = (folder / "recipe.toml").read_text()
+    (folder / "recipe.toml").write_text(text.replace('weights = "domain"', f'weights = "{request.param}"'))
     recipe = read_recipe(folder / "recipe.toml")
     every_kind = recipe.samples.model_copy(update={"popularity": 1})
     recipe = recipe.model_copy(update={"samples": every_kind})
@@ -76,7 +80,8 @@ def test_vocabularies_scalers_and_weights_are_the_same(two_futures: tuple[Prepar
     ):
         _assert_close(scaler.mean_C, same.mean_C)
         _assert_close(scaler.std_C, same.std_C)
-    assert two_futures[0].facts["interaction_weights"] == two_futures[1].facts["interaction_weights"]
+    for name in ("interaction_weights", "weight_strengths"):
+        assert two_futures[0].facts[name] == two_futures[1].facts[name]
 
 
 def test_positives_and_negatives_are_the_same(two_futures: tuple[Prepared, Prepared]) -> None:

@@ -24,8 +24,7 @@ from dlrs.errors import DataError
 from dlrs.features.encoding import Encoding, fit_encoding
 from dlrs.features.table import TableEncoding
 from dlrs.prepared import REUSE, Prepared
-from dlrs.profiles.buckets import bucket_width
-from dlrs.profiles.incremental import Earlier, MadeBuckets, make_buckets
+from dlrs.profiles.incremental import Earlier, make_buckets
 from dlrs.profiles.learner import learn_profiles
 from dlrs.profiles.profile import Profiles
 from dlrs.profiles.weights import InteractionWeights, fit_weights
@@ -104,7 +103,7 @@ def prepare(
             "weight_strengths": dict(weights.strengths),
             "interaction_shares": _shares(log, marketplace),
             "profiles": len(profiles),
-            REUSE: _reuse_facts(made, marketplace),
+            REUSE: made.facts,
             "positives": len(positives),
             "positives_without_negative": len(positives) - int(pairs.label_P.sum()),
             "pairs": len(pairs),
@@ -176,16 +175,6 @@ def _draw_negatives(
 
 def _read_facts(tables: Items | Events | Users) -> dict[str, Any]:
     return {"rows_read": tables.rows_read, "quarantined": tables.quarantine.counts()}
-
-
-def _reuse_facts(made: MadeBuckets, marketplace: Marketplace) -> dict[str, Any]:
-    return {
-        "width_seconds": bucket_width(marketplace).total_seconds(),
-        "starts": made.starts,
-        "reused": made.reused,
-        "recomputed": made.starts - made.reused,
-        "obstacle": made.obstacle,
-    }
 
 
 def _shares(log: Interactions, marketplace: Marketplace) -> dict[str, float]:

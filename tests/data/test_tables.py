@@ -264,3 +264,26 @@ def test_a_truncated_parquet_file(content: dict[str, Any], write_tables: WriteTa
     content["marketplace"]["items"]["table"] = "items.parquet"
     with pytest.raises(DataError, match=r"items\.parquet: expected a readable table"):
         _load(parse_recipe(content, source=""), folder)
+
+
+def test_a_repeated_event_id_is_left_out_and_said(content: dict[str, Any], write_tables: WriteTables) -> None:
+    content["marketplace"]["events"]["id"] = "seen"  # a column of the small tables without another use
+    recipe = parse_recipe(content, source="ids.toml")
+    first = ("u1", "a", "e1", "2020-01-02T00:00:00Z", "view")
+    other = ("u1", "a", "e2", "2020-01-02T00:00:00Z", "view")  # the same but for its id: another event
+    corrected = ("u1", "c", "e1", "2020-01-03T00:00:00Z", "contact")
+    unknown = ("u2", "zzz", "e2", "2020-01-03T00:00:00Z", "view")
+    _, events, _, log = _load(recipe, write_tables(ITEMS, [first, other, first, corrected, unknown]))
+    assert log.item_E.tolist() == [0, 0]
+    assert log.type_E.tolist() == [0, 0]
+    assert events.user_ids.to_pylist() == ["u1"]
+    assert events.quarantine.counts() == {"an earlier row has the same event id": 3}
+    assert events.quarantine.rows["_row"].to_pylist() == [3, 4, 5]
+
+
+def test_an_event_without_its_id_is_an_error(content: dict[str, Any], write_tables: WriteTables) -> None:
+    content["marketplace"]["events"]["id"] = "seen"
+    recipe = parse_recipe(content, source="ids.toml")
+    folder = write_tables(ITEMS, [("u1", "a", "", "2020-01-02T00:00:00Z", "view")])
+    with pytest.raises(DataError, match=r"column 'seen', row 1: .* an empty cell"):
+        _load(recipe, folder)

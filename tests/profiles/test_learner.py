@@ -1,20 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from dlrs.data import engine
-from dlrs.data.events import interactions, load_events
-from dlrs.data.items import VERSION_ROW, load_items
-from dlrs.profiles.incremental import make_buckets
-from dlrs.profiles.learner import learn_profiles
+from dlrs.profiles.buckets import bucket_width
 from dlrs.profiles.profile import Profiles
-from dlrs.profiles.weights import InteractionWeights
-from dlrs.recipe import Recipe
+from dlrs.recipe import Recipe, parse_recipe
+from learning import learned
 
 WriteTables = Callable[[list[Any], list[Any]], Path]
 ITEMS = [
@@ -26,17 +23,7 @@ VIEW, CONTACT = 2.0, 10.0  # weights ψ
 
 
 def _learn(recipe: Recipe, folder: Path) -> Profiles:
-    with engine.connect() as connection:
-        items = load_items(connection, recipe.marketplace, folder)
-        events = load_events(connection, recipe.marketplace, folder, items)
-        marketplace, starts = recipe.marketplace, recipe.marketplace.period_starts
-        weights_T = np.array([VIEW, CONTACT])
-        weights = InteractionWeights(weights_T, np.tile(weights_T, (len(events.user_ids), 1)))
-        versions = items.versions.order_by(VERSION_ROW).to_pyarrow()
-        made = make_buckets(
-            connection, interactions(events), events.user_ids, versions, marketplace, weights, starts
-        )
-        return learn_profiles(made.buckets, marketplace.profiles, weights, starts)
+    return learned(recipe, folder, {"view": VIEW, "contact": CONTACT})
 
 
 def _counts(profiles: Profiles, feature: str) -> list[tuple[int, str, float]]:
@@ -103,6 +90,37 @@ def test_one_observation_has_no_deviation_and_none_has_no_mean(
     assert facts.std_PC[1, 0] == 0
     assert np.isnan(facts.mean_PC[0, 0])
     assert facts.known_PF.tolist() == [[0.0, 1.0], [0.5, 1.0]]
+
+
+def test_windows_and_refreshes_of_hours(content: dict[str, Any], write_tables: WriteTables) -> None:
+    content["marketplace"]["profiles"] |= {"window": "36h", "refresh": "8h"}
+    recipe = parse_recipe(content, source="hours.toml")
+    assert bucket_width(recipe.marketplace) == timedelta(hours=4)
+    events = [
+        ("u", "a", "", "2020-01-24T20:00:00Z", "view"),  # first moment of the window that ends at 01-26 08:00
+        ("u", "b", "", "2020-01-26T07:59:59Z", "view"),  # last moment of it
+    ]
+    facts = _learn(recipe, write_tables(ITEMS, events)).facts
+    ends = [recipe.marketplace.period_starts[period] for period in facts.period_P]
+    assert ends == [datetime(2020, 1, 26, 8, tzinfo=UTC)]
+    assert facts.events_P.tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "width"),
+    [
+        ({}, timedelta(days=1)),
+        ({"profiles": {"window": "36h", "refresh": "24h"}}, timedelta(hours=12)),
+        ({"profiles": {"window": "90m", "refresh": "1h"}}, timedelta(minutes=30)),
+        ({"split": {"test_until": "2020-02-03T00:00:10Z"}}, timedelta(seconds=10)),
+    ],
+)
+def test_buckets_are_a_day_or_what_all_windows_are_made_of(
+    content: dict[str, Any], changes: dict[str, Any], width: timedelta
+) -> None:
+    for part, settings in changes.items():
+        content["marketplace"][part] |= settings
+    assert bucket_width(parse_recipe(content, source="tiny.toml").marketplace) == width
 
 
 @pytest.mark.parametrize("seed", range(3))

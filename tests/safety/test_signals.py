@@ -30,7 +30,7 @@ def test_a_signal_stops_a_verb_and_leaves_what_was_there(
 def answer_an_interrupt_with_an_error() -> None:
     """Do as DuckDB does in the middle of a query."""
 
-    def prepare(*_: object) -> None:
+    def prepare(*_: object, **__: object) -> None:
         try:
             os.kill(os.getpid(), signal.SIGINT)
         except KeyboardInterrupt:

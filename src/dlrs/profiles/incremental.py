@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,21 @@ class MadeBuckets:
 
     buckets: Buckets
     kept: KeptBuckets | None
+    width: timedelta
     starts: int
     reused: int
     obstacle: str | None = None  # why nothing of an earlier preparation could be used
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a manifest says of it."""
+        return {
+            "width_seconds": self.width.total_seconds(),
+            "starts": self.starts,
+            "reused": self.reused,
+            "recomputed": self.starts - self.reused,
+            "obstacle": self.obstacle,
+        }
 
 
 def make_buckets(
@@ -75,7 +87,7 @@ def make_buckets(
     if weights.before_merging:
         starts = len(np.unique(stays.start_E))
         obstacle = "weights of (user, item) pairs change with every log" if earlier else None
-        return MadeBuckets(fill_buckets(stays, weight_E, values), None, starts, 0, obstacle)
+        return MadeBuckets(fill_buckets(stays, weight_E, values), None, width, starts, 0, obstacle)
 
     user_U = hashes_of_users(connection, user_ids)
     version_V = hashes_of_versions(connection, versions, values)
@@ -92,7 +104,7 @@ def make_buckets(
         buckets = filled.merged_with(_renumbered(taken, earlier.user_ids, user_ids, values))
         reused = int(same_D.sum())
     kept = KeptBuckets(buckets, start_D, fingerprint_D, made_under)
-    return MadeBuckets(buckets, kept, len(start_D), reused, obstacle)
+    return MadeBuckets(buckets, kept, width, len(start_D), reused, obstacle)
 
 
 def _made_under(connection: Connection, marketplace: Marketplace) -> dict[str, Any]:

@@ -1,0 +1,31 @@
+"""Profiles of two small tables, learned with weights that are given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from dlrs.data import engine
+from dlrs.data.events import interactions, load_events
+from dlrs.data.items import VERSION_ROW, load_items
+from dlrs.profiles.incremental import make_buckets
+from dlrs.profiles.learner import learn_profiles
+from dlrs.profiles.profile import Profiles
+from dlrs.profiles.weights import InteractionWeights
+from dlrs.recipe import Recipe
+
+
+def learned(recipe: Recipe, folder: Path, weights: Mapping[str, float]) -> Profiles:
+    """Return the profiles of all periods; `weights` has ψ of each interaction type."""
+    marketplace, starts = recipe.marketplace, recipe.marketplace.period_starts
+    with engine.connect() as connection:
+        items = load_items(connection, marketplace, folder)
+        events = load_events(connection, marketplace, folder, items)
+        log, user_ids = interactions(events), events.user_ids
+        psi_T = np.array([weights[kind] for kind in marketplace.interaction_types])
+        psi = InteractionWeights(psi_T, np.tile(psi_T, (len(user_ids), 1)))
+        versions = items.versions.order_by(VERSION_ROW).to_pyarrow()
+        made = make_buckets(connection, log, user_ids, versions, marketplace, psi, starts)
+    return learn_profiles(made.buckets, marketplace.profiles, psi, starts)
