@@ -38,7 +38,7 @@ from dlrs.errors import DataError
 from dlrs.features.encoding import Encoding, fit_encoding
 from dlrs.features.rows import EncodedRows
 from dlrs.profiles.incremental import Earlier, make_buckets
-from dlrs.profiles.kept import KeptBuckets
+from dlrs.profiles.kept import KeptBuckets, StoredBuckets
 from dlrs.profiles.learner import learn_profiles
 from dlrs.profiles.profile import ProfileFacts, Profiles
 from dlrs.profiles.weights import InteractionWeights, fit_weights
@@ -154,8 +154,9 @@ def open_prepared(folder: Path) -> Prepared:
 def open_earlier(folder: Path) -> Earlier:
     """Open what a new preparation may use of an earlier one."""
     path = open_folder(folder, KIND).path
-    kept = KeptBuckets.load(path / "buckets") if (path / "buckets").is_dir() else None
-    return Earlier(kept, pq.read_table(path / "users.parquet")[USER].combine_chunks())
+    return Earlier(
+        StoredBuckets.open(path / "buckets"), pq.read_table(path / "users.parquet")[USER].combine_chunks()
+    )
 
 
 def prepare(recipe: Recipe, data: Path, *, after: Earlier | None = None) -> Prepared:
