@@ -34,7 +34,7 @@ from dlrs.data.items import catalog
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
 from dlrs.profiles.incremental import Earlier
-from dlrs.profiles.kept import KeptBuckets
+from dlrs.profiles.kept import KeptBuckets, StoredBuckets
 from dlrs.profiles.profile import ProfileFacts
 from dlrs.recipe import Recipe, parse_recipe
 from dlrs.samples.pairs import Pairs
@@ -149,5 +149,5 @@ def open_prepared(folder: Path) -> Prepared:
 def open_earlier(folder: Path) -> Earlier:
     """Open what a new preparation may use of an earlier one."""
     path = open_folder(folder, KIND).path
-    kept = KeptBuckets.load(path / "buckets") if (path / "buckets").is_dir() else None
-    return Earlier(kept, pq.read_table(path / "users.parquet")[USER].combine_chunks())
+    user_ids = pq.read_table(path / "users.parquet")[USER].combine_chunks()
+    return Earlier(StoredBuckets.open(path / "buckets"), user_ids)

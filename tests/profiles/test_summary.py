@@ -33,7 +33,7 @@ def _logs(draw: st.DrawFn) -> list[Event]:
             id=f"e{i}",
             time=START + timedelta(hours=draw(st.integers(0, 6 * 24 - 1))),
             type=draw(st.sampled_from(sorted(WEIGHTS))),
-            categorical={"colour": draw(colours)},
+            discrete={"colour": draw(colours)},
             continuous={"price": draw(st.sampled_from(PRICES))},
         )
         for i in range(count)
@@ -107,8 +107,8 @@ def test_per_type_and_merged_by_hand() -> None:
     summary = _added_up(
         [
             seen,
-            replace(seen, id="2", type="contact", categorical={"colour": [("blue", 0.5), ("red", 0.5)]}),
-            replace(seen, id="3", time=START + DAY, categorical={"colour": []}, continuous={"price": 200.0}),
+            replace(seen, id="2", type="contact", discrete={"colour": [("blue", 0.5), ("red", 0.5)]}),
+            replace(seen, id="3", time=START + DAY, discrete={"colour": []}, continuous={"price": 200.0}),
             replace(seen, id="4", time=START + 2 * DAY),
         ]
     )

@@ -15,16 +15,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-from dlrs.arrays import AnyArray, Bools, Doubles, Ints
-from dlrs.data.interactions import Interactions, micros
+from dlrs.arrays import AnyArray, Doubles, Ints
+from dlrs.data.interactions import Interactions
 from dlrs.profiles.values import VersionValues
 from dlrs.schema import Marketplace
 
@@ -54,35 +54,34 @@ class Stays:
     version_E: Ints
     count_E: Ints
 
-    def take(self, rows: Ints | Bools) -> Stays:
-        """Return some of the stays, by position or by mask."""
-        return Stays(*(getattr(self, field.name)[rows] for field in fields(self)))
-
     @cached_property
     def places(self) -> Ints:
         """Where each bucket begins, and E at the end: B + 1 numbers."""
         keys = (self.start_E, self.user_E, self.type_E)
-        return np.append(_changes(*keys), len(self.start_E))
+        return np.append(changes(*keys), len(self.start_E))
 
 
-def count_stays(log: Interactions, since: datetime, until: datetime, width: timedelta) -> Stays:
-    """Group the events of [since, until); `since` is the start of a bucket."""
-    inside = log.between(micros(since), micros(until))
-    start_E = inside.time_E - (inside.time_E - micros(since)) % (width // MICROSECOND)
-    types, versions = (int(rows.max(initial=0)) + 1 for rows in (inside.type_E, inside.version_E))
-    met_E = (inside.user_E * types + inside.type_E) * versions + inside.version_E
+def bucket_starts(time_E: Ints, border: int, width: timedelta) -> Ints:
+    """Return when the bucket of each event begins; one begins at `border`. In microseconds: (E,)."""
+    return time_E - (time_E - border) % (width // MICROSECOND)
+
+
+def count_stays(log: Interactions, start_E: Ints) -> Stays:
+    """Group events into stays; `start_E` is when the bucket of each event begins."""
+    types, versions = (int(rows.max(initial=0)) + 1 for rows in (log.type_E, log.version_E))
+    met_E = (log.user_E * types + log.type_E) * versions + log.version_E
     order = np.lexsort((met_E, start_E))
     start_E, met_E = start_E[order], met_E[order]
-    first = _changes(start_E, met_E)
+    first = changes(start_E, met_E)
     owner_E, version_E = np.divmod(met_E[first], versions)
     user_E, type_E = np.divmod(owner_E, types)
     return Stays(start_E[first], user_E, type_E, version_E, np.diff(first, append=len(met_E)))
 
 
-def _changes(*keys: Ints) -> Ints:
+def changes(*keys: Ints) -> Ints:
     """Return the positions at which sorted keys differ from the row before, 0 among them."""
-    changes = [np.diff(key, prepend=key[:1] - 1) != 0 for key in keys]
-    return np.flatnonzero(np.logical_or.reduce(changes))
+    changed = [np.diff(key, prepend=key[:1] - 1) != 0 for key in keys]
+    return np.flatnonzero(np.logical_or.reduce(changed))
 
 
 @dataclass(frozen=True)
@@ -103,27 +102,6 @@ class Buckets:
 
     def __len__(self) -> int:
         return len(self.start_B)
-
-    def take(self, rows: Ints | Bools) -> Buckets:
-        """Return some of the buckets, by position or by mask."""
-        return Buckets(
-            **{name: getattr(self, name)[rows] for name in ARRAYS},
-            shares={name: shares_BX[rows] for name, shares_BX in self.shares.items()},
-            values=self.values,
-        )
-
-    def merged_with(self, other: Buckets) -> Buckets:
-        """Return the buckets of both, which have no start in common and the same values."""
-        pairs = {name: (getattr(self, name), getattr(other, name)) for name in ARRAYS}
-        both = Buckets(
-            **{name: np.concatenate(arrays) for name, arrays in pairs.items()},
-            shares={
-                name: sparse.csr_array(sparse.vstack([shares_BX, other.shares[name]], format="csr"))
-                for name, shares_BX in self.shares.items()
-            },
-            values=self.values,
-        )
-        return both.take(np.argsort(both.start_B, kind="stable"))
 
 
 ARRAYS = ("start_B", "user_B", "type_B", "events_B", "known_BF", "n_BC", "weight_BC", "mean_BC", "m2_BC")

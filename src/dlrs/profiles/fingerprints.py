@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dlrs.arrays import AnyArray, Ints
 from dlrs.data.engine import Connection, Table
-from dlrs.profiles.buckets import Stays
+from dlrs.data.interactions import Interactions
 from dlrs.profiles.values import VersionValues
 from dlrs.schema import ITEM, VALID_FROM
 
@@ -41,12 +41,10 @@ def hashes_of_versions(connection: Connection, versions: pa.Table, values: Versi
     return hash_V
 
 
-def fingerprints(stays: Stays, user_U: Hashes, version_V: Hashes) -> tuple[Ints, Hashes]:
-    """Return the starts that have events, ascending, and the fingerprint of each."""
-    start_D, first_D = np.unique(stays.start_E, return_index=True)
-    event_E = mixed([user_U[stays.user_E], stays.type_E.astype(np.uint64), version_V[stays.version_E]])
-    places = np.append(first_D, len(event_E))
-    return start_D, _added_up(event_E * stays.count_E.astype(np.uint64), places)
+def fingerprints(log: Interactions, places: Ints, user_U: Hashes, version_V: Hashes) -> Hashes:
+    """Return the fingerprints of the events between one place and the next: (D,)."""
+    event_E = mixed([user_U[log.user_E], log.type_E.astype(np.uint64), version_V[log.version_E]])
+    return _added_up(event_E, places)
 
 
 def mixed(columns: list[Hashes]) -> Hashes:

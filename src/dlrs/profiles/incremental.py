@@ -9,7 +9,7 @@ and repeats change the fingerprint of their own start and of no other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,9 +22,18 @@ from scipy import sparse
 from dlrs.arrays import AnyArray, Bools, Ints, positions_in
 from dlrs.data.engine import Connection
 from dlrs.data.interactions import Interactions, micros
-from dlrs.profiles.buckets import MICROSECOND, Buckets, bucket_width, count_stays, fill_buckets
+from dlrs.profiles.buckets import (
+    ARRAYS,
+    MICROSECOND,
+    Buckets,
+    bucket_starts,
+    bucket_width,
+    changes,
+    count_stays,
+    fill_buckets,
+)
 from dlrs.profiles.fingerprints import Hashes, fingerprints, hashes_of_users, hashes_of_versions
-from dlrs.profiles.kept import KeptBuckets
+from dlrs.profiles.kept import KeptBuckets, StoredBuckets
 from dlrs.profiles.values import VersionValues
 from dlrs.profiles.weights import InteractionWeights
 from dlrs.schema import Marketplace
@@ -35,9 +44,9 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Earlier:
-    """What an earlier preparation left: its buckets, if it kept any, and whom its user rows stand for."""
+    """What an earlier preparation left: its buckets, and whom its user rows stand for."""
 
-    kept: KeptBuckets | None
+    stored: StoredBuckets
     user_ids: pa.Array
 
 
@@ -71,7 +80,7 @@ def make_buckets(
     versions: pa.Table,
     marketplace: Marketplace,
     weights: InteractionWeights,
-    period_starts: tuple[datetime, ...],
+    period_starts: Sequence[datetime],
     earlier: Earlier | None = None,
 ) -> MadeBuckets:
     """Return the buckets of all windows, recomputing those whose events differ from the earlier ones.
@@ -79,32 +88,51 @@ def make_buckets(
     Where events are weighed before merging, every bucket changes with the weights, and so with each
     later step of its user: none is kept, none reused.
     """
-    width = bucket_width(marketplace)
-    since = min(period_starts) - marketplace.profiles.window
-    stays = count_stays(log, since, max(period_starts), width)
+    days = _Days.of(log, marketplace, period_starts)
     values = VersionValues.of(versions, marketplace.features)
-    weight_E = weights.of_events(stays.user_E, values.item_V[stays.version_E], stays.type_E)
+    width, starts = bucket_width(marketplace), len(days.start_D)
     if weights.before_merging:
-        starts = len(np.unique(stays.start_E))
         obstacle = "weights of (user, item) pairs change with every log" if earlier else None
-        return MadeBuckets(fill_buckets(stays, weight_E, values), None, width, starts, 0, obstacle)
+        buckets = _filled(days.log, days.start_E, values, weights)
+        return MadeBuckets(buckets, None, width, starts, 0, obstacle)
 
-    user_U = hashes_of_users(connection, user_ids)
-    version_V = hashes_of_versions(connection, versions, values)
-    start_D, fingerprint_D = fingerprints(stays, user_U, version_V)
+    hashes = hashes_of_users(connection, user_ids), hashes_of_versions(connection, versions, values)
+    fingerprint_D = fingerprints(days.log, days.places, *hashes)
     made_under = _made_under(connection, marketplace)
-    obstacle = _obstacle(earlier, made_under) if earlier else None
-    if earlier is None or earlier.kept is None or obstacle:
-        buckets, reused = fill_buckets(stays, weight_E, values), 0
+    obstacle = _obstacle(earlier.stored, made_under) if earlier else None
+    if earlier is None or obstacle:
+        buckets, reused = _filled(days.log, days.start_E, values, weights), 0
     else:
-        same_D = _unchanged(earlier.kept, start_D, fingerprint_D)
-        other_E = ~np.isin(stays.start_E, start_D[same_D])
-        filled = fill_buckets(stays.take(other_E), weight_E[other_E], values)
-        taken = earlier.kept.buckets.take(np.isin(earlier.kept.buckets.start_B, start_D[same_D]))
-        buckets = filled.merged_with(_renumbered(taken, earlier.user_ids, user_ids, values))
-        reused = int(same_D.sum())
-    kept = KeptBuckets(buckets, start_D, fingerprint_D, made_under)
-    return MadeBuckets(buckets, kept, width, len(start_D), reused, obstacle)
+        same_D = _unchanged(earlier.stored, days.start_D, fingerprint_D)
+        other_E = np.repeat(~same_D, np.diff(days.places))
+        filled = _filled(days.log.take(other_E), days.start_E[other_E], values, weights)
+        buckets, reused = _completed(filled, earlier, days.start_D[same_D], user_ids), int(same_D.sum())
+    kept = KeptBuckets(buckets, days.start_D, fingerprint_D, made_under)
+    return MadeBuckets(buckets, kept, width, starts, reused, obstacle)
+
+
+@dataclass(frozen=True)
+class _Days:
+    """The events of all windows, and when the bucket of each begins."""
+
+    log: Interactions
+    start_E: Ints
+    start_D: Ints
+    places: Ints  # where the events of each start begin, and their number at the end
+
+    @classmethod
+    def of(cls, log: Interactions, marketplace: Marketplace, period_starts: Sequence[datetime]) -> _Days:
+        since = micros(min(period_starts) - marketplace.profiles.window)
+        log = log.between(since, micros(max(period_starts)))
+        start_E = bucket_starts(log.time_E, since, bucket_width(marketplace))
+        first_D = changes(start_E)
+        return cls(log, start_E, start_E[first_D], np.append(first_D, len(log)))
+
+
+def _filled(log: Interactions, start_E: Ints, values: VersionValues, weights: InteractionWeights) -> Buckets:
+    stays = count_stays(log, start_E)
+    weight_E = weights.of_events(stays.user_E, values.item_V[stays.version_E], stays.type_E)
+    return fill_buckets(stays, weight_E, values)
 
 
 def _made_under(connection: Connection, marketplace: Marketplace) -> dict[str, Any]:
@@ -119,39 +147,47 @@ def _made_under(connection: Connection, marketplace: Marketplace) -> dict[str, A
     }
 
 
-def _obstacle(earlier: Earlier, made_under: Mapping[str, Any]) -> str | None:
-    if earlier.kept is None:
+def _obstacle(stored: StoredBuckets, made_under: Mapping[str, Any]) -> str | None:
+    if not stored.made_under:
         return "the earlier preparation kept no buckets"
-    others = [key for key, value in made_under.items() if earlier.kept.made_under.get(key) != value]
+    others = [key for key, value in made_under.items() if stored.made_under.get(key) != value]
     return f"other {', '.join(others)} than in the earlier preparation" if others else None
 
 
-def _unchanged(kept: KeptBuckets, start_D: Ints, fingerprint_D: Hashes) -> Bools:
+def _unchanged(stored: StoredBuckets, start_D: Ints, fingerprint_D: Hashes) -> Bools:
     """Tell which starts had the same events: (D,)."""
-    position_D = positions_in(kept.start_D, start_D)
-    earlier_D = np.append(kept.fingerprint_D, np.uint64(0))[position_D]
+    position_D = positions_in(stored.start_D, start_D)
+    earlier_D = np.append(stored.fingerprint_D, np.uint64(0))[position_D]
     same_D: Bools = (position_D >= 0) & (earlier_D == fingerprint_D)
     return same_D
 
 
-def _renumbered(buckets: Buckets, user_ids: pa.Array, new_ids: pa.Array, values: VersionValues) -> Buckets:
-    """Return the buckets with the rows of users and the codes of values that they have now.
+def _completed(filled: Buckets, earlier: Earlier, starts: Ints, user_ids: pa.Array) -> Buckets:
+    """Return the buckets with the earlier ones of other starts.
 
-    Rows and codes follow the order of ids and values as text, then as now: buckets stay in order.
+    Rows of users and codes of values follow the order of their texts, then as now. So buckets keep their
+    order within a start when they are renumbered.
     """
+    old = earlier.stored.rows()
+    taken = np.flatnonzero(np.isin(old.start_B, starts))
+    order = np.argsort(np.concatenate([filled.start_B, old.start_B[taken]]), kind="stable")
+    old = replace(old, user_B=_positions(earlier.user_ids, user_ids)[old.user_B])
+    arrays = {
+        name: np.concatenate([getattr(filled, name), getattr(old, name)[taken]])[order] for name in ARRAYS
+    }
     shares = {}
-    for name, shares_BX in buckets.shares.items():
-        values_X = values.discrete[name].values_X
-        code_X = _positions(buckets.values[name], values_X)
-        entries = (shares_BX.data, code_X[shares_BX.indices], shares_BX.indptr)
-        shares[name] = sparse.csr_array(entries, shape=(len(buckets), len(values_X)))
-        shares[name].sort_indices()
-    return replace(
-        buckets,
-        user_B=_positions(user_ids, new_ids)[buckets.user_B],
-        shares=shares,
-        values={name: feature.values_X for name, feature in values.discrete.items()},
-    )
+    for name, shares_BX in filled.shares.items():
+        old_BX, old_values = earlier.stored.shares(name)
+        old_BX = _recoded(old_BX[taken], _positions(old_values, filled.values[name]), shares_BX.shape[1])
+        shares[name] = sparse.csr_array(sparse.vstack([shares_BX, old_BX], format="csr"))[order]
+    return Buckets(**arrays, shares=shares, values=filled.values)
+
+
+def _recoded(shares_BX: sparse.csr_array, code_X: Ints, values: int) -> sparse.csr_array:
+    entries = (shares_BX.data, code_X[shares_BX.indices], shares_BX.indptr)
+    recoded = sparse.csr_array(entries, shape=(shares_BX.shape[0], values))
+    recoded.sort_indices()
+    return recoded
 
 
 def _positions(texts: pa.Array, among: pa.Array) -> Ints:

@@ -54,27 +54,43 @@ class KeptBuckets:
             value_E = pa.DictionaryArray.from_arrays(codes_E, self.buckets.values[name])
             _write(folder / f"shares/{i}.parquet", {BUCKET: bucket_E, VALUE: value_E, SHARE: shares_BX.data})
 
+
+@dataclass(frozen=True)
+class StoredBuckets:
+    """Kept buckets in their folder. They take much memory, so features are read one by one."""
+
+    folder: Path
+    start_D: Ints
+    fingerprint_D: Hashes
+    made_under: Mapping[str, Any]
+
     @classmethod
-    def load(cls, folder: Path) -> KeptBuckets:
-        """Read what `save` wrote."""
+    def open(cls, folder: Path) -> StoredBuckets:
+        """Open what `KeptBuckets.save` wrote; where there is no such folder, no buckets."""
+        if not folder.is_dir():
+            return cls(folder, np.empty(0, np.int64), np.empty(0, np.uint64), {})
         made_under = json.loads((folder / "made_under.json").read_text(encoding="utf-8"))
-        stored = pq.read_table(folder / "buckets.parquet")
-        shares, values = {}, {}
-        for i, name in enumerate(Features.model_validate(made_under["features"]).discrete):
-            file = folder / f"shares/{i}.parquet"
-            shares[name], values[name] = _read_shares(file, stored.num_rows)
+        prints = pq.read_table(folder / "fingerprints.parquet")
+        return cls(folder, prints[START].to_numpy(), prints[FINGERPRINT].to_numpy(), made_under)
+
+    def rows(self) -> Buckets:
+        """Read the buckets without the shares of their features."""
+        stored = pq.read_table(self.folder / "buckets.parquet")
         columns = {name: stored[name].to_numpy() for name in VECTORS}
         for name in MATRICES:
             parts = [stored[part].to_numpy() for part in stored.column_names if part.startswith(f"{name}_")]
             columns[name] = np.stack(parts, axis=1) if parts else np.empty((stored.num_rows, 0))
-        weight_BC = columns["n_BC"].astype(np.float64)
-        prints = pq.read_table(folder / "fingerprints.parquet")
-        return cls(
-            buckets=Buckets(**columns, weight_BC=weight_BC, shares=shares, values=values),
-            start_D=prints[START].to_numpy(),
-            fingerprint_D=prints[FINGERPRINT].to_numpy(),
-            made_under=made_under,
-        )
+        return Buckets(**columns, weight_BC=columns["n_BC"].astype(np.float64), shares={}, values={})
+
+    def shares(self, name: str) -> tuple[sparse.csr_array, pa.Array]:
+        """Read a discrete feature's shares by bucket and its values, in any order."""
+        place = Features.model_validate(self.made_under["features"]).discrete.index(name)
+        table = pq.read_table(self.folder / f"shares/{place}.parquet", read_dictionary=[VALUE])
+        value_E = table[VALUE].unify_dictionaries().combine_chunks()
+        buckets = pq.read_metadata(self.folder / "buckets.parquet").num_rows
+        places = np.searchsorted(table[BUCKET].to_numpy(), np.arange(buckets + 1, dtype=np.int32))
+        entries = (table[SHARE].to_numpy(), value_E.indices.to_numpy(), places)
+        return sparse.csr_array(entries, shape=(buckets, len(value_E.dictionary))), value_E.dictionary
 
 
 def _flat(buckets: Buckets) -> dict[str, Any]:
@@ -83,14 +99,6 @@ def _flat(buckets: Buckets) -> dict[str, Any]:
     for name in MATRICES:
         columns |= {f"{name}_{i}": column for i, column in enumerate(getattr(buckets, name).T)}
     return columns
-
-
-def _read_shares(file: Path, buckets: int) -> tuple[sparse.csr_array, pa.Array]:
-    table = pq.read_table(file, read_dictionary=[VALUE])
-    value_E = table[VALUE].unify_dictionaries().combine_chunks()
-    places = np.searchsorted(table[BUCKET].to_numpy(), np.arange(buckets + 1))
-    entries = (table[SHARE].to_numpy(), value_E.indices.to_numpy(), places)
-    return sparse.csr_array(entries, shape=(buckets, len(value_E.dictionary))), value_E.dictionary
 
 
 def _write(file: Path, columns: Mapping[str, Any]) -> None:

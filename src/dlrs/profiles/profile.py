@@ -13,7 +13,7 @@ from dlrs.arrays import Doubles, Floats, Ints, StoredArrays
 
 @dataclass(frozen=True)
 class ValueCounts:
-    """Weighted counts of one categorical feature's values in long form: E entries."""
+    """Weighted counts of one discrete feature's values in long form: E entries."""
 
     profile_E: Ints
     value_E: pa.Array  # text, never null
@@ -58,7 +58,7 @@ class ProfileFacts(StoredArrays):
 
 @dataclass(frozen=True)
 class Profiles:
-    """P profiles: their facts, and the weighted counts by categorical feature."""
+    """P profiles: their facts, and the weighted counts by discrete feature."""
 
     facts: ProfileFacts
     counts: Mapping[str, ValueCounts]

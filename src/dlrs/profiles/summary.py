@@ -1,6 +1,6 @@
 """Summary: a user's profile as it is kept online, event by event; the mergeable twin of the batch learner.
 
-Both hold the same: by bucket and interaction type the number of events, of each categorical feature the
+Both hold the same: by bucket and interaction type the number of events, of each discrete feature the
 share of each value added up over the events, of each continuous one the moments. So a window is
 the merge of its buckets, and no order or split of the events matters: a late event lands in the bucket of
 its own time. What may not happen is that an event is added twice, and a sum cannot tell. Therefore
@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from dlrs.profiles.moments import Moments
 
 Values = Sequence[tuple[str, float]]
-"""The distinct values of one categorical feature with their shares, which sum to 1; empty: unknown."""
+"""The distinct values of one discrete feature with their shares, which sum to 1; empty: unknown."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Event:
     id: str
     time: datetime
     type: str
-    categorical: Mapping[str, Values]
+    discrete: Mapping[str, Values]
     continuous: Mapping[str, float | None]
     weight: float = 1.0  # other than 1 only if weights belong to the event: see the module
 
@@ -58,14 +58,14 @@ class Summary:
 
     events: int = 0
     weight: float = 0.0  # λ
-    known: Counter[str] = field(default_factory=Counter)  # events in which each categorical feature was known
+    known: Counter[str] = field(default_factory=Counter)  # events in which each discrete feature was known
     shares: dict[str, dict[str, float]] = field(default_factory=dict)
     moments: dict[str, Moments] = field(default_factory=dict)
 
     @classmethod
     def of(cls, event: Event) -> Summary:
         """Return the summary of one event."""
-        named = {name: values for name, values in event.categorical.items() if values}
+        named = {name: values for name, values in event.discrete.items() if values}
         numbers = {name: number for name, number in event.continuous.items() if number is not None}
         return cls(
             events=1,
@@ -99,13 +99,13 @@ class Summary:
         )
 
     def frequencies(self, name: str) -> dict[str, float]:
-        """Return the relative frequencies of a categorical feature's known values; they sum to 1."""
+        """Return the relative frequencies of a discrete feature's known values; they sum to 1."""
         shares = self.shares.get(name, {})
         total = sum(shares.values())
         return {value: share / total for value, share in shares.items()}
 
     def known_share(self, name: str) -> float:
-        """Return in what share of the events a categorical feature was known: its importance."""
+        """Return in what share of the events a discrete feature was known: its importance."""
         return self.known[name] / self.events
 
 
