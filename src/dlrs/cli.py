@@ -5,13 +5,9 @@ The verbs import what they need when they run: `dlrs --help` must not wait for t
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dlrs.errors import DlrsError
+from dlrs.stopping import stoppable
 
 console = Console()
 
@@ -28,8 +25,7 @@ class _Verbs(typer.core.TyperGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a verb. It exits with 2 after an error, with 128 + its number after a signal."""
-        threading.excepthook = _leave_to_the_main_thread
-        with _signals() as received:
+        with stoppable() as received:
             try:
                 return super().main(*args, **kwargs)
             except BaseException as error:
@@ -41,30 +37,6 @@ class _Verbs(typer.core.TyperGroup):
                     raise
                 _complain(f"[red]error:[/red] {escape(str(error))}")
                 sys.exit(2)
-
-
-@contextmanager
-def _signals() -> Iterator[list[signal.Signals]]:
-    """Let the first signal that asks to stop unwind the verb, so that it clears up; a second one kills."""
-    received: list[signal.Signals] = []
-
-    def stop(number: int, _: FrameType | None) -> None:
-        received.append(signal.Signals(number))
-        signal.signal(number, signal.SIG_DFL)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _leave_to_the_main_thread(failure: threading.ExceptHookArgs) -> None:
-    """Keep quiet of a full disk in TensorBoard's thread: it hands the error over to whoever writes next."""
-    if not isinstance(failure.exc_value, OSError):
-        threading.__excepthook__(failure)
 
 
 def _complain(text: str) -> None:

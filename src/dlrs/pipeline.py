@@ -9,14 +9,12 @@ is handed in here. examples/quickstart.py shows it in use.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +28,7 @@ from dlrs.folders import RunFolder
 from dlrs.inference.infer import infer_recipe
 from dlrs.judging import headline_test, judge
 from dlrs.prepared import KIND as PREPARED
-from dlrs.prepared import REUSE, Prepared, open_earlier, open_prepared
+from dlrs.prepared import Prepared, open_earlier, open_prepared
 from dlrs.preparing import prepare as prepare_arrays
 from dlrs.published import write_content
 from dlrs.recipe import data_folder, read_recipe
@@ -38,10 +36,6 @@ from dlrs.showcase import Recommendation, recommend_to_user
 from dlrs.simulator.marketplace import Simulation
 from dlrs.simulator.marketplace import simulate as simulate_tables
 from dlrs.statistics import data_statistics
-
-if TYPE_CHECKING:
-    from dlrs.model.network import Network
-    from dlrs.training.loop import Trained
 
 # Training needs torch, which preparing, publishing and recommending do without: the functions that
 # train import it.
@@ -115,15 +109,16 @@ def train(prepared_folder: Path, out: Path) -> Folder:
     kill the same call goes on where it was.
     """
     _require_extras("torch", "tensorboard")
+    from dlrs.fitting import checkpoints, fit
     from dlrs.model.network import save_nets
 
     prepared = open_prepared(prepared_folder)
     settings = prepared.recipe.training.model_dump(mode="json")
     facts: dict[str, Any] = {"encoding_hash": prepared.encoding.hash, "settings": settings}
     with bundle.writing(out, TRAINED, facts=facts) as folder:
-        work = _checkpoints(prepared, out)
-        validated = _fit(prepared, work / "validated", until=prepared.validation_period)
-        refit = _fit(prepared, work / "refit", until=prepared.cut_period, epochs=validated.best_epoch)
+        work = checkpoints(prepared, out)
+        validated = fit(prepared, work / "validated", until=prepared.validation_period)
+        refit = fit(prepared, work / "refit", until=prepared.cut_period, epochs=validated.best_epoch)
         for name, trained in (("validated", validated), ("refit", refit)):
             save_nets(trained.network, folder / name)
             shutil.copytree(work / name / "tensorboard", folder / "tensorboard" / name)
@@ -254,38 +249,3 @@ def _open_pair(prepared_folder: Path, trained_folder: Path) -> tuple[Prepared, F
             f"{prepared_folder}, received some of {trained.facts['encoding_hash']}. Train again."
         )
     return prepared, trained
-
-
-def _checkpoints(prepared: Prepared, out: Path) -> Path:
-    """Return where this training leaves its checkpoints; those of another one for `out` are removed."""
-    facts = {name: fact for name, fact in prepared.facts.items() if name != REUSE}
-    described = json.dumps([facts, prepared.recipe.model_dump(mode="json")], sort_keys=True)
-    identity = hashlib.sha256((described + prepared.encoding.hash).encode()).hexdigest()[:12]
-    out = out.absolute()
-    place = out.with_name(f".{out.name}.checkpoints")
-    for other in place.glob("*") if place.is_dir() else ():
-        if other.name != identity:
-            shutil.rmtree(other)
-    return place / identity
-
-
-def _fit(prepared: Prepared, folder: Path, *, until: int, epochs: int | None = None) -> Trained:
-    """Train on the periods before `until`; without fixed epochs, stop by the AUC of those after it."""
-    from dlrs.training.loop import train as fit
-    from dlrs.training.validation import Validation, validate_on
-
-    following = prepared.pairs.in_periods(until, prepared.cut_period)
-
-    def validate(network: Network) -> Validation:
-        return validate_on(network, following, prepared.profiles, prepared.encoded_versions)
-
-    return fit(
-        prepared.pairs.in_periods(0, until),
-        prepared.profiles,
-        prepared.encoded_versions,
-        prepared.encoding.space,
-        prepared.recipe.training,
-        folder=folder,
-        epochs=epochs,
-        validate=validate if epochs is None else None,
-    )
