@@ -19,6 +19,9 @@ from dlrs.inference.features import Guesses, guess_features
 from dlrs.inference.roles import Roles, find_roles
 from dlrs.schema import RESERVED
 
+MANY_EVENTS = 1_000_000
+"""From so many on the batches of the thesis are small enough to learn from."""
+
 SHARE_OF_CANDIDATES = 0.1
 """Of the items: ranking more than these hardly changes the list."""
 
@@ -71,7 +74,7 @@ def _rendered(roles: Roles, folder: Path, recipe_file: Path) -> str:
         item_features=features,
         user_features=user_features,
         cuts=guess_cuts(log_time.since.astimezone(UTC), log_time.until.astimezone(UTC)),
-        batch_size=256 if events.rows < 1_000_000 else 2048,
+        is_small=events.rows < MANY_EVENTS,
         candidates=int(min(1000, max(100, SHARE_OF_CANDIDATES * count))),
         item_count=count,
     )  # fmt: skip
