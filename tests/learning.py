@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from dlrs.arrays import Doubles
 from dlrs.data import engine
 from dlrs.data.events import interactions, load_events
 from dlrs.data.items import VERSION_ROW, load_items
@@ -17,15 +17,15 @@ from dlrs.profiles.weights import InteractionWeights
 from dlrs.recipe import Recipe
 
 
-def learned(recipe: Recipe, folder: Path, weights: Mapping[str, float]) -> Profiles:
-    """Return the profiles of all periods; `weights` has ψ of each interaction type."""
+def learned(recipe: Recipe, folder: Path, weights: InteractionWeights | Doubles) -> Profiles:
+    """Return the profiles of all periods, with ψ by interaction type or by whatever it depends on."""
     marketplace, starts = recipe.marketplace, recipe.marketplace.period_starts
     with engine.connect() as connection:
         items = load_items(connection, marketplace, folder)
         events = load_events(connection, marketplace, folder, items)
         log, user_ids = interactions(events), events.user_ids
-        psi_T = np.array([weights[kind] for kind in marketplace.interaction_types])
-        psi = InteractionWeights(psi_T, np.tile(psi_T, (len(user_ids), 1)))
+        if isinstance(weights, np.ndarray):
+            weights = InteractionWeights(weights, np.tile(weights, (len(user_ids), 1)))
         versions = items.versions.order_by(VERSION_ROW).to_pyarrow()
-        made = make_buckets(connection, log, user_ids, versions, marketplace, psi, starts)
-    return learn_profiles(made.buckets, marketplace.profiles, psi, starts)
+        made = make_buckets(connection, log, user_ids, versions, marketplace, weights, starts)
+    return learn_profiles(made.buckets, marketplace.profiles, weights, starts)

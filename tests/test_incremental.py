@@ -186,5 +186,5 @@ def test_the_command_line_says_it_and_may_replace_the_earlier_one(later: Path, e
     shutil.copytree(earlier, place)
     done = CliRunner().invoke(app, ["prepare", str(later), "--out", str(place), "--after", str(place)])
     assert done.exit_code == 0, done.output
-    assert f"Of {DAYS} days {DAYS - 7} are as in" in done.output
+    assert f"Of {DAYS} days of events, used again as in {place}: {DAYS - 7}; computed: 7." in done.output
     assert open_folder(place, "prepared").facts[REUSE]["reused"] == DAYS - 7

@@ -234,8 +234,8 @@ def _reuse(buckets: Mapping[str, Any], after: Path) -> str:
     if buckets["obstacle"] is not None:
         return f"Used nothing of {after}: {buckets['obstacle']}. Computed all {buckets['starts']:,} {days}."
     return (
-        f"Of {buckets['starts']:,} {days} {buckets['reused']:,} are as in {after} and were used again; "
-        f"{buckets['recomputed']:,} were computed."
+        f"Of {buckets['starts']:,} {days} of events, used again as in {after}: {buckets['reused']:,}; "
+        f"computed: {buckets['recomputed']:,}."
     )
 
 

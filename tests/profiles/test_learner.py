@@ -10,6 +10,7 @@ import pytest
 
 from dlrs.profiles.buckets import bucket_width
 from dlrs.profiles.profile import Profiles
+from dlrs.profiles.weights import InteractionWeights
 from dlrs.recipe import Recipe, parse_recipe
 from learning import learned
 
@@ -23,7 +24,7 @@ VIEW, CONTACT = 2.0, 10.0  # weights ψ
 
 
 def _learn(recipe: Recipe, folder: Path) -> Profiles:
-    return learned(recipe, folder, {"view": VIEW, "contact": CONTACT})
+    return learned(recipe, folder, np.array([VIEW, CONTACT]))
 
 
 def _counts(profiles: Profiles, feature: str) -> list[tuple[int, str, float]]:
@@ -90,6 +91,34 @@ def test_one_observation_has_no_deviation_and_none_has_no_mean(
     assert facts.std_PC[1, 0] == 0
     assert np.isnan(facts.mean_PC[0, 0])
     assert facts.known_PF.tolist() == [[0.0, 1.0], [0.5, 1.0]]
+
+
+def test_weights_that_belong_to_the_event_enter_with_it(recipe: Recipe, write_tables: WriteTables) -> None:
+    """Item a has weights of its own for user u, item b those of the user."""
+    events = [
+        ("u", "a", "", "2020-01-21T00:00:00Z", "view"),
+        ("u", "a", "", "2020-01-22T00:00:00Z", "contact"),
+        ("u", "b", "", "2020-01-22T01:00:00Z", "view"),
+    ]
+    weights_T = np.array([VIEW, CONTACT])
+    a_of_u = {"pair_G": np.array([0]), "pairs_GT": np.array([[3.0, 7.0]])}
+    weights = InteractionWeights(weights_T, weights_T[None], **a_of_u)
+    profiles = learned(recipe, write_tables(ITEMS, events), weights)
+    assert _counts(profiles, "colour") == [(0, "blue", VIEW), (0, "red", 3.0 + 7.0)]
+    assert profiles.facts.events_P.tolist() == [3]
+    assert profiles.facts.known_PF.tolist() == [[1.0, 1.0]]
+    mean = (10 * 100 + VIEW * 200) / 12
+    variance = (10 * (100 - mean) ** 2 + VIEW * (200 - mean) ** 2) / 12 * 3 / 2
+    np.testing.assert_allclose(profiles.facts.mean_PC, [[mean]])
+    np.testing.assert_allclose(profiles.facts.std_PC, [[variance**0.5]])
+
+
+def test_a_log_without_events_in_any_window_has_no_profiles(
+    recipe: Recipe, write_tables: WriteTables
+) -> None:
+    profiles = _learn(recipe, write_tables(ITEMS, [("u", "a", "", "2019-06-01T00:00:00Z", "view")]))
+    assert len(profiles) == 0
+    assert _counts(profiles, "colour") == []
 
 
 def test_windows_and_refreshes_of_hours(content: dict[str, Any], write_tables: WriteTables) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlrs.profiles.summary import Door, Event, Summary, UserSummary, merge, merge_types
@@ -69,12 +69,14 @@ def _assert_same(one: Summary, other: Summary) -> None:
             assert mine == pytest.approx(his, rel=1e-9, abs=1e-9 * size)
 
 
+@settings(deadline=None)
 @given(_logs(), st.randoms(use_true_random=False))
 def test_the_order_of_events_does_not_matter(log: list[Event], random: Any) -> None:
     shuffled = random.sample(log, len(log))
     _assert_same(_profile(_added_up(log)), _profile(_added_up(shuffled)))
 
 
+@settings(deadline=None)
 @given(_logs(), st.data())
 def test_nor_does_any_split_or_merge_tree(log: list[Event], data: st.DataObject) -> None:
     parts = [_added_up([event]) for event in log]
@@ -89,6 +91,7 @@ def test_nor_does_any_split_or_merge_tree(log: list[Event], data: st.DataObject)
     _assert_same(_profile(parts[0]), _profile(whole))
 
 
+@settings(deadline=None)
 @given(_logs(), st.data())
 def test_repeated_and_late_events_are_counted_once_in_their_own_day(
     log: list[Event], data: st.DataObject
@@ -154,7 +157,7 @@ def test_the_batch_learner_says_the_same(
         for _ in range(80)
     ]
     rows = [(user, item[0], "", time.isoformat(), kind) for user, item, time, kind in log]
-    profiles = learned(recipe, write_tables(items, rows), WEIGHTS)
+    profiles = learned(recipe, write_tables(items, rows), np.array([WEIGHTS["view"], WEIGHTS["contact"]]))
 
     online = {user: UserSummary(recipe.marketplace.split.test_from, DAY) for user in "ux"}
     for i in rng.permutation(len(log)):

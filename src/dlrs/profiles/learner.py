@@ -23,7 +23,6 @@ from dlrs.data.interactions import micros
 from dlrs.profiles.buckets import MICROSECOND, Buckets, sorted_product
 from dlrs.profiles.profile import ProfileFacts, Profiles, ValueCounts
 from dlrs.profiles.weights import InteractionWeights
-from dlrs.progress import track
 from dlrs.schema import Profiles as Rules
 
 
@@ -46,8 +45,7 @@ def learn_profiles(
         mean_PC=mean_PC,
         std_PC=std_PC,
     )
-    names = track(buckets.shares, "Profiles, feature by feature")
-    return Profiles(facts, {name: _value_counts(weighted_PB, buckets, name) for name in names})
+    return Profiles(facts, {name: _value_counts(weighted_PB, buckets, name) for name in buckets.shares})
 
 
 @dataclass(frozen=True)
