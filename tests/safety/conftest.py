@@ -11,6 +11,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     runs = []
     for seed in (OLDER, NEWER):
         run = tmp_path_factory.mktemp("finished")
-        pipeline.run(simulate_quick(run, seed), run)
+        folders = pipeline.run(simulate_quick(run, seed), run)
+        pipeline.describe(folders.prepared, run / "described")
         runs.append(run)
     return Finished(*runs)

@@ -11,7 +11,7 @@ from safety.verbs import VERBS, Finished
 
 
 @pytest.mark.parametrize("replaces", [False, True], ids=["where nothing was", "over an older output"])
-@pytest.mark.parametrize("verb", ["simulate", "prepare", "train", "evaluate", "publish"])
+@pytest.mark.parametrize("verb", ["simulate", "prepare", "describe", "train", "evaluate", "publish"])
 def test_a_killed_stage_leaves_whole_outputs_and_ends_the_same_when_run_again(
     verb: str, replaces: bool, finished: Finished, tmp_path: Path
 ) -> None:

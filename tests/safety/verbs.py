@@ -64,6 +64,10 @@ VERBS = {
         lambda run, to: ["prepare", run / "recipe.toml", "--out", to / "prepared"],
         {"prepared": "prepared"},
     ),
+    "describe": Verb(
+        lambda run, to: ["describe", run / "prepared", "--out", to / "described"],
+        {"described": "described"},
+    ),
     "train": Verb(
         lambda run, to: ["train", run / "prepared", "--out", to / "trained"], {"trained": "trained"}
     ),
