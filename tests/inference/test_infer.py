@@ -66,6 +66,7 @@ def _log(books: list[dict[str, Any]], users: int = 40, days: int = 56) -> list[d
                     "book": books[2 * int(rng.integers(0, len(books) // 2)) + user % 2]["isbn"],
                     "event_type": rng.choice(["look", "look", "look", "buy"]),
                     "shop": "web",
+                    "event_id": f"e{user}-{len(rows)}",
                 }
             )
     return rows
@@ -93,6 +94,7 @@ def test_each_column_is_what_it_is(folder: Path) -> None:
     events = market.events
     assert (events.table, events.user, events.item) == ("log.csv", "customer", "book")
     assert (events.time, events.time_format, events.type) == ("timestamp", "milliseconds", "event_type")
+    assert events.id == "event_id"
     assert market.interaction_types == ("look", "buy")
     features = market.features
     assert features.categorical == ("genre", "binding")

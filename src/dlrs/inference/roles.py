@@ -43,7 +43,7 @@ TO_WORDS = (
     "offline",
     "end",
 )
-OPERATION_WORDS = ("operation", "op", "change", "what")
+EVENT_ID_WORDS = ("event_id", "id", "uuid", "key")
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Roles:
     event_time: str
     event_type: str | None
     event_version: str | None
+    event_id: str | None
     users: SeenTable | None
     user_id: str | None
 
@@ -112,6 +113,7 @@ def find_roles(tables: Sequence[SeenTable]) -> Roles:
         event_time=event_time,
         event_type=event_type,
         event_version=_named(events.columns, (version,), taken) if version else None,
+        event_id=_named([c for c in events.columns if c.is_unique], EVENT_ID_WORDS, taken),
         users=users[0],
         user_id=users[1],
     )
