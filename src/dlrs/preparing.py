@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlrs.arrays import Ints
-from dlrs.data import engine
-from dlrs.data.engine import Connection
+from dlrs.data.engine import DUCKDB, Connection, connect
 from dlrs.data.events import Events, interactions, load_events
 from dlrs.data.interactions import ALL_TIME, Interactions, micros
 from dlrs.data.items import VERSION_ROW, Items, catalog, load_items
@@ -36,10 +35,16 @@ from dlrs.schema import VALID_FROM, Marketplace
 
 
 def prepare(
-    recipe: Recipe, data: Path, *, spill: Path | None = None, after: Earlier | None = None
+    recipe: Recipe,
+    data: Path,
+    *,
+    engine: str = DUCKDB,
+    spill: Path | None = None,
+    after: Earlier | None = None,
 ) -> Prepared:
     """Run every stage from the raw tables to training pairs (method §2, §3).
 
+    The `engine` (see `data.engine.connect`) reads, checks and joins the tables; the rest is done here.
     Buckets of days that were the same when `after` was prepared are taken from there; the outcome has
     the same bits. What does not fit into memory goes to the folder `spill`, which is gone at the end.
 
@@ -47,7 +52,7 @@ def prepare(
         DataError: a table does not hold what the schema promises, or too little.
     """
     marketplace = recipe.marketplace
-    with engine.connect(spill) as connection:
+    with connect(engine, spill=spill) as connection:
         with stage("Read items"):
             items = load_items(connection, marketplace, data)
         with stage("Read events and join each to the version it saw"):
@@ -58,9 +63,7 @@ def prepare(
         starts = (*marketplace.period_starts, marketplace.split.test_until)
         versions = items.versions.order_by(VERSION_ROW).to_pyarrow()
         with stage("Put events into buckets"):
-            made = make_buckets(
-                connection, log, events.user_ids, versions, marketplace, weights, starts, after
-            )
+            made = make_buckets(log, events.user_ids, versions, marketplace, weights, starts, after)
         users = _users(connection, marketplace, data, events)
     with stage("Merge the buckets of each window"):
         profiles = learn_profiles(made.buckets, marketplace.profiles, weights, starts)

@@ -11,13 +11,12 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlrs.data.cells import EXPECTED, Kind, typed
-from dlrs.data.engine import ROW, Connection, Table, in_short, kept
+from dlrs.data.engine import ROW, Connection, Table, kept
 from dlrs.data.sources import Source
 from dlrs.errors import DataError
 from dlrs.schema import Features
@@ -79,8 +78,10 @@ def read_typed(connection: Connection, name: str, source: Source, columns: list[
     try:
         _require_cells(raw, source, columns)
         return kept(connection, name, raw.select(ROW, **{c.name: _typed(raw, source, c) for c in columns}))
-    except duckdb.Error as error:
-        raise DataError(f"{source}: expected a readable table, received: {in_short(error)}") from error
+    except connection.errors as error:
+        raise DataError(
+            f"{source}: expected a readable table, received: {connection.in_short(error)}"
+        ) from error
 
 
 def _require_columns(table: Table, source: Source, columns: list[Column]) -> None:

@@ -29,7 +29,7 @@ TYPE_ROW = "type_row"
 class Events:
     """Usable events with the rows of user, item, version and type, and the events that are not."""
 
-    table: Table  # USER_ROW, ITEM_ROW, VERSION_ROW, TYPE_ROW, TIME
+    table: Table  # USER_ROW, ITEM_ROW, VERSION_ROW, TYPE_ROW, TIME, ROW
     user_ids: pa.Array
     quarantine: Quarantine
     rows_read: int
@@ -44,8 +44,7 @@ def load_events(connection: Connection, marketplace: Marketplace, folder: Path, 
     usable = joined.filter(joined[REASON].isnull())
     users = kept(connection, "users", _numbered_users(usable))
     rows = usable.join(users, USER).select(USER_ROW, ITEM_ROW, VERSION_ROW, TYPE_ROW, TIME, ROW)
-    # the file's order breaks ties in time, so that the same file gives the same arrays
-    events = kept(connection, "events", rows.order_by(TIME, ROW).drop(ROW))
+    events = kept(connection, "events", rows)
     if events.count().to_pyarrow().as_py() == 0:
         raise DataError(
             f"{source}: expected an event on an item of the item table, received none. Item ids of the log "
@@ -62,8 +61,9 @@ def load_events(connection: Connection, marketplace: Marketplace, folder: Path, 
 
 
 def interactions(events: Events) -> Interactions:
-    """Return the events as arrays."""
-    table = events.table.to_pyarrow()
+    """Return the events as arrays, in the order of time."""
+    # the file's order breaks ties, so that the same file gives the same arrays
+    table = events.table.order_by(TIME, ROW).drop(ROW).to_pyarrow()
     user, item, version, kind = (
         table[name].to_numpy().astype(np.int64) for name in (USER_ROW, ITEM_ROW, VERSION_ROW, TYPE_ROW)
     )

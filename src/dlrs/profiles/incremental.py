@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
 from dlrs.arrays import AnyArray, Bools, Ints, positions_in
-from dlrs.data.engine import Connection
 from dlrs.data.interactions import Interactions, micros
 from dlrs.profiles.buckets import (
     ARRAYS,
@@ -74,7 +74,6 @@ class MadeBuckets:
 
 
 def make_buckets(
-    connection: Connection,
     log: Interactions,
     user_ids: pa.Array,
     versions: pa.Table,
@@ -96,9 +95,9 @@ def make_buckets(
         buckets = _filled(days.log, days.start_E, values, weights)
         return MadeBuckets(buckets, None, width, starts, 0, obstacle)
 
-    hashes = hashes_of_users(connection, user_ids), hashes_of_versions(connection, versions, values)
+    hashes = hashes_of_users(user_ids), hashes_of_versions(versions, values)
     fingerprint_D = fingerprints(days.log, days.places, *hashes)
-    made_under = _made_under(connection, marketplace)
+    made_under = _made_under(marketplace)
     obstacle = _obstacle(earlier.stored, made_under) if earlier else None
     if earlier is None or obstacle:
         buckets, reused = _filled(days.log, days.start_E, values, weights), 0
@@ -135,11 +134,11 @@ def _filled(log: Interactions, start_E: Ints, values: VersionValues, weights: In
     return fill_buckets(stays, weight_E, values)
 
 
-def _made_under(connection: Connection, marketplace: Marketplace) -> dict[str, Any]:
+def _made_under(marketplace: Marketplace) -> dict[str, Any]:
     width = bucket_width(marketplace) // MICROSECOND
     return {
         "format": FORMAT,
-        "engine": f"{connection.name} {connection.version}",  # hashes are the engine's
+        "hashes": f"duckdb {duckdb.__version__}",
         "bucket width": width,
         "bucket offset": micros(marketplace.split.test_from) % width,
         "interaction types": list(marketplace.interaction_types),
