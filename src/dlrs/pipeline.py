@@ -42,7 +42,6 @@ from dlrs.statistics import data_statistics
 # train import it.
 EXTRAS = {"torch": "train", "tensorboard": "train", "implicit": "baselines", "matplotlib": "report"}
 SIMULATED, DESCRIBED, TRAINED, EVALUATED = "simulated", "described", "trained", "evaluated"
-SPILL = "spill"
 REPORTS = ("report.json", "report.html")
 
 
@@ -87,9 +86,8 @@ def prepare(recipe_file: Path, out: Path, *, after: Path | None = None, engine: 
     facts: dict[str, Any] = {}
     with bundle.writing(out, PREPARED, facts=facts) as folder:
         data = data_folder(recipe, recipe_file.parent)
-        prepared = prepare_arrays(recipe, data, engine=engine, spill=folder / SPILL, after=earlier)
+        prepared = prepare_arrays(recipe, data, folder, engine=engine, after=earlier)
         _require_enough(prepared)
-        prepared.save(folder)
         facts |= prepared.facts
     return bundle.open_folder(out, PREPARED)
 

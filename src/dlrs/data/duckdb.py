@@ -30,12 +30,15 @@ CASE WHEN json_valid(cell) THEN json_extract_string(cell, '$[*]') ELSE TRY_CAST(
 """Lists are JSON; those with single quotes, as Python writes them, are read, too (see `cells.text_list`)."""
 
 
+NO_ROOM = "No space left on device"
+"""What DuckDB says when the results of a query, not the table, are the trouble."""
+
+
 @dataclass(frozen=True)
 class DuckDB:
     """An open database in memory; see `engine.Engine`."""
 
     backend: Any
-    errors: tuple[type[Exception], ...] = (duckdb.Error,)
 
     def read_parquet(self, file: Path) -> Table:
         """See `engine.Engine`."""
@@ -68,11 +71,17 @@ class DuckDB:
         """See `engine.Engine`."""
         return self.backend.to_pyarrow(expression)
 
-    def in_short(self, error: Exception) -> str:
+    @contextmanager
+    def reading(self, place: object) -> Iterator[None]:
         """See `engine.Engine`."""
-        lines = [line.strip() for line in str(error).splitlines()]
-        telling = [line for line in lines[1:] if re.match(r"(CSV Error|Original Line|Expected Number)", line)]
-        return " ".join([*lines[:1], *telling[:3]])
+        try:
+            yield
+        except duckdb.OutOfMemoryException:
+            raise
+        except (duckdb.Error, pa.ArrowInvalid) as error:  # rows that stream come with Arrow's errors
+            if NO_ROOM in str(error):
+                raise
+            raise DataError(f"{place}: expected a readable table, received: {_in_short(error)}") from error
 
 
 @contextmanager
@@ -86,12 +95,11 @@ def open_duckdb(spill: Path | None = None) -> Iterator[DuckDB]:
     # the checkpoint that a killed training goes on from. On two cores it costs nothing measurable.
     backend.raw_sql("SET threads = 1")
     backend.raw_sql(TEXT_LIST)
-    opened = DuckDB(backend)
     try:
-        yield opened
+        yield DuckDB(backend)
     except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
         raise DataError(
-            f"tables: expected room for the joins in memory and in {spill}, received: {opened.in_short(error)}. "
+            f"tables: expected room for the joins in memory and in {spill}, received: {_in_short(error)}. "
             "Make room there, or take fewer rows."
         ) from error
     finally:
@@ -107,3 +115,10 @@ def _numbered(table: Table) -> Table:
 
 def _as_text(column: Table) -> Table:
     return json_extract_string(column, "$") if column.type().is_json() else column.cast("string")
+
+
+def _in_short(error: Exception) -> str:
+    """Return what DuckDB says of a file, without the pages of advice that follow it."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines[1:] if re.match(r"(CSV Error|Original Line|Expected Number)", line)]
+    return " ".join([*lines[:1], *telling[:3]])

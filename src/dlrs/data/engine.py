@@ -6,7 +6,7 @@ Everything that an engine must bring is in the protocol `Engine`; there is a mod
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,9 +28,6 @@ class Engine(Protocol):
 
     Tables that are read have `ROW`, whatever order the engine keeps rows in.
     """
-
-    errors: tuple[type[Exception], ...]
-    """What it raises for a table that cannot be read."""
 
     def read_parquet(self, file: Path) -> Table:
         """Return the columns with the types of the file, and `ROW`."""
@@ -56,8 +53,11 @@ class Engine(Protocol):
         """Fetch what a table expression gives; `expression.to_pyarrow()` is the same."""
         ...
 
-    def in_short(self, error: Exception) -> str:
-        """Return what one of `errors` says of a file, without the pages of advice that follow it."""
+    def reading(self, place: object) -> AbstractContextManager[None]:
+        """Turn what the engine says of a damaged table into a DataError that names its place.
+
+        A damaged page may show only when its column is read: whoever fetches from a table does it within.
+        """
         ...
 
 

@@ -56,14 +56,10 @@ class Source:
             DataError: there is no such table, its kind is unknown, or it cannot be read.
             MissingExtra: it is in a database, and the drivers are not installed.
         """
-        try:
+        with connection.reading(self):
             table = (
                 self._read_file(connection) if self.database is None else self._read_rows(connection, name)
             )
-        except connection.errors as error:
-            raise DataError(
-                f"{self}: expected a readable table, received: {connection.in_short(error)}"
-            ) from error
         return table.select(
             **{name: table[name] if name == ROW else self._emptied(table[name]) for name in table.columns}
         )

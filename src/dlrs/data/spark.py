@@ -47,6 +47,9 @@ SETTINGS = {
     "spark.log.level": "ERROR",
     "spark.driver.maxResultSize": "0",  # the cleaned log comes back as arrays, whatever its size
 }
+NO_ROOM = ("No space left on device", "OutOfMemoryError")
+"""What Spark says when the results of a query, not the table, are the trouble."""
+
 LOOPBACK = "127.0.0.1"
 IN_PARTITION = 33
 """`monotonically_increasing_id` has the number of the partition above so many bits, the row's in it below."""
@@ -78,7 +81,6 @@ class Spark:
     backend: Any
     session: Any
     folder: Path
-    errors: tuple[type[Exception], ...] = (PySparkException, Py4JError)
 
     def read_parquet(self, file: Path) -> Table:
         """See `engine.Engine`."""
@@ -122,9 +124,15 @@ class Spark:
         """See `engine.Engine`."""
         return self.backend.to_pyarrow(expression)
 
-    def in_short(self, error: Exception) -> str:
+    @contextmanager
+    def reading(self, place: object) -> Iterator[None]:
         """See `engine.Engine`."""
-        return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        try:
+            yield
+        except (PySparkException, Py4JError, pa.ArrowInvalid) as error:
+            if any(words in str(error) for words in NO_ROOM):
+                raise
+            raise DataError(f"{place}: expected a readable table, received: {_in_short(error)}") from error
 
     def _in_order(self, frame: DataFrame) -> Table:
         """Add `ROW` to what was read from a file that its readers may share between them, part by part."""
@@ -188,3 +196,8 @@ def session(master: str) -> Iterator[SparkSession]:
 def _from_nanoseconds(field: pa.Field) -> Any:
     moment = F.timestamp_micros(F.expr(f"`{field.name}` div 1000"))
     return moment if field.type.tz is not None else moment.cast("timestamp_ntz")
+
+
+def _in_short(error: Exception) -> str:
+    """Return what Spark says of a file, without the stack of the JVM that follows it."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
