@@ -5,6 +5,7 @@ Nothing after the cut reaches weights, vocabularies, scalers, profiles or pairs.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ import numpy as np
 from dlrs.arrays import Ints, StoredArrays
 from dlrs.data import engine
 from dlrs.data.engine import Connection
-from dlrs.data.events import Events, interactions, load_events
+from dlrs.data.events import Events, load_events
 from dlrs.data.interactions import ALL_TIME, Interactions, micros
 from dlrs.data.items import Items, catalog, load_items, microseconds, version_table
 from dlrs.data.users import Users, load_users
@@ -71,7 +72,8 @@ def prepare(recipe: Recipe, data: Path, folder: Path, *, after: Earlier | None =
             versions = Versions.write(version_table(items), folder / VERSIONS)
         with stage("Read events and join each to the version it saw"):
             events = load_events(connection, marketplace, data, items)
-            log = _stored(interactions(events), folder / INTERACTIONS)
+            log = _stored(events.log, folder / INTERACTIONS)
+            events = replace(events, log=log)
         users = _users(connection, marketplace, data, events)
     write_ids(events.user_ids, folder)
     weights = _weights(log, marketplace, users=len(events.user_ids))
