@@ -30,6 +30,9 @@ CASE WHEN json_valid(cell) THEN json_extract_string(cell, '$[*]') ELSE TRY_CAST(
 """Lists are JSON; those with single quotes, as Python writes them, are read, too (see `cells.text_list`)."""
 
 
+MEMORY = "2GB"
+"""What tables and joins may take where there is a folder to spill into. The arrays need room, too."""
+
 NO_ROOM = "No space left on device"
 """What DuckDB says when the results of a query, not the table, are the trouble."""
 
@@ -67,6 +70,10 @@ class DuckDB:
         """See `engine.Engine`."""
         return self.backend.create_table(name, expression)
 
+    def forget(self, name: str) -> None:
+        """See `engine.Engine`."""
+        self.backend.raw_sql(f"DROP TABLE {name}")
+
     def to_pyarrow(self, expression: Table) -> pa.Table:
         """See `engine.Engine`."""
         return self.backend.to_pyarrow(expression)
@@ -94,6 +101,8 @@ def open_duckdb(spill: Path | None = None) -> Iterator[DuckDB]:
     # Threads add doubles up in any order: the last bits would differ from run to run, and with them
     # the checkpoint that a killed training goes on from. On two cores it costs nothing measurable.
     backend.raw_sql("SET threads = 1")
+    if spill is not None:
+        backend.raw_sql(f"SET memory_limit = '{MEMORY}'")
     backend.raw_sql(TEXT_LIST)
     try:
         yield DuckDB(backend)

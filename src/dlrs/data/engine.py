@@ -5,6 +5,7 @@ Everything that an engine must bring is in the protocol `Engine`; there is a mod
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ Table = Any  # ibis.Table; Ibis ships no types
 
 ROW = "_row"
 """Position of a row in its table, from 1: errors and quarantine files name it."""
+
+BATCH = 1_000_000
+"""Rows that come out of the engine at a time."""
 
 DUCKDB = "duckdb"
 SPARK_MASTERS = ("local", "spark://", "yarn", "k8s://")
@@ -47,6 +51,10 @@ class Engine(Protocol):
 
     def kept(self, name: str, expression: Table) -> Table:
         """Compute an expression once and keep the result under a name for the life of the connection."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Drop a table that was `kept` and that nobody will ask for again."""
         ...
 
     def to_pyarrow(self, expression: Table) -> pa.Table:
@@ -98,3 +106,15 @@ def connect(name: str = DUCKDB, *, spill: Path | None = None) -> Iterator[Connec
 def kept(connection: Connection, name: str, expression: Table) -> Table:
     """Compute an expression once and keep the result under a name for the life of the connection."""
     return connection.kept(name, expression)
+
+
+def forget(connection: Connection, name: str) -> None:
+    """Drop a table that was `kept` and that nobody will ask for again."""
+    connection.forget(name)
+
+
+def batches(expression: Table) -> Iterator[pa.RecordBatch]:
+    """Fetch what an expression gives, some rows at a time, in any order."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Ibis calls DuckDB by an older name
+        yield from expression.to_pyarrow_batches(chunk_size=BATCH)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from dlrs.data.bounds import first_reason, out_of_bounds
 from dlrs.data.catalog import FOREVER, Catalog
 from dlrs.data.cells import TIMESTAMP
 from dlrs.data.cleaning import REASON, Column, Quarantine, feature_columns, read_typed
-from dlrs.data.engine import ROW, Connection, Table, kept
+from dlrs.data.engine import ROW, Connection, Table, batches, forget, kept
 from dlrs.data.sources import Source
 from dlrs.data.versions import Versions
 from dlrs.errors import DataError
@@ -27,8 +26,7 @@ VERSION_ROW = "version_row"
 REPEAT = "repeat"
 DELETED = "deleted"
 ENDS = "ends"
-BATCH = 1_000_000
-"""Rows that come out of the engine at a time."""
+KEYS = "item_keys"
 ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 """When a row without `valid_from` begins to hold."""
 
@@ -37,7 +35,8 @@ ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 class Items:
     """Which rows of the item table are usable versions, since when and until when; and which are not."""
 
-    versions: Table  # ROW, VERSION_ROW, ITEM_ROW, ITEM, VALID_FROM, VALID_TO (null: it still holds), VERSION
+    known: Table  # ITEM, ITEM_ROW: the items that have a version
+    versions: Table  # ROW, VERSION_ROW, ITEM_ROW, VALID_FROM, VALID_TO (null: it still holds), VERSION
     features: Table  # ROW and the features of every row that was read, in any order
     connection: Connection
     source: Source
@@ -57,59 +56,53 @@ def load_items(connection: Connection, marketplace: Marketplace, folder: Path) -
     source = Source.of(marketplace.items, folder)
     read = _with_starts(read_typed(connection, "items_read", source, _columns(marketplace)), marketplace)
     with connection.reading(source):
-        keys = kept(connection, "items_keys", _keys(read, marketplace))
-    rows = kept(connection, "items_reasoned", _reasons(keys))
-    usable = rows.filter(rows[REASON].isnull() & ~rows[DELETED])
-    by_item = ibis.window(order_by=usable[ITEM])
-    by_version = ibis.window(order_by=[usable[ITEM], usable[VALID_FROM]])
-    numbered = usable.mutate(
-        ibis.dense_rank().over(by_item).name(ITEM_ROW), ibis.row_number().over(by_version).name(VERSION_ROW)
-    )
-    versions = kept(connection, "versions", numbered.drop(REASON, ENDS, DELETED))
+        rows = kept(connection, KEYS, _reasons(_keys(read, marketplace)))
+    left_out = rows.filter(rows[REASON].notnull()).select(ROW, ITEM, VALID_FROM, REASON).order_by(ROW)
+    quarantine = Quarantine(left_out.to_pyarrow())
+    rows_read = rows.count().to_pyarrow().as_py()
+    usable = rows.filter(rows[REASON].isnull() & ~rows[DELETED]).drop(REASON, ENDS, DELETED)
+    known = kept(connection, "items", _numbered(usable.select(ITEM).distinct(), ITEM_ROW, [ITEM]))
+    with_items = usable.join(known, ITEM).drop(ITEM)
+    versions = kept(connection, "versions", _numbered(with_items, VERSION_ROW, [ITEM_ROW, VALID_FROM]))
+    forget(connection, KEYS)
     if versions.count().to_pyarrow().as_py() == 0:
         raise DataError(f"{source}: expected at least one usable item, received none. Check the bounds.")
-    left_out = rows.filter(rows[REASON].notnull()).select(ROW, ITEM, VALID_FROM, REASON).order_by(ROW)
-    return Items(
-        versions=versions,
-        features=read.select(ROW, *marketplace.features.names),
-        connection=connection,
-        source=source,
-        quarantine=Quarantine(left_out.to_pyarrow()),
-        rows_read=rows.count().to_pyarrow().as_py(),
-    )
+    features = read.select(ROW, *marketplace.features.names)
+    return Items(known, versions, features, connection, source, quarantine, rows_read)
+
+
+def _numbered(rows: Table, name: str, order: list[str]) -> Table:
+    return rows.mutate(ibis.row_number().over(ibis.window(order_by=order)).name(name))
 
 
 def version_table(items: Items) -> pa.Table:
-    """Return the usable versions in the order of their rows: VERSION_ROW to VERSION, and their features.
+    """Return the usable versions in the order of their rows: ITEM, the other keys, and their features.
 
     Texts are dictionaries: of millions of versions few values are different ones.
     """
     keys = items.versions.order_by(VERSION_ROW).to_pyarrow()
-    columns = {
-        name: as_dictionary(column)
-        for name, column in zip(keys.column_names, keys.columns, strict=True)
-        if name != ROW
-    }
+    ids = items.known.order_by(ITEM_ROW).to_pyarrow()[ITEM].combine_chunks()
+    item_V = keys[ITEM_ROW].to_numpy().astype(np.int32)
+    columns = {ITEM: pa.DictionaryArray.from_arrays(pa.array(item_V), ids)}
+    columns |= {name: as_dictionary(keys[name]) for name in keys.column_names if name != ROW}
     with items.connection.reading(items.source):
         features = in_batches(items.features)
     # where each row stands among those that were read, and so where each version does
     place_R = np.empty(items.rows_read + 1, dtype=np.int64)
-    place_R[features.column(ROW).to_numpy()] = np.arange(items.rows_read)
+    place_R[features[ROW].to_numpy()] = np.arange(items.rows_read)
     place_V = pa.array(place_R[keys[ROW].to_numpy()])
-    del keys
+    del keys, place_R
     for name in features.column_names:
-        if name != ROW and name not in columns:
-            columns[name] = features.column(name).take(place_V)
-            features = features.drop_columns([name])
+        if name not in (ROW, *columns):
+            columns[name] = features[name].take(place_V)
+        features = features.drop_columns([name])
     return pa.table(columns)
 
 
 def in_batches(expression: Table) -> pa.Table:
     """Return a table whose texts become dictionaries while its rows come in."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Ibis calls DuckDB by an older name
-        batches = [_with_dictionaries(batch) for batch in expression.to_pyarrow_batches(chunk_size=BATCH)]
-    return pa.Table.from_batches(batches).unify_dictionaries()
+    parts = [_with_dictionaries(batch) for batch in batches(expression)]
+    return pa.Table.from_batches(parts).unify_dictionaries()
 
 
 def _with_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:

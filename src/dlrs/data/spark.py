@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import ibis.expr.datatypes as dt
 import ibis.expr.schema as sch
 import pyarrow as pa
+import pyarrow.dataset as dataset
 import pyarrow.parquet as pq
 
 from dlrs.data.engine import ROW, Table
@@ -59,6 +61,7 @@ class _Backend(Backend):  # type: ignore[misc]
     """Ibis's backend, with our SQL, and with results through Arrow and not through pandas."""
 
     compiler = SparkSQL()
+    folder: Path
 
     def get_schema(self, table_name: str, **place: Any) -> sch.Schema:
         """Return the types of a table: what Spark calls a timestamp is a moment, so in UTC."""
@@ -72,6 +75,16 @@ class _Backend(Backend):  # type: ignore[misc]
         table = expr.as_table()
         fetched = self._session.sql(self.compile(table, **arguments)).toArrow()
         return expr.__pyarrow_result__(fetched.cast(table.schema().to_pyarrow()))
+
+    def to_pyarrow_batches(self, expr: Any, /, *, chunk_size: int, **arguments: Any) -> pa.RecordBatchReader:
+        """Fetch an expression by way of Parquet files, for the driver's memory need not hold it."""
+        self._run_pre_execute_hooks(expr)
+        place = self.folder / f"fetched_{uuid4().hex}"
+        self._session.sql(self.compile(expr, **arguments)).write.parquet(str(place))
+        stored = dataset.dataset(place, format="parquet")
+        schema = expr.schema().to_pyarrow()
+        batches = (batch.cast(schema) for batch in stored.to_batches(batch_size=chunk_size))
+        return pa.RecordBatchReader.from_batches(schema, batches)
 
 
 @dataclass(frozen=True)
@@ -120,6 +133,11 @@ class Spark:
         self.session.read.parquet(place).createOrReplaceTempView(name)
         return self.backend.table(name)
 
+    def forget(self, name: str) -> None:
+        """See `engine.Engine`."""
+        self.session.catalog.dropTempView(name)
+        shutil.rmtree(self.folder / name)
+
     def to_pyarrow(self, expression: Table) -> pa.Table:
         """See `engine.Engine`."""
         return self.backend.to_pyarrow(expression)
@@ -162,6 +180,7 @@ def open_spark(master: str, spill: Path | None = None) -> Iterator[Spark]:
         with session(master) as opened:
             backend = _Backend()
             backend.register_options()
+            backend.folder = folder
             backend.do_connect(opened)
             yield Spark(backend, opened, folder)
     finally:
