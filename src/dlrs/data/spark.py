@@ -6,6 +6,8 @@ that nothing is computed twice and a row has the same number whenever it is look
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -46,7 +48,7 @@ SETTINGS = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    "spark.log.level": "ERROR",
+    "spark.log.level": "FATAL",  # an error comes as an exception, too
     "spark.driver.maxResultSize": "0",  # the cleaned log comes back as arrays, whatever its size
 }
 NO_ROOM = ("No space left on device", "OutOfMemoryError")
@@ -66,7 +68,9 @@ class _Backend(Backend):  # type: ignore[misc]
     def get_schema(self, table_name: str, **place: Any) -> sch.Schema:
         """Return the types of a table: what Spark calls a timestamp is a moment, so in UTC."""
         types = super().get_schema(table_name, **place)
-        moments = {f.name for f in self._session.table(table_name).schema if f.dataType.typeName() == "timestamp"}
+        moments = {
+            f.name for f in self._session.table(table_name).schema if f.dataType.typeName() == "timestamp"
+        }
         return sch.Schema({n: dt.Timestamp("UTC") if n in moments else t for n, t in types.items()})
 
     def to_pyarrow(self, expr: Any, /, **arguments: Any) -> Any:
@@ -80,7 +84,7 @@ class _Backend(Backend):  # type: ignore[misc]
         """Fetch an expression by way of Parquet files, for the driver's memory need not hold it."""
         self._run_pre_execute_hooks(expr)
         place = self.folder / f"fetched_{uuid4().hex}"
-        self._session.sql(self.compile(expr, **arguments)).write.parquet(str(place))
+        self._session.sql(self.compile(expr, **arguments)).write.parquet(_made(place))
         stored = dataset.dataset(place, format="parquet")
         schema = expr.schema().to_pyarrow()
         batches = (batch.cast(schema) for batch in stored.to_batches(batch_size=chunk_size))
@@ -97,7 +101,7 @@ class Spark:
 
     def read_parquet(self, file: Path) -> Table:
         """See `engine.Engine`."""
-        frame = self.session.read.parquet(str(file)).select("*", F.col("_metadata.row_index").alias(ROW))
+        frame = self.session.read.parquet(_found(file)).select("*", F.col("_metadata.row_index").alias(ROW))
         for field in pq.read_schema(file):
             if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
                 frame = frame.withColumn(field.name, _from_nanoseconds(field))
@@ -106,16 +110,16 @@ class Spark:
     def read_delimited(self, file: Path, delimiter: str) -> Table:
         """See `engine.Engine`."""
         frame = self.session.read.csv(
-            str(file), sep=delimiter, header=True, inferSchema=False, quote='"', escape='"', multiLine=True,
+            _found(file), sep=delimiter, header=True, inferSchema=False, quote='"', escape='"', multiLine=True,
             mode="FAILFAST",
         )  # fmt: skip
         return self._in_order(frame)
 
     def read_json_lines(self, file: Path) -> Table:
         """See `engine.Engine`."""
-        found = self.session.read.json(str(file), mode="FAILFAST", primitivesAsString=True)
+        found = self.session.read.json(_found(file), mode="FAILFAST", primitivesAsString=True)
         text = StructType([StructField(name, StringType()) for name in found.columns])
-        return self._in_order(self.session.read.schema(text).json(str(file), mode="FAILFAST"))
+        return self._in_order(self.session.read.schema(text).json(_found(file), mode="FAILFAST"))
 
     def copied(self, name: str, batches: pa.RecordBatchReader) -> Table:
         """See `engine.Engine`."""
@@ -127,10 +131,10 @@ class Spark:
 
     def kept(self, name: str, expression: Table) -> Table:
         """See `engine.Engine`."""
-        place = str(self.folder / name)
+        place = self.folder / name
         self.backend._run_pre_execute_hooks(expression)
-        self.session.sql(self.backend.compile(expression)).write.parquet(place)
-        self.session.read.parquet(place).createOrReplaceTempView(name)
+        self.session.sql(self.backend.compile(expression)).write.parquet(_made(place))
+        self.session.read.parquet(_found(place)).createOrReplaceTempView(name)
         return self.backend.table(name)
 
     def forget(self, name: str) -> None:
@@ -156,7 +160,11 @@ class Spark:
         """Add `ROW` to what was read from a file that its readers may share between them, part by part."""
         parts = frame.withColumn(ROW, F.monotonically_increasing_id())
         part = F.shiftright(F.col(ROW), IN_PARTITION)
-        rows = dict(parts.groupBy(part.alias("part")).count().collect()) if parts.rdd.getNumPartitions() > 1 else {}
+        rows = (
+            dict(parts.groupBy(part.alias("part")).count().collect())
+            if parts.rdd.getNumPartitions() > 1
+            else {}
+        )
         before, total = [0], 0
         for number in range(max(rows, default=0)):
             total += rows.get(number, 0)
@@ -166,7 +174,7 @@ class Spark:
 
     def _numbered(self, frame: DataFrame, row: Any) -> Table:
         columns = [name for name in frame.columns if name != ROW]
-        name = f"read_{len(self.session.catalog.listTables())}"
+        name = f"read_{uuid4().hex}"
         frame.select(row.cast("bigint").alias(ROW), *(F.col(f"`{c}`") for c in columns)).createTempView(name)
         return self.backend.table(name)
 
@@ -199,6 +207,8 @@ def session(master: str) -> Iterator[SparkSession]:
         builder = builder.config(name, value)
     if master.startswith("local") or urlsplit(master).hostname in (LOOPBACK, "localhost"):
         builder = builder.config("spark.driver.host", LOOPBACK).config("spark.driver.bindAddress", LOOPBACK)
+    if master.startswith("local"):
+        builder = builder.config("spark.sql.shuffle.partitions", str(_cores(master)))
     try:
         opened = builder.getOrCreate()
     except (PySparkException, Py4JError, OSError) as error:
@@ -210,6 +220,23 @@ def session(master: str) -> Iterator[SparkSession]:
         yield opened
     finally:
         opened.stop()
+
+
+def _made(place: Path) -> str:
+    """Return a place to write to; without its scheme it would be Hadoop's default file system."""
+    return f"file://{place.resolve()}"
+
+
+def _found(place: Path) -> str:
+    """Return a place to read from: there Hadoop takes some characters for patterns."""
+    return re.sub(r"([\\*?\[\]{},])", r"\\\1", _made(place))
+
+
+def _cores(master: str) -> int:
+    """Return how many tasks run at a time: n of local[n], 1 of local, all cores of local[*]."""
+    threads = re.match(r"local(?:\[(\d+|\*))?", master)
+    named = threads[1] if threads else None
+    return (os.cpu_count() or 1) if named == "*" else int(named or 1)
 
 
 def _from_nanoseconds(field: pa.Field) -> Any:
