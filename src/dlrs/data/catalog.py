@@ -34,7 +34,7 @@ class Catalog:
         version for every negative, whenever it was drawn).
         """
         first_P, end_P = self.first_N[items_P], self.first_N[items_P + 1]
-        last_P = first_P
+        last_P: Ints = first_P
         # steps of 2ᵏ, …, 2, 1 versions onward, each taken where the version there held already
         step = 1 << int((end_P - first_P).max(initial=1)).bit_length()
         while step := step >> 1:
@@ -51,4 +51,5 @@ class Catalog:
         """Return each item's first version that holds at any moment of [since, until), by item row."""
         alive_V: Bools = (self.valid_from_V < until) & (since < self.valid_to_V)
         versions = np.flatnonzero(alive_V)
-        return versions[np.diff(self.item_V[versions], prepend=-1) != 0]
+        first: Ints = versions[np.diff(self.item_V[versions], prepend=-1) != 0]
+        return first
