@@ -21,6 +21,9 @@ from dlrs.data.values import Columns
 GROUP = 500_000
 """Versions in a row group of the file."""
 
+MANY = 10_000
+"""Values of a dictionary, of which a row group will mostly have few."""
+
 
 @dataclass(frozen=True)
 class Versions:
@@ -31,7 +34,9 @@ class Versions:
     @classmethod
     def write(cls, table: pa.Table, file: Path) -> Versions:
         """Write a table, a row for each version in their order."""
-        pq.write_table(table, file, row_group_size=GROUP)
+        with pq.ParquetWriter(file, table.schema) as writer:
+            for first in range(0, table.num_rows, GROUP):
+                writer.write_table(_with_own_dictionaries(table.slice(first, GROUP)), row_group_size=GROUP)
         return cls(file)
 
     @cached_property
@@ -59,7 +64,7 @@ class Versions:
                 yield stored.read_row_group(group)
 
     def take(self, rows: AnyArray) -> pa.Table:
-        """Read some of the versions, in the order given, repeats included."""
+        """Read some of the versions, text as text, in the order given, repeats included."""
         rows = np.asarray(rows)
         found, place = np.unique(rows, return_inverse=True)
         taken, first = [], 0
@@ -71,7 +76,23 @@ class Versions:
                     taken.append(stored.read_row_group(group).take(inside - first))
                 first = until
             empty = stored.schema_arrow.empty_table()
-        return pa.concat_tables([empty, *taken]).unify_dictionaries().take(place)
+        return pa.concat_tables([_as_text(part) for part in (empty, *taken)]).take(place)
+
+
+def _as_text(table: pa.Table) -> pa.Table:
+    kinds = [f.type.value_type if pa.types.is_dictionary(f.type) else f.type for f in table.schema]
+    return table.cast(pa.schema(zip(table.column_names, kinds, strict=True)))
+
+
+def _with_own_dictionaries(part: pa.Table) -> pa.Table:
+    """Give a part dictionaries of its own: Parquet would store one of all items with each part."""
+    columns = [
+        column.cast(column.type.value_type).dictionary_encode()
+        if pa.types.is_dictionary(column.type) and len(column.chunk(0).dictionary) > MANY
+        else column
+        for column in part.columns
+    ]
+    return pa.table(columns, schema=part.schema)
 
 
 @dataclass(frozen=True)
