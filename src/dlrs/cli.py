@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dlrs.errors import DlrsError
+from dlrs.experiment_verbs import experiment
 from dlrs.stopping import stoppable
 
 console = Console()
@@ -73,6 +74,8 @@ def simulate(out: Out, users: Users = 2000, items: Items = 20_000, weeks: Weeks 
     folder = pipeline.simulate(out, Simulation(users=users, items=items, weeks=weeks, seed=seed))
     _say(f"Simulated {folder.path}. Next: dlrs run {folder / 'recipe.toml'} --out RUN")
 
+
+app.add_typer(experiment, name="experiment")
 
 schema = typer.Typer(no_args_is_help=True, help="Describe your own tables.")
 app.add_typer(schema, name="schema")
