@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dlrs.arrays import Bools, Doubles, Ints
+from dlrs.arrays import AnyArray, Bools, Doubles, Ints
 from dlrs.simulator.ads import Ads
 from dlrs.simulator.chains import TYPES, Events
 from dlrs.simulator.history import DELETE, History
@@ -40,7 +40,7 @@ def _about_items(settings: Simulation, ads: Ads, history: History) -> dict[str, 
 
 
 def _about_train(settings: Simulation, events: Events, train_E: Bools) -> dict[str, float]:
-    pairs = np.unique(events.user_E[train_E] * settings.items + events.item_E[train_E])
+    pairs = np.unique(events.user_E[train_E].astype(np.int64) * settings.items + events.item_E[train_E])
     by_user = np.bincount(pairs // settings.items)
     by_item = np.bincount(pairs % settings.items)
     _, events_by_item = np.unique(events.item_E[train_E], return_counts=True)
@@ -74,7 +74,7 @@ def _top_share(counts: Ints, part: float) -> float:
     return round(float(top.sum()) / max(int(counts.sum()), 1), 4)
 
 
-def _shares(codes: Ints, kinds: int) -> list[float]:
+def _shares(codes: AnyArray, kinds: int) -> list[float]:
     return [round(float(n) / max(len(codes), 1), 5) for n in np.bincount(codes, minlength=kinds)]
 
 

@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 from dlrs.arrays import AnyArray, Bools, Doubles, Ints
 from dlrs.schema import ITEM, OPERATION, TIME, TYPE, USER, VALID_FROM, VERSION
 from dlrs.simulator.ads import YEAR, Ads
-from dlrs.simulator.behaviour import Tastes
 from dlrs.simulator.chains import TYPES, Events
 from dlrs.simulator.equipment import FUELS, Coded
 from dlrs.simulator.flaws import Flaws
 from dlrs.simulator.history import OPERATIONS, History
 from dlrs.simulator.users import TASTES, Users
 from dlrs.simulator.vehicles import SUBCATEGORIES, World
+from dlrs.simulator.visits import Tastes
 
 MOMENT = pa.timestamp("us", "UTC")
 
@@ -58,7 +58,9 @@ def events_table(
             ITEM: pa.array(item_ids_N[events.item_E]),
             VERSION: pa.array(version_E.astype(np.int32)),
             TIME: _moments(events.time_E, start),
-            TYPE: _coded(Coded(events.type_E, np.array(TYPES)), np.zeros(len(events.type_E), np.bool_)),
+            TYPE: _coded(
+                Coded(events.type_E.astype(np.int64), np.array(TYPES)), np.zeros(len(events.type_E), np.bool_)
+            ),
         }
     )
 
@@ -129,8 +131,8 @@ def _months(months_V: Doubles, none_V: Bools) -> pa.Array:
     return pa.array(moments_V.astype(np.int64), mask=none_V).cast(pa.timestamp("us")).cast(MOMENT)
 
 
-def _moments(seconds: Ints, start: datetime) -> pa.Array:
-    return pa.array((int(start.timestamp()) + seconds) * 1_000_000).cast(MOMENT)
+def _moments(seconds: AnyArray, start: datetime) -> pa.Array:
+    return pa.array((int(start.timestamp()) + seconds.astype(np.int64)) * 1_000_000).cast(MOMENT)
 
 
 def _coded(feature: Coded, none: Bools) -> pa.Array:
