@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -63,15 +63,38 @@ Users = Annotated[int, typer.Option(help="people who look for a vehicle")]
 Items = Annotated[int, typer.Option(help="ads over the whole time")]
 Weeks = Annotated[int, typer.Option(help="weeks after 30 days of warm-up; the last one is the test")]
 Seed = Annotated[int, typer.Option(help="the same seed gives the same bytes")]
+Scale = Literal["demo", "thesis"]
 
 
 @app.command()
-def simulate(out: Out, users: Users = 2000, items: Items = 20_000, weeks: Weeks = 5, seed: Seed = 0) -> None:
+def simulate(
+    out: Out,
+    scale: Annotated[
+        Scale, typer.Option(help="demo: 2,000 users, 20,000 ads, seconds; thesis: 100,000 and 1.7 million, minutes")
+    ] = "demo",
+    users: Annotated[int | None, typer.Option(help="people who look for a vehicle, if not the scale's")] = None,
+    items: Annotated[int | None, typer.Option(help="ads over the whole time, if not the scale's")] = None,
+    weeks: Weeks = 5,
+    seed: Seed = 0,
+    guests: Annotated[
+        float, typer.Option(help="visitors with ids of their own who come once or twice, for each user")
+    ] = 0.1,
+) -> None:
     """Simulate a vehicle marketplace: an item table, an event log and the recipe for them."""
     from dlrs import pipeline
-    from dlrs.simulator.settings import Simulation
+    from dlrs.simulator.settings import SCALES, Simulation
 
-    folder = pipeline.simulate(out, Simulation(users=users, items=items, weeks=weeks, seed=seed))
+    size = SCALES[scale]
+    settings = Simulation(
+        users=size.users if users is None else users,
+        items=size.items if items is None else items,
+        weeks=weeks,
+        seed=seed,
+        guest_share=guests,
+    )
+    folder = pipeline.simulate(out, settings)
+    facts = folder.facts
+    _say(f"{facts['users']:,} users, {facts['items']:,} ads, {facts['events']:,} events.")
     _say(f"Simulated {folder.path}. Next: dlrs run {folder / 'recipe.toml'} --out RUN")
 
 

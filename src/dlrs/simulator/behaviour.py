@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from dlrs.arrays import AnyArray, Bools, Floats, Ints
+from dlrs.arrays import AnyArray, Bools, Columns, Floats, Ints
 from dlrs.simulator.offers import (
     AGE,
     BORN,
@@ -29,9 +29,11 @@ from dlrs.simulator.offers import (
 from dlrs.simulator.settings import DAY
 from dlrs.simulator.users import Users
 from dlrs.simulator.visits import Tastes, Visits
+from dlrs.simulator.wants import Wants
 
 VISIT_SECONDS = 90  # from one ad to the next
-TASTE, POSITION = np.float32(1.3), np.float32(0.25)  # weights beside the pull (1) and Gumbel noise (1)
+TASTE, PULLED, POSITION = np.float32(1.3), np.float32(1), np.float32(0.25)  # weights beside Gumbel noise (1)
+BY_DATE = 0.5  # share of the visits that see the newest ads first; the others see the most popular ones first
 BLOCK = 1024  # visits that are worked on at once: their lists should fit into the processor's cache
 
 
@@ -58,36 +60,6 @@ class Choices:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-@dataclass(frozen=True)
-class Wants:
-    """What each of R visits looks for: one taste of its user."""
-
-    subcategory_R: Ints
-    model_R: Ints
-    price_R: Floats  # log €
-    tolerance_R: Floats
-    age_R: Floats
-    character_RD: Floats
-    latitude_R: Floats
-    longitude_R: Floats
-    radius_R: Floats
-
-    @classmethod
-    def of(cls, visits: Visits, users: Users, tastes: Tastes) -> Wants:
-        """Look up the taste of each visit."""
-        at = visits.user_R, visits.taste_R
-        numbers = (
-            tastes.price_US[at],
-            users.tolerance_US[at],
-            users.age_US[at],
-            users.character_USD[at],
-            users.latitude_U[visits.user_R],
-            users.longitude_U[visits.user_R],
-            users.radius_U[visits.user_R],
-        )
-        return cls(users.subcategory_US[at], users.model_US[at], *(n.astype(np.float32) for n in numbers))
-
-
 def draw_choices(
     offer: Offer, visits: Visits, users: Users, tastes: Tastes, rng: np.random.Generator
 ) -> Choices:
@@ -104,12 +76,14 @@ def draw_choices(
 
 def _choices(offer: Offer, visits: Visits, users: Users, tastes: Tastes, rng: np.random.Generator) -> Choices:
     wants = Wants.of(visits, users, tastes)
-    list_RL, real_RL = offer.market.lists(wants.subcategory_R, wants.model_R, rng)
+    list_RL, real_RL = offer.market.lists(wants, rng)
     row_RLT = offer.table[list_RL]
     second_R = (visits.time_R % DAY).astype(np.float32)
     real_RL &= on_sale(row_RLT, second_R[:, None])
     fit_RL = fit(wants, row_RLT)
-    utility_RL = TASTE * fit_RL + row_RLT[..., PULL] + _chance(fit_RL.shape, rng)
+    pull_RL = row_RLT[..., PULL]
+    place_RL = _places(list_RL, real_RL, pull_RL, rng)
+    utility_RL = TASTE * fit_RL + PULLED * pull_RL - POSITION * np.log1p(place_RL) + gumbel(fit_RL.shape, rng)
     visit_P, place_P = best(np.where(real_RL, utility_RL, -np.inf), visits.length_R)
     item_P = list_RL[visit_P, place_P].astype(np.int64)
     pause_P = pauses(visits.length_R[visit_P], rng)
@@ -126,11 +100,14 @@ def gumbel(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
     return noise
 
 
-def _chance(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
-    """What no model can know: where on the result page an ad happened to stand, and the moment's whim."""
-    place_RL = rng.random(shape, dtype=np.float32) * shape[1]
-    chance_RL: AnyArray = gumbel(shape, rng) - POSITION * np.log1p(place_RL)
-    return chance_RL
+def _places(list_RL: Columns, real_RL: Bools, pull_RL: Floats, rng: np.random.Generator) -> Floats:
+    """Where each ad stands on the page: half of the visits sort by date, half by popularity."""
+    by_date_R = rng.random(len(list_RL)) < BY_DATE
+    key_RL = np.where(by_date_R[:, None], list_RL.astype(np.float32), pull_RL)
+    order_RL = np.argsort(np.where(real_RL, -key_RL, np.inf), axis=1)
+    place_RL = np.empty(list_RL.shape, dtype=np.float32)
+    np.put_along_axis(place_RL, order_RL, np.arange(list_RL.shape[1], dtype=np.float32)[None], axis=1)
+    return place_RL
 
 
 def best(utility_RL: Floats, length_R: Ints) -> tuple[Ints, Ints]:

@@ -1,7 +1,7 @@
 """Lists: which ads a visit gets to see before anything is chosen.
 
-Three ways lead to an ad: a search within the subcategory, a search for a model, and the ads that
-are on everybody's pages. Each shows ads with a strong pull rather than others.
+Four ways lead to an ad: searches within the subcategory by price and by region, a search for a model,
+and the ads that are on everybody's pages. Each shows ads with a strong pull rather than others.
 
 Shapes: N ads, A ads of a day, G groups, T tickets, R visits, L places of a list.
 """
@@ -12,12 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlrs.arrays import NO_ITEM, Bools, Columns, Floats, Ints
+from dlrs.arrays import NO_ITEM, Bools, Columns, Doubles, Floats, Ints
 from dlrs.simulator.ads import Ads
 from dlrs.simulator.settings import DAY
+from dlrs.simulator.wants import Wants
 
-SEARCHED, BY_MODEL, ANYWHERE = 80, 15, 25  # places of each list that are filled each way
+BY_PRICE, BY_REGION, BY_MODEL, ANYWHERE = 40, 40, 20, 10  # places of each list that are filled each way
+APPEAL, FADING = 1.0, 0.7  # weights in the pull
 RANKING = 0.7  # how far the lists follow the pull; 0: not at all
+LOWEST, WIDTH, BANDS = 5.0, 0.4, 21  # price bands, log €
+SOUTH, WEST, SQUARE, ROWS, COLUMNS = 40.0, -5.0, 120.0, 18, 18  # regions, degrees and km
+CELLS = ROWS * COLUMNS
+NORTH, EAST = 111.0, 71.0  # km in a degree
 TICKETS = 4  # of an ad, on average: to draw one by weight is to draw a ticket
 
 
@@ -65,24 +71,27 @@ class Shelf:
 class Shelves:
     """All ads, sorted by what they are searched by."""
 
-    by_subcategory: Shelf
+    by_price: Shelf
+    by_region: Shelf
     by_model: Shelf
     anywhere: Shelf
 
     @classmethod
     def of(cls, ads: Ads) -> Shelves:
-        """Sort all ads by what they are searched by."""
-        subcategories, models = int(ads.subcategory_N.max()) + 1, int(ads.model_N.max()) + 1
+        """Sort all ads by what they are searched by. Price bands are those of the first price."""
+        body_N = ads.subcategory_N
+        bodies = int(body_N.max()) + 1
         return cls(
-            Shelf.sorted_by(ads.subcategory_N, subcategories),
-            Shelf.sorted_by(ads.model_N, models),
+            Shelf.sorted_by(body_N * BANDS + band(np.log(ads.price_N)), bodies * BANDS),
+            Shelf.sorted_by(body_N * CELLS + cell(ads.latitude_N, ads.longitude_N), bodies * CELLS),
+            Shelf.sorted_by(ads.model_N, int(ads.model_N.max()) + 1),
             Shelf.sorted_by(np.zeros_like(ads.model_N), 1),
         )
 
     def on(self, alive_N: Bools, pull_N: Floats, rng: np.random.Generator) -> Market:
         """Return what a day offers."""
         weight_N = np.exp(np.float32(RANKING) * pull_N)
-        shelves = (self.by_subcategory, self.by_model, self.anywhere)
+        shelves = (self.by_price, self.by_region, self.by_model, self.anywhere)
         return Market(*(shelf.tickets(alive_N, weight_N, rng) for shelf in shelves))
 
 
@@ -90,20 +99,23 @@ class Shelves:
 class Market:
     """The ads that are there on one day."""
 
-    by_subcategory: Tickets
+    by_price: Tickets
+    by_region: Tickets
     by_model: Tickets
     anywhere: Tickets
 
-    def lists(self, subcategory_R: Ints, model_R: Ints, rng: np.random.Generator) -> tuple[Columns, Bools]:
-        """Return the ads on the list of each visit, and which places of it are filled; no ad twice."""
-        ways = (
-            (self.by_subcategory, subcategory_R, SEARCHED),
-            (self.by_model, model_R, BY_MODEL),
-            (self.anywhere, np.zeros_like(model_R), ANYWHERE),
-        )
+    def lists(self, wants: Wants, rng: np.random.Generator) -> tuple[Columns, Bools]:
+        """Return the ads on the list of each visit, oldest first, and which places are filled; no ad twice."""
+        visits, body_R1 = len(wants), wants.subcategory_R[:, None]
+        band_RL = band(_around(wants.price_R, wants.tolerance_R, BY_PRICE, rng))
+        north_R, east_R = wants.radius_R / (3 * NORTH), wants.radius_R / (3 * EAST)
+        latitude_RL = _around(wants.latitude_R, north_R, BY_REGION, rng)
+        cell_RL = cell(latitude_RL, _around(wants.longitude_R, east_R, BY_REGION, rng))
         drawn = [
-            tickets.draw(np.broadcast_to(group_R[:, None], (len(group_R), places)), rng)
-            for tickets, group_R, places in ways
+            self.by_price.draw(body_R1 * BANDS + band_RL, rng),
+            self.by_region.draw(body_R1 * CELLS + cell_RL, rng),
+            self.by_model.draw(np.broadcast_to(wants.model_R[:, None], (visits, BY_MODEL)), rng),
+            self.anywhere.draw(np.zeros((visits, ANYWHERE), np.int64), rng),
         ]
         list_RL = np.sort(np.concatenate(drawn, axis=1), axis=1)
         real_RL = list_RL != NO_ITEM
@@ -111,9 +123,27 @@ class Market:
         return list_RL, real_RL
 
 
+def band(price: Doubles | Floats) -> Ints:
+    """Return the price band of log €."""
+    band: Ints = np.clip((price - LOWEST) / WIDTH, 0, BANDS - 1).astype(np.int64)
+    return band
+
+
+def cell(latitude: Doubles | Floats, longitude: Doubles | Floats) -> Ints:
+    """Return the region of a place: a square of a grid over where ads are."""
+    row = np.clip((latitude - SOUTH) * NORTH / SQUARE, 0, ROWS - 1).astype(np.int64)
+    column = np.clip((longitude - WEST) * EAST / SQUARE, 0, COLUMNS - 1).astype(np.int64)
+    return row * COLUMNS + column
+
+
+def _around(middle_R: Floats, spread_R: Floats, places: int, rng: np.random.Generator) -> Floats:
+    spread_RL = spread_R[:, None] * rng.standard_normal((len(middle_R), places), dtype=np.float32)
+    return middle_R[:, None] + spread_RL
+
+
 def pull(ads: Ads, price_N: Floats, day: int) -> Floats:
     """Return what draws everyone to an ad on a day: appeal, freshness, price drops. `price_N`: log €."""
     days_N = np.maximum(day + 0.5 - ads.born_N / DAY, 0)
     cheaper_N = np.log(ads.price_N) - price_N
-    pull_N = ads.appeal_N - 0.7 * np.log1p(days_N) + 3.0 * cheaper_N
+    pull_N = APPEAL * ads.appeal_N - FADING * np.log1p(days_N) + 3.0 * cheaper_N
     return pull_N.astype(np.float32)

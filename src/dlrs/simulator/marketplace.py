@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 
 from dlrs.arrays import Ints
-from dlrs.data.catalog import FOREVER, Catalog
 from dlrs.simulator import tables
 from dlrs.simulator.ads import Ads, draw_ads
-from dlrs.simulator.chains import Events
+from dlrs.simulator.event_log import write_events
 from dlrs.simulator.facts import facts
 from dlrs.simulator.flaws import draw_flaws
 from dlrs.simulator.history import History, draw_history
@@ -67,8 +66,10 @@ def populate(settings: Simulation) -> Market:
         world=world,
         ads=ads,
         history=draw_history(ads, settings.days * DAY, streams[2]),
-        users=draw_users(ads, settings.users, streams[3]),
-        user_ids_U=streams[4].permutation(tables.draw_ids(settings.users, 7_000_000, streams[4])),
+        users=draw_users(ads, settings, streams[3]),
+        user_ids_U=streams[4].permutation(
+            tables.draw_ids(settings.users + settings.guests, 7_000_000, streams[4])
+        ),
         item_ids_N=tables.draw_ids(settings.items, 240_000_000, streams[4]),
         streams=streams[5:],
     )
@@ -84,28 +85,15 @@ def simulate(settings: Simulation, folder: Path) -> dict[str, Any]:
     life = market.live()
     start, item_ids_N, user_ids_U = settings.start, market.item_ids_N, market.user_ids_U
     flaws = draw_flaws(market.history, market.streams[1])
-    version_E = versions_seen(market.history, life.events)
     tables.write(
         tables.items_table(market.ads, market.history, flaws, item_ids_N, start), folder / "items.parquet"
     )
-    tables.write(
-        tables.events_table(life.events, version_E, user_ids_U, item_ids_N, start), folder / "events.parquet"
-    )
+    write_events(life.events, market.history, user_ids_U, item_ids_N, start, folder / "events.parquet")
     tables.write(
         tables.truth_table(market.users, life.tastes, market.world, user_ids_U), folder / "truth.parquet"
     )
     (folder / "recipe.toml").write_text(recipe(settings), encoding="utf-8")
     return facts(settings, market.ads, market.history, life.events)
-
-
-def versions_seen(history: History, events: Events) -> Ints:
-    """Return the number of the version that held when each event happened."""
-    last_V = np.append(np.diff(history.item_V) > 0, True)
-    until_V = np.where(last_V, FOREVER, np.roll(history.time_V, -1))
-    catalog = Catalog(len(history.first_N), history.item_V, history.time_V, until_V)
-    return history.number_V[
-        catalog.version_at(events.item_E.astype(np.int64), events.time_E.astype(np.int64))
-    ]
 
 
 def recipe(settings: Simulation) -> str:

@@ -13,9 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dlrs.arrays import AnyArray, Bools, Doubles, Ints
-from dlrs.schema import ITEM, OPERATION, TIME, TYPE, USER, VALID_FROM, VERSION
+from dlrs.schema import ITEM, OPERATION, USER, VALID_FROM, VERSION
 from dlrs.simulator.ads import YEAR, Ads
-from dlrs.simulator.chains import TYPES, Events
 from dlrs.simulator.equipment import FUELS, Coded
 from dlrs.simulator.flaws import Flaws
 from dlrs.simulator.history import OPERATIONS, History
@@ -39,7 +38,7 @@ def items_table(ads: Ads, history: History, flaws: Flaws, item_ids_N: Ints, star
     columns = {
         ITEM: pa.array(item_ids_N[item_V]),
         VERSION: pa.array(history.number_V.astype(np.int32)),
-        VALID_FROM: _moments(history.time_V, start),
+        VALID_FROM: moments(history.time_V, start),
         OPERATION: _coded(Coded(history.operation_V, operations), np.zeros(len(item_V), np.bool_)),
     }
     columns |= _continuous(ads, history, flaws, start)
@@ -48,28 +47,12 @@ def items_table(ads: Ads, history: History, flaws: Flaws, item_ids_N: Ints, star
     return pa.table(columns)
 
 
-def events_table(
-    events: Events, version_E: Ints, user_ids_U: Ints, item_ids_N: Ints, start: datetime
-) -> pa.Table:
-    """Return the event log, in the order of time."""
-    return pa.table(
-        {
-            USER: pa.array(user_ids_U[events.user_E]),
-            ITEM: pa.array(item_ids_N[events.item_E]),
-            VERSION: pa.array(version_E.astype(np.int32)),
-            TIME: _moments(events.time_E, start),
-            TYPE: _coded(
-                Coded(events.type_E.astype(np.int64), np.array(TYPES)), np.zeros(len(events.type_E), np.bool_)
-            ),
-        }
-    )
-
-
 def truth_table(users: Users, tastes: Tastes, world: World, user_ids_U: Ints) -> pa.Table:
     """Return the true tastes: a row for each user and taste. Nothing that learns may read it."""
     names = np.array([s.name for s in SUBCATEGORIES])
     columns: dict[str, AnyArray] = {
         USER: np.repeat(user_ids_U, TASTES),
+        "kind": np.repeat(np.array(["private", "dealer", "guest"])[users.kind_U], TASTES),
         "taste": np.tile(np.arange(TASTES, dtype=np.int32), len(user_ids_U)),
         "weight_start": _shares(users.weight_US).ravel(),
         "weight_end": _shares(tastes.weight_US).ravel(),
@@ -82,7 +65,8 @@ def truth_table(users: Users, tastes: Tastes, world: World, user_ids_U: Ints) ->
         "latitude": np.repeat(users.latitude_U, TASTES),
         "longitude": np.repeat(users.longitude_U, TASTES),
         "radius_km": np.repeat(users.radius_U, TASTES),
-        "ads_per_28_days": np.repeat(users.pairs_U, TASTES),
+        "visits_per_28_days": np.repeat(users.monthly_U, TASTES),
+        "ads_per_visit": np.repeat(users.opens_U, TASTES),
     }
     for axis in range(users.character_USD.shape[2]):
         columns[f"character_{axis}"] = users.character_USD[:, :, axis].ravel()
@@ -131,7 +115,8 @@ def _months(months_V: Doubles, none_V: Bools) -> pa.Array:
     return pa.array(moments_V.astype(np.int64), mask=none_V).cast(pa.timestamp("us")).cast(MOMENT)
 
 
-def _moments(seconds: AnyArray, start: datetime) -> pa.Array:
+def moments(seconds: AnyArray, start: datetime) -> pa.Array:
+    """Turn seconds since the simulation's start into moments."""
     return pa.array((int(start.timestamp()) + seconds.astype(np.int64)) * 1_000_000).cast(MOMENT)
 
 

@@ -16,6 +16,7 @@ from dlrs.simulator.users import Users
 HOURS = np.array([2, 1, 1, 1, 1, 2, 5, 9, 12, 13, 14, 14, 15, 14, 14, 15, 17, 20, 24, 29, 32, 29, 18, 7.0])
 WEEKDAYS = np.array([1.0, 0.98, 0.97, 0.97, 0.92, 0.97, 1.19])  # from Monday
 REST, MOOD = 0.85, 1.3  # how slowly a user's interest rises and falls, and how far
+MOST_VISITS = 30.0  # a day
 DRIFT, PRICE_DRIFT = 0.07, 0.01  # daily steps of the weights of a user's tastes, and of their prices
 
 
@@ -30,7 +31,7 @@ class Tastes:
     @classmethod
     def at_first(cls, users: Users, rng: np.random.Generator) -> Tastes:
         """Return the tastes that the users start with."""
-        return cls(users.weight_US, users.price_US, rng.normal(0, 1, len(users.pairs_U)))
+        return cls(users.weight_US, users.price_US, rng.normal(0, 1, len(users.kind_U)))
 
     def next_day(self, rng: np.random.Generator) -> Tastes:
         """Take a day's step."""
@@ -58,15 +59,12 @@ class Visits:
 
 
 def draw_visits(users: Users, tastes: Tastes, day: int, weekday: int, rng: np.random.Generator) -> Visits:
-    """Draw the visits of a day; `weekday` 0 is a Monday.
-
-    Who looks at more ads comes more often and stays longer.
-    """
-    monthly_U = 4 + 0.25 * users.pairs_U**0.68
-    busy = WEEKDAYS[weekday]
-    daily_U = monthly_U / 28 * np.exp(MOOD * tastes.interest_U - MOOD**2 / 2) * busy
-    user_R = np.repeat(np.arange(len(daily_U)), rng.poisson(np.minimum(daily_U, 12)))
-    further_R = np.maximum((users.pairs_U / monthly_U)[user_R] - 1, 0.05)
+    """Draw the visits of a day; `weekday` 0 is a Monday."""
+    lust_U = np.exp(MOOD * tastes.interest_U - MOOD**2 / 2) * WEEKDAYS[weekday]
+    known_U = rng.poisson(np.minimum(users.monthly_U / 28 * lust_U, MOST_VISITS))
+    guests_U = (users.comes_U2 == day).sum(axis=1)
+    user_R = np.repeat(np.arange(len(known_U)), known_U + guests_U)
+    further_R = np.maximum(users.opens_U[user_R] - 1, 0.05)
     weight_RS = tastes.weight_US[user_R]
     hour_R = rng.choice(24, len(user_R), p=HOURS / HOURS.sum())
     return Visits(

@@ -14,12 +14,13 @@ import numpy as np
 
 from dlrs.arrays import NO_ITEM, AnyArray, Bools, Columns, Floats, Ints
 from dlrs.errors import DataError
-from dlrs.simulator.behaviour import POSITION, TASTE, Choices, Wants, fit, gumbel, on_sale, pauses
+from dlrs.simulator.behaviour import POSITION, TASTE, Choices, fit, gumbel, on_sale, pauses
 from dlrs.simulator.chains import Events
 from dlrs.simulator.offers import PULL, Offer
 from dlrs.simulator.settings import DAY
 from dlrs.simulator.users import Users
 from dlrs.simulator.visits import Tastes, Visits
+from dlrs.simulator.wants import Wants
 
 OUTSIDE = np.float32(5.0)  # utility of clicking on nothing, beside its Gumbel noise
 
