@@ -70,17 +70,34 @@ Scale = Literal["demo", "thesis"]
 def simulate(
     out: Out,
     scale: Annotated[
-        Scale, typer.Option(help="demo: 2,000 users, 20,000 ads, seconds; thesis: 100,000 and 1.7 million, minutes")
+        Scale,
+        typer.Option(help="demo: 2,000 users, 20,000 ads, seconds; thesis: 100,000 and 1.7 million, minutes"),
     ] = "demo",
-    users: Annotated[int | None, typer.Option(help="people who look for a vehicle, if not the scale's")] = None,
+    users: Annotated[
+        int | None, typer.Option(help="people who look for a vehicle, if not the scale's")
+    ] = None,
     items: Annotated[int | None, typer.Option(help="ads over the whole time, if not the scale's")] = None,
     weeks: Weeks = 5,
     seed: Seed = 0,
     guests: Annotated[
         float, typer.Option(help="visitors with ids of their own who come once or twice, for each user")
     ] = 0.1,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="give it twice: two bundles (REGISTRY, or REGISTRY@NAME) that users of the test week meet, "
+            "trained on this very simulation. OUT then holds what came of it"
+        ),
+    ] = None,
+    interleave: Annotated[
+        bool, typer.Option("--interleave", help="with --against: both in each list, not an arm a user")
+    ] = False,
+    k: Annotated[int, typer.Option(min=1, help="with --against: ads of a list")] = 5,
 ) -> None:
-    """Simulate a vehicle marketplace: an item table, an event log and the recipe for them."""
+    """Simulate a vehicle marketplace: an item table, an event log and the recipe for them.
+
+    With --against twice it is simulated again, and its users meet the recommendations of two bundles.
+    """
     from dlrs import pipeline
     from dlrs.simulator.settings import SCALES, Simulation
 
@@ -92,6 +109,13 @@ def simulate(
         seed=seed,
         guest_share=guests,
     )
+    if against:
+        from dlrs.closed_loop.loop import EVENTS, IMPRESSIONS, OUTCOMES, Loop, closed_loop
+        from dlrs.experiment.analyse import RESULT
+
+        console.print(closed_loop(out, settings, against, Loop(interleave, k)).shown)
+        _say(f"In {out}: {RESULT}, {IMPRESSIONS}, {OUTCOMES} and the whole log, {EVENTS}.")
+        return
     folder = pipeline.simulate(out, settings)
     facts = folder.facts
     _say(f"{facts['users']:,} users, {facts['items']:,} ads, {facts['events']:,} events.")

@@ -21,6 +21,7 @@ import numpy as np
 from dlrs.arrays import Ints
 from dlrs.simulator import tables
 from dlrs.simulator.ads import Ads, draw_ads
+from dlrs.simulator.chains import Events
 from dlrs.simulator.event_log import write_events
 from dlrs.simulator.facts import facts
 from dlrs.simulator.flaws import draw_flaws
@@ -83,17 +84,27 @@ def simulate(settings: Simulation, folder: Path) -> dict[str, Any]:
     """
     market = populate(settings)
     life = market.live()
-    start, item_ids_N, user_ids_U = settings.start, market.item_ids_N, market.user_ids_U
-    flaws = draw_flaws(market.history, market.streams[1])
+    write_items(market, folder / "items.parquet")
+    write_log(market, life.events, folder / "events.parquet")
     tables.write(
-        tables.items_table(market.ads, market.history, flaws, item_ids_N, start), folder / "items.parquet"
-    )
-    write_events(life.events, market.history, user_ids_U, item_ids_N, start, folder / "events.parquet")
-    tables.write(
-        tables.truth_table(market.users, life.tastes, market.world, user_ids_U), folder / "truth.parquet"
+        tables.truth_table(market.users, life.tastes, market.world, market.user_ids_U),
+        folder / "truth.parquet",
     )
     (folder / "recipe.toml").write_text(recipe(settings), encoding="utf-8")
     return facts(settings, market.ads, market.history, life.events)
+
+
+def write_items(market: Market, file: Path) -> None:
+    """Write the item table, flaws included."""
+    flaws = draw_flaws(market.history, copy.deepcopy(market.streams[1]))
+    table = tables.items_table(market.ads, market.history, flaws, market.item_ids_N, market.settings.start)
+    tables.write(table, file)
+
+
+def write_log(market: Market, events: Events, file: Path) -> None:
+    """Write what happened on the marketplace as an event log."""
+    ids = market.user_ids_U, market.item_ids_N
+    write_events(events, market.history, *ids, market.settings.start, file)
 
 
 def recipe(settings: Simulation) -> str:
