@@ -25,6 +25,7 @@ from dlrs.simulator.chains import Events, draw_chains
 from dlrs.simulator.facts import facts
 from dlrs.simulator.flaws import draw_flaws
 from dlrs.simulator.history import History, draw_history
+from dlrs.simulator.item_table import ItemTable
 from dlrs.simulator.settings import DAY, Simulation
 from dlrs.simulator.users import draw_users
 from dlrs.simulator.vehicles import invent
@@ -46,13 +47,13 @@ def simulate(settings: Simulation, folder: Path) -> dict[str, Any]:
     users = draw_users(ads, settings.users, streams[3])
     choices, tastes = live(ads, history, users, settings.days, settings.start.weekday(), streams[4])
     events = draw_chains(choices, ads, end, streams[5])
-    flaws = draw_flaws(history, streams[6])
+    flaws = draw_flaws(settings.items, streams[6])
 
     user_ids_U = streams[7].permutation(tables.draw_ids(settings.users, 7_000_000, streams[7]))
     item_ids_N = tables.draw_ids(settings.items, 240_000_000, streams[7])
     version_E = versions_seen(history, events)
     start = settings.start
-    tables.write(tables.items_table(ads, history, flaws, item_ids_N, start), folder / "items.parquet")
+    ItemTable(ads, flaws, item_ids_N, start).write(history, folder / "items.parquet")
     tables.write(
         tables.events_table(events, version_E, user_ids_U, item_ids_N, start), folder / "events.parquet"
     )
