@@ -25,6 +25,7 @@ from dlrs.simulator.event_log import write_events
 from dlrs.simulator.facts import facts
 from dlrs.simulator.flaws import draw_flaws
 from dlrs.simulator.history import History, draw_history
+from dlrs.simulator.item_table import ItemTable
 from dlrs.simulator.life import Life, live
 from dlrs.simulator.settings import DAY, Simulation
 from dlrs.simulator.users import Users, draw_users
@@ -84,10 +85,8 @@ def simulate(settings: Simulation, folder: Path) -> dict[str, Any]:
     market = populate(settings)
     life = market.live()
     start, item_ids_N, user_ids_U = settings.start, market.item_ids_N, market.user_ids_U
-    flaws = draw_flaws(market.history, market.streams[1])
-    tables.write(
-        tables.items_table(market.ads, market.history, flaws, item_ids_N, start), folder / "items.parquet"
-    )
+    flaws = draw_flaws(settings.items, market.streams[1])
+    ItemTable(market.ads, flaws, item_ids_N, start).write(market.history, folder / "items.parquet")
     write_events(life.events, market.history, user_ids_U, item_ids_N, start, folder / "events.parquet")
     tables.write(
         tables.truth_table(market.users, life.tastes, market.world, user_ids_U), folder / "truth.parquet"
