@@ -15,14 +15,23 @@ def test_running_sums_start_anew_with_each_ad():
     np.testing.assert_allclose(history._running(steps_V, item_V, np.array([0, 3])), [0, 1, 3, 0, 5])
 
 
-def test_updates_in_the_second_of_another_version_are_dropped():
-    item_V = np.array([0, 0, 0, 0, 1, 1])
-    time_V = np.array([5, 5, 8, 9, 9, 12])
-    operation_V = np.array(
-        [history.CREATE, history.UPDATE, history.UPDATE, history.DELETE, 0, history.UPDATE]
-    )
-    idle_V = history._same_moment(item_V, time_V, operation_V)
-    assert idle_V.tolist() == [False, True, False, False, False, False]
+def test_of_changes_in_one_second_the_price_stays():
+    changes = [
+        (1, 9, history.DEATH), (0, 7, history.PRICING), (0, 5, history.BIRTH), (0, 7, history.EDIT),
+        (0, 8, history.EDIT), (0, 8, history.EDIT), (1, -3, history.BIRTH),
+    ]  # fmt: skip
+    item_V, time_V, kind_V = history._sorted(*(np.array(values) for values in zip(*changes, strict=True)))
+    assert item_V.tolist() == [0, 0, 0, 1, 1]
+    assert time_V.tolist() == [5, 7, 8, -3, 9]
+    assert kind_V.tolist() == [
+        history.BIRTH, history.PRICING, history.EDIT, history.BIRTH, history.DEATH
+    ]  # fmt: skip
+
+
+def test_what_was_replaced_by_the_start_is_dropped():
+    item_V = np.array([0, 0, 0, 1, 2, 2])
+    time_V = np.array([-9, -3, 4, -5, 1, 2])
+    assert history._replaced(item_V, time_V).tolist() == [True, False, False, False, False, False]
 
 
 def test_a_shelf_draws_from_the_group_by_weight():

@@ -26,6 +26,7 @@ from dlrs.simulator.event_log import write_events
 from dlrs.simulator.facts import facts
 from dlrs.simulator.flaws import draw_flaws
 from dlrs.simulator.history import History, draw_history
+from dlrs.simulator.item_table import ItemTable
 from dlrs.simulator.life import Life, live
 from dlrs.simulator.settings import DAY, Simulation
 from dlrs.simulator.users import Users, draw_users
@@ -96,9 +97,9 @@ def simulate(settings: Simulation, folder: Path) -> dict[str, Any]:
 
 def write_items(market: Market, file: Path) -> None:
     """Write the item table, flaws included."""
-    flaws = draw_flaws(market.history, copy.deepcopy(market.streams[1]))
-    table = tables.items_table(market.ads, market.history, flaws, market.item_ids_N, market.settings.start)
-    tables.write(table, file)
+    settings = market.settings
+    flaws = draw_flaws(settings.items, copy.deepcopy(market.streams[1]))
+    ItemTable(market.ads, flaws, market.item_ids_N, settings.start).write(market.history, file)
 
 
 def write_log(market: Market, events: Events, file: Path) -> None:

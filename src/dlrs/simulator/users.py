@@ -21,6 +21,7 @@ from dlrs.simulator.settings import Simulation
 from dlrs.simulator.vehicles import PLACES
 
 TASTES = 3
+ARCHETYPE, ARCHETYPES = 10, 400  # users of an archetype, at least; archetypes, at most
 PRIVATE, DEALER, GUEST = range(3)
 MEDIAN_PAIRS, SPREAD_PAIRS = 50.0, 1.15  # lognormal; what comes of it: mean 65, median 30 (method §7)
 DEALERS = 0.002  # share of the users
@@ -56,7 +57,7 @@ def draw_users(ads: Ads, settings: Simulation, rng: np.random.Generator) -> User
     kind_U = _kinds(settings, rng)
     dealer_U = kind_U == DEALER
     monthly_U, opens_U = _activity(kind_U, rng)
-    archetypes = max(8, min(count // 10, 400))
+    archetypes = max(8, min(count // ARCHETYPE, ARCHETYPES))
     anchor_A = rng.choice(len(ads.born_N), archetypes)
     anchor_US = anchor_A[_archetypes(anchor_A, ads, count, rng)]
     shape = anchor_US.shape
