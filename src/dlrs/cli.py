@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from dlrs.errors import DlrsError
+from dlrs.experiment_verbs import experiment
 from dlrs.stopping import stoppable
 
 console = Console()
@@ -62,17 +63,66 @@ Users = Annotated[int, typer.Option(help="people who look for a vehicle")]
 Items = Annotated[int, typer.Option(help="ads over the whole time")]
 Weeks = Annotated[int, typer.Option(help="weeks after 30 days of warm-up; the last one is the test")]
 Seed = Annotated[int, typer.Option(help="the same seed gives the same bytes")]
+Scale = Literal["demo", "thesis"]
 
 
 @app.command()
-def simulate(out: Out, users: Users = 2000, items: Items = 20_000, weeks: Weeks = 5, seed: Seed = 0) -> None:
-    """Simulate a vehicle marketplace: an item table, an event log and the recipe for them."""
-    from dlrs import pipeline
-    from dlrs.simulator.settings import Simulation
+def simulate(
+    out: Out,
+    scale: Annotated[
+        Scale,
+        typer.Option(help="demo: 2,000 users, 20,000 ads, seconds; thesis: 100,000 and 1.7 million, minutes"),
+    ] = "demo",
+    users: Annotated[
+        int | None, typer.Option(help="people who look for a vehicle, if not the scale's")
+    ] = None,
+    items: Annotated[int | None, typer.Option(help="ads over the whole time, if not the scale's")] = None,
+    weeks: Weeks = 5,
+    seed: Seed = 0,
+    guests: Annotated[
+        float, typer.Option(help="visitors with ids of their own who come once or twice, for each user")
+    ] = 0.1,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="give it twice: two bundles (REGISTRY, or REGISTRY@NAME) that users of the test week meet, "
+            "trained on this very simulation. OUT then holds what came of it"
+        ),
+    ] = None,
+    interleave: Annotated[
+        bool, typer.Option("--interleave", help="with --against: both in each list, not an arm a user")
+    ] = False,
+    k: Annotated[int, typer.Option(min=1, help="with --against: ads of a list")] = 5,
+) -> None:
+    """Simulate a vehicle marketplace: an item table, an event log and the recipe for them.
 
-    folder = pipeline.simulate(out, Simulation(users=users, items=items, weeks=weeks, seed=seed))
+    With --against twice it is simulated again, and its users meet the recommendations of two bundles.
+    """
+    from dlrs import pipeline
+    from dlrs.simulator.settings import SCALES, Simulation
+
+    size = SCALES[scale]
+    settings = Simulation(
+        users=size.users if users is None else users,
+        items=size.items if items is None else items,
+        weeks=weeks,
+        seed=seed,
+        guest_share=guests,
+    )
+    if against:
+        from dlrs.closed_loop.loop import EVENTS, IMPRESSIONS, OUTCOMES, Loop, closed_loop
+        from dlrs.experiment.analyse import RESULT
+
+        console.print(closed_loop(out, settings, against, Loop(interleave, k)).shown)
+        _say(f"In {out}: {RESULT}, {IMPRESSIONS}, {OUTCOMES} and the whole log, {EVENTS}.")
+        return
+    folder = pipeline.simulate(out, settings)
+    facts = folder.facts
+    _say(f"{facts['users']:,} users, {facts['items']:,} ads, {facts['events']:,} events.")
     _say(f"Simulated {folder.path}. Next: dlrs run {folder / 'recipe.toml'} --out RUN")
 
+
+app.add_typer(experiment, name="experiment")
 
 schema = typer.Typer(no_args_is_help=True, help="Describe your own tables.")
 app.add_typer(schema, name="schema")

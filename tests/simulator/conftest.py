@@ -55,7 +55,7 @@ class Simulated:
     @cached_property
     def first_N(self) -> np.ndarray:
         """First version of each item."""
-        return np.flatnonzero(self.items["version"].to_numpy() == 1)
+        return np.flatnonzero(np.diff(self.item_V, prepend=-1))
 
     def feature_V(self, name: str) -> np.ndarray:
         """A feature of every version: numbers with NaN, or texts with "None"."""

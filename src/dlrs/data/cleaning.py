@@ -88,7 +88,7 @@ def _require_columns(table: Table, source: Source, columns: list[Column]) -> Non
         if column.source not in table.columns:
             there = [c for c in table.columns if c != ROW]
             near = difflib.get_close_matches(column.source, there, n=1)
-            mend = f"Did you mean '{near[0]}'?" if near else "Name the column in the recipe as in the table."
+            mend = f"Did you mean '{near[0]}'?" if near else "Name the column as the table does."
             raise DataError.at(
                 file=str(source), column=column.source, row=None, expected="this column",
                 received=f"only {', '.join(there)}", mend=mend,

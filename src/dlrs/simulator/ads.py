@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlrs.arrays import AnyArray, Bools, Doubles, Ints
+from dlrs.arrays import AnyArray, Bools, Doubles, Floats, Ints
 from dlrs.simulator.equipment import Coded, equip
 from dlrs.simulator.settings import DAY
 from dlrs.simulator.vehicles import KINDS, PLACES, SUBCATEGORIES, World
@@ -28,16 +28,16 @@ class Ads:
     died_N: Ints  # sold or withdrawn; maybe after the simulation's end
     model_N: Ints
     subcategory_N: Ints
-    age_N: Doubles  # years at birth of the ad
-    mileage_N: Doubles  # km
-    price_N: Doubles  # € at birth of the ad
-    consumption_N: Doubles  # l/100km
-    latitude_N: Doubles
-    longitude_N: Doubles
+    age_N: Floats  # years at birth of the ad
+    mileage_N: Floats  # km
+    price_N: Floats  # € at birth of the ad
+    consumption_N: Floats  # l/100km
+    latitude_N: Floats
+    longitude_N: Floats
     categorical: dict[str, Coded]
     has_engine_N: Bools  # a trailer has neither mileage nor consumption
-    appeal_N: Doubles  # what draws everyone: a good price, good pictures
-    character_ND: Doubles  # the model's, and what the pictures and the text show beyond it
+    appeal_N: Floats  # what draws everyone: a good price, good pictures
+    character_ND: Floats  # the model's, and what the pictures and the text show beyond it
 
 
 def draw_ads(world: World, count: int, days: int, rng: np.random.Generator) -> Ads:
@@ -51,22 +51,23 @@ def draw_ads(world: World, count: int, days: int, rng: np.random.Generator) -> A
     place_N, latitude_N, longitude_N = _places(count, rng)
     subcategory_N = world.subcategory_M[model_N]
     consumption_G = np.array([s.consumption for s in SUBCATEGORIES])
-    quirk_ND = rng.normal(0, 0.35, (count, world.character_MD.shape[1]))
+    character_ND = rng.standard_normal((count, world.character_MD.shape[1]), np.float32) * np.float32(0.35)
+    character_ND += world.character_MD.astype(np.float32)[model_N]
     return Ads(
         born_N=born_N,
         died_N=died_N,
         model_N=model_N,
         subcategory_N=subcategory_N,
-        age_N=age_N,
-        mileage_N=mileage_N,
-        price_N=price_N,
-        consumption_N=np.clip(consumption_G[subcategory_N] * np.exp(rng.normal(0, 0.08, count)), 0, 19.9),
+        age_N=age_N.astype(np.float32),
+        mileage_N=mileage_N.astype(np.float32),
+        price_N=price_N.astype(np.float32),
+        consumption_N=_consumptions(consumption_G[subcategory_N], rng),
         latitude_N=latitude_N,
         longitude_N=longitude_N,
         categorical=equip(world, model_N, age_N, mileage_N, price_N, place_N, rng),
         has_engine_N=consumption_G[subcategory_N] > 0,
-        appeal_N=0.5 * bargain_N + rng.normal(0, 1.15, count),
-        character_ND=world.character_MD[model_N] + quirk_ND,
+        appeal_N=(0.5 * bargain_N + rng.normal(0, 1.15, count)).astype(np.float32),
+        character_ND=character_ND,
     )
 
 
@@ -105,6 +106,10 @@ def _prices(
     return price_N
 
 
+def _consumptions(usual_N: Doubles, rng: np.random.Generator) -> Floats:
+    return np.clip(usual_N * np.exp(rng.normal(0, 0.08, len(usual_N))), 0, 19.9).astype(np.float32)
+
+
 def _lives(count: int, days: int, rng: np.random.Generator) -> tuple[Doubles, Ints, Ints]:
     """Return how good a bargain each ad is, its birth and its death, in the order of birth.
 
@@ -129,10 +134,10 @@ def _daytime(count: int, rng: np.random.Generator) -> Doubles:
     return rng.beta(5, 4, count)
 
 
-def _places(count: int, rng: np.random.Generator) -> tuple[Ints, Doubles, Doubles]:
+def _places(count: int, rng: np.random.Generator) -> tuple[Ints, Floats, Floats]:
     shares = np.array([place.share for place in PLACES])
     place_N = rng.choice(len(PLACES), count, p=shares / shares.sum())
     around_N2: AnyArray = rng.normal(0, (0.25, 0.35), (count, 2))
     latitude_N = np.array([place.latitude for place in PLACES])[place_N] + around_N2[:, 0]
     longitude_N = np.array([place.longitude for place in PLACES])[place_N] + around_N2[:, 1]
-    return place_N, np.round(latitude_N, 4), np.round(longitude_N, 4)
+    return place_N, latitude_N.astype(np.float32), longitude_N.astype(np.float32)

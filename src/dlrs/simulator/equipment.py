@@ -24,7 +24,7 @@ TRANSMISSIONS = ("MANUAL_GEAR", "AUTOMATIC_GEAR", "SEMIAUTOMATIC_GEAR")
 class Coded(NamedTuple):
     """A categorical feature of N ads: code → value; −1 where it does not apply."""
 
-    codes_N: Ints
+    codes_N: AnyArray  # int16
     values: AnyArray  # strings or integers
 
 
@@ -42,7 +42,7 @@ def equip(
     luxury_N = np.log(price_N / 8_000) - age_N / 12 + rng.normal(0, 0.6, len(model_N))
     car_N = np.isin(kind_N, _kinds("Car", "Motorhome", "Van", "Truck"))
     engine_N = np.array([s.consumption > 0 for s in SUBCATEGORIES])[subcategory_N]
-    return {
+    features = {
         "airbag": _graded(AIRBAGS, 2.9 - age_N / 8 + 0.5 * luxury_N, car_N),
         "category": Coded(kind_N, _texts(kind.category for kind in KINDS)),
         "climatisation": _graded(CLIMATES, 1.9 + 0.9 * luxury_N, car_N),
@@ -59,6 +59,7 @@ def equip(
         "subcategory": Coded(subcategory_N, _texts(s.name for s in SUBCATEGORIES)),
         "transmission": _transmissions(luxury_N, engine_N, rng),
     }
+    return {name: Coded(codes_N.astype(np.int16), values) for name, (codes_N, values) in features.items()}
 
 
 def _texts(values: object) -> AnyArray:
