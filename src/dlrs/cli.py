@@ -59,6 +59,9 @@ RecipeFile = Annotated[
 Prepared = Annotated[Path, typer.Argument(help="folder that `dlrs prepare` wrote", metavar="PREPARED")]
 Trained = Annotated[Path, typer.Argument(help="folder that `dlrs train` wrote", metavar="TRAINED")]
 Out = Annotated[Path, typer.Option(help="folder to write; an older one by dlrs is replaced")]
+Engine = Annotated[
+    str, typer.Option(help="what reads and joins the tables: duckdb, or a Spark: local[2], spark://HOST:7077")
+]
 Users = Annotated[int, typer.Option(help="people who look for a vehicle")]
 Items = Annotated[int, typer.Option(help="ads over the whole time")]
 Weeks = Annotated[int, typer.Option(help="weeks after 30 days of warm-up; the last one is the test")]
@@ -154,6 +157,7 @@ def prepare(
     after: Annotated[
         Path | None, typer.Option(help="an earlier preparation: what it has of unchanged days is used again")
     ] = None,
+    engine: Engine = "duckdb",
 ) -> None:
     """Check the two tables and turn them into profiles, encoded items and training pairs.
 
@@ -161,7 +165,7 @@ def prepare(
     """
     from dlrs import pipeline
 
-    facts = pipeline.prepare(recipe, out, after=after).facts
+    facts = pipeline.prepare(recipe, out, after=after, engine=engine).facts
     _say(f"{facts['events']['kept']:,} events, {facts['profiles']:,} profiles, {facts['pairs']:,} pairs.")
     for table in ("items", "events", "users"):
         if table not in facts:
@@ -244,11 +248,12 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="folder to write; none: runs/ and the recipe's name")
     ] = None,
+    engine: Engine = "duckdb",
 ) -> None:
     """Run every stage: prepare, train, evaluate, publish. Then try: dlrs recommend OUT."""
     from dlrs import pipeline
 
-    folders = pipeline.run(recipe, out or Path("runs") / recipe.stem)
+    folders = pipeline.run(recipe, out or Path("runs") / recipe.stem, engine=engine)
     _show_report(folders.path)
     _say(f"Next: dlrs recommend {folders.path}")
 

@@ -21,6 +21,7 @@ import numpy as np
 from dlrs import bundle
 from dlrs.atomic import hidden_folder, write_text
 from dlrs.bundle import Folder
+from dlrs.data.engine import DUCKDB
 from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError, DataError, MissingExtra
 from dlrs.evaluation.page import render_statistics
@@ -41,7 +42,6 @@ from dlrs.statistics import data_statistics
 # train import it.
 EXTRAS = {"torch": "train", "tensorboard": "train", "implicit": "baselines", "matplotlib": "report"}
 SIMULATED, DESCRIBED, TRAINED, EVALUATED = "simulated", "described", "trained", "evaluated"
-SPILL = "spill"
 REPORTS = ("report.json", "report.html")
 
 
@@ -68,8 +68,10 @@ def infer(files: Sequence[Path], recipe_file: Path) -> None:
         write_text(recipe_file, text)
 
 
-def prepare(recipe_file: Path, out: Path, *, after: Path | None = None) -> Folder:
+def prepare(recipe_file: Path, out: Path, *, after: Path | None = None, engine: str = DUCKDB) -> Folder:
     """Turn the recipe's two tables into profiles, encoded versions and training pairs.
+
+    The `engine` reads, checks and joins the tables: DuckDB, or a Spark by its master (docs/spark.md).
 
     The recipe's settings travel along: `train` and `evaluate` follow those of this moment. `after`
     is an earlier preparation, which may be `out` itself: what it has of days that did not change since
@@ -84,9 +86,8 @@ def prepare(recipe_file: Path, out: Path, *, after: Path | None = None) -> Folde
     facts: dict[str, Any] = {}
     with bundle.writing(out, PREPARED, facts=facts) as folder:
         data = data_folder(recipe, recipe_file.parent)
-        prepared = prepare_arrays(recipe, data, spill=folder / SPILL, after=earlier)
+        prepared = prepare_arrays(recipe, data, folder, engine=engine, after=earlier)
         _require_enough(prepared)
-        prepared.save(folder)
         facts |= prepared.facts
     return bundle.open_folder(out, PREPARED)
 
@@ -180,11 +181,11 @@ def recommend(prepared_folder: Path, registry: Path, user_id: str, k: int = 5) -
     return recommend_to_user(open_prepared(prepared_folder), registry, user_id, k)
 
 
-def run(recipe_file: Path, out: Path) -> RunFolder:
+def run(recipe_file: Path, out: Path, *, engine: str = DUCKDB) -> RunFolder:
     """Run every stage from the recipe to a published bundle; `out` has links to the two reports."""
     _require_extras(*EXTRAS)
     folders = RunFolder(out)
-    prepare(recipe_file, folders.prepared)
+    prepare(recipe_file, folders.prepared, engine=engine)
     train(folders.prepared, folders.trained)
     evaluated = evaluate(folders.prepared, folders.trained, folders.evaluated)
     for name in REPORTS:

@@ -103,7 +103,7 @@ def test_a_feature_never_known_keeps_an_empty_column() -> None:
 def test_a_constant_and_an_unknown_number_become_zero() -> None:
     values = np.full((20, 2), 0.1)  # twenty times 0.1 is not 2: the deviation is rounding
     values[:, 1] = np.nan
-    scaler = Scaler.fit(values)
+    scaler = Scaler.fit(values.T)
     assert scaler.apply(values).tolist() == [[0, 0]] * 20
     assert scaler.apply(np.array([[900_000.0, 1.0]])).tolist() == [[0, 0]]  # it never told anything
 

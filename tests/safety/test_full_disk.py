@@ -131,7 +131,7 @@ def test_a_full_disk_behind_standard_output_is_an_error(finished: Finished, tmp_
 
 
 def sort_much(spill: Path | None) -> None:
-    with engine.connect(spill) as connection:
+    with engine.connect(spill=spill) as connection:
         connection.raw_sql("SET memory_limit = '30MB'")
         connection.raw_sql(
             "CREATE TABLE much AS SELECT range AS a, hash(range)::VARCHAR AS b FROM range(1000000)"

@@ -11,13 +11,12 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlrs.data.cells import EXPECTED, Kind, typed
-from dlrs.data.engine import ROW, Connection, Table, in_short, kept
+from dlrs.data.engine import ROW, Connection, Table
 from dlrs.data.sources import Source
 from dlrs.errors import DataError
 from dlrs.schema import Features
@@ -69,18 +68,19 @@ class Quarantine:
 
 
 def read_typed(connection: Connection, name: str, source: Source, columns: list[Column]) -> Table:
-    """Read the columns of a table with their types, and `ROW`; keep the result as table `name`.
+    """Return the columns of a table with their types, and `ROW`; what is copied of it is called `name`.
+
+    Every cell was checked, but nothing is kept: whoever uses the expression reads the table again, only
+    the columns that he needs where the format allows it, and does so `Engine.reading` it.
 
     Raises:
         DataError: a column is missing, a cell is not of its kind, or a required cell is empty.
     """
     raw = source.read(connection, f"{name}_raw")
     _require_columns(raw, source, columns)
-    try:
+    with connection.reading(source):
         _require_cells(raw, source, columns)
-        return kept(connection, name, raw.select(ROW, **{c.name: _typed(raw, source, c) for c in columns}))
-    except duckdb.Error as error:
-        raise DataError(f"{source}: expected a readable table, received: {in_short(error)}") from error
+    return raw.select(ROW, **{c.name: _typed(raw, source, c) for c in columns})
 
 
 def _require_columns(table: Table, source: Source, columns: list[Column]) -> None:

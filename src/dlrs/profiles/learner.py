@@ -93,8 +93,10 @@ def _windows(buckets: Buckets, rules: Rules, starts_Q: Sequence[int], users: int
 
 def _value_counts(weighted_PB: sparse.csr_array, buckets: Buckets, name: str) -> ValueCounts:
     merged_PX = sorted_product(weighted_PB, buckets.shares[name])
-    profile_E = np.repeat(np.arange(merged_PX.shape[0]), np.diff(merged_PX.indptr))
-    return ValueCounts(profile_E, buckets.values[name].take(pa.array(merged_PX.indices)), merged_PX.data)
+    profile_E = np.repeat(np.arange(merged_PX.shape[0], dtype=np.int32), np.diff(merged_PX.indptr))
+    codes_E = pa.array(merged_PX.indices.astype(np.int32))
+    value_E = pa.DictionaryArray.from_arrays(codes_E, buckets.values[name])
+    return ValueCounts(profile_E, value_E, merged_PX.data)
 
 
 def _moments(

@@ -23,7 +23,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import gammaln
 
-from dlrs.arrays import Doubles, Ints, positions_in
+from dlrs.arrays import AnyArray, Doubles, Ints, positions_in
 from dlrs.data.interactions import Interactions
 
 Level = Literal["domain", "user", "user-item"]
@@ -128,7 +128,7 @@ class InteractionWeights:
         """Whether events must be weighed one by one, before they are put into buckets."""
         return self.pairs_GT is not None
 
-    def of_events(self, user_E: Ints, item_E: Ints, type_E: Ints) -> Doubles:
+    def of_events(self, user_E: Ints, item_E: Ints, type_E: AnyArray) -> Doubles:
         """Return the weights with which events enter their buckets: 1 unless `before_merging`.
 
         A pair without a step before the cut has its user's weights.
@@ -139,7 +139,7 @@ class InteractionWeights:
         of_pairs = np.vstack([self.pairs_GT, np.ones(len(self.domain_T))])[group_E, type_E]
         return np.where(group_E >= 0, of_pairs, self.users_UT[user_E, type_E])
 
-    def of_buckets(self, user_B: Ints, type_B: Ints) -> Doubles:
+    def of_buckets(self, user_B: AnyArray, type_B: AnyArray) -> Doubles:
         """Return the weights with which buckets are merged: 1 if `before_merging`."""
         return np.ones(len(user_B)) if self.before_merging else self.users_UT[user_B, type_B]
 
