@@ -62,9 +62,10 @@ class Training(Description):
 class Candidates(Description):
     """How the catalogue is narrowed before ranking (method §5)."""
 
-    index: Literal["exact"] = "exact"
+    index: Literal["exact", "ivf"] = "exact"
     metric: Literal["cosine", "inner-product", "euclidean"] = "cosine"
     count: int = Field(default=1000, ge=1, description="T: candidates ranked per user")
+    probes: int = Field(default=64, ge=1, description="ivf: clusters looked at for 1,000 candidates")
 
 
 class Baselines(Description):
