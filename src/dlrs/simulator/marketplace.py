@@ -26,9 +26,9 @@ from dlrs.simulator.facts import facts
 from dlrs.simulator.flaws import draw_flaws
 from dlrs.simulator.history import History, draw_history
 from dlrs.simulator.item_table import ItemTable
+from dlrs.simulator.models import draw_world
 from dlrs.simulator.settings import DAY, Simulation
 from dlrs.simulator.users import draw_users
-from dlrs.simulator.vehicles import invent
 
 __all__ = ["Simulation", "simulate"]
 
@@ -41,7 +41,7 @@ def simulate(settings: Simulation, folder: Path) -> dict[str, Any]:
     """
     streams = np.random.default_rng(settings.seed).spawn(8)
     end = settings.days * DAY
-    world = invent(streams[0])
+    world = draw_world(streams[0])
     ads = draw_ads(world, settings.items, settings.days, streams[1])
     history = draw_history(ads, end, streams[2])
     users = draw_users(ads, settings.users, streams[3])
