@@ -69,9 +69,12 @@ Scale = Literal["demo", "thesis"]
 def simulate(
     out: Out,
     scale: Annotated[
-        Scale, typer.Option(help="demo: 2,000 users, 20,000 ads, seconds; thesis: 100,000 and 1.7 million, minutes")
+        Scale,
+        typer.Option(help="demo: 2,000 users, 20,000 ads, seconds; thesis: 100,000 and 1.7 million, minutes"),
     ] = "demo",
-    users: Annotated[int | None, typer.Option(help="people who look for a vehicle, if not the scale's")] = None,
+    users: Annotated[
+        int | None, typer.Option(help="people who look for a vehicle, if not the scale's")
+    ] = None,
     items: Annotated[int | None, typer.Option(help="ads over the whole time, if not the scale's")] = None,
     weeks: Weeks = 5,
     seed: Seed = 0,

@@ -84,7 +84,8 @@ def _about_test(settings: Simulation, train: Events, test: Events, train_N: Ints
 def _pairs(settings: Simulation, events: Events) -> Ints:
     """Return each pair of a user and an ad once, as one number."""
     pairs = np.sort(events.user_E.astype(np.int64) * settings.items + events.item_E)
-    return pairs[np.append(True, np.diff(pairs) > 0)[: len(pairs)]]
+    once: Ints = pairs[np.append(True, np.diff(pairs) > 0)[: len(pairs)]]
+    return once
 
 
 def _top_share(counts_N: Ints, part: float) -> float:
