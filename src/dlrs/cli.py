@@ -78,6 +78,10 @@ def simulate(
     items: Annotated[int | None, typer.Option(help="ads over the whole time, if not the scale's")] = None,
     weeks: Weeks = 5,
     seed: Seed = 0,
+    ads: Annotated[
+        Path | None,
+        typer.Option(help="table of real ads (make, model, price …) to sell; none are drawn then"),
+    ] = None,
     guests: Annotated[
         float, typer.Option(help="visitors with ids of their own who come once or twice, for each user")
     ] = 0.1,
@@ -89,10 +93,11 @@ def simulate(
     size = SCALES[scale]
     settings = Simulation(
         users=size.users if users is None else users,
-        items=size.items if items is None else items,
+        items=items if items is not None else (0 if ads else size.items),
         weeks=weeks,
         seed=seed,
         guest_share=guests,
+        ads=str(ads.resolve()) if ads else None,
     )
     folder = pipeline.simulate(out, settings)
     facts = folder.facts

@@ -2,7 +2,7 @@
 
 The stages, each with a random stream of its own, so that a change in one leaves the earlier ones alone:
 
-    vehicles → ads → history → users → life (visits → behaviour → chains) → flaws → tables
+    models → ads → history → users → life (visits → behaviour → chains) → flaws → tables
 
 Users choose by the true vehicle; tables hold what its ad says.
 """
@@ -10,7 +10,7 @@ Users choose by the true vehicle; tables hold what its ad says.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -20,7 +20,10 @@ import numpy as np
 
 from dlrs.arrays import Ints
 from dlrs.simulator import tables
+from dlrs.simulator.ad_table import load
 from dlrs.simulator.ads import Ads, draw_ads
+from dlrs.simulator.catalogue import draw_from_table
+from dlrs.simulator.chains import Events
 from dlrs.simulator.event_log import write_events
 from dlrs.simulator.facts import facts
 from dlrs.simulator.flaws import draw_flaws
@@ -59,10 +62,15 @@ class Market:
 
 
 def populate(settings: Simulation) -> Market:
-    """Draw the ads and the users of a marketplace."""
+    """Draw the ads and the users of a marketplace.
+
+    Raises:
+        SchemaError: the table of real ads lacks a column.
+        DataError: there is no such table, or it does not hold what it should.
+    """
     streams = np.random.default_rng(settings.seed).spawn(7)
-    world = draw_world(streams[0])
-    ads = draw_ads(world, settings.items, settings.days, streams[1])
+    world, ads = _draw_ads(settings, streams[0], streams[1])
+    settings = replace(settings, items=len(ads.born_N))
     return Market(
         settings=settings,
         world=world,
@@ -77,6 +85,16 @@ def populate(settings: Simulation) -> Market:
     )
 
 
+def _draw_ads(
+    settings: Simulation, models: np.random.Generator, rng: np.random.Generator
+) -> tuple[World, Ads]:
+    if settings.ads is None:
+        world = draw_world(models)
+        return world, draw_ads(world, settings.items, settings.days, rng)
+    table = load(Path(settings.ads))
+    return draw_from_table(table, settings.items or None, settings.days, rng, settings.ads)
+
+
 def simulate(settings: Simulation, folder: Path) -> dict[str, Any]:
     """Write items.parquet, events.parquet, truth.parquet and recipe.toml into `folder`.
 
@@ -85,15 +103,27 @@ def simulate(settings: Simulation, folder: Path) -> dict[str, Any]:
     """
     market = populate(settings)
     life = market.live()
-    start, item_ids_N, user_ids_U = settings.start, market.item_ids_N, market.user_ids_U
-    flaws = draw_flaws(settings.items, market.streams[1])
-    ItemTable(market.ads, flaws, item_ids_N, start).write(market.history, folder / "items.parquet")
-    write_events(life.events, market.history, user_ids_U, item_ids_N, start, folder / "events.parquet")
+    write_items(market, folder / "items.parquet")
+    write_log(market, life.events, folder / "events.parquet")
     tables.write(
-        tables.truth_table(market.users, life.tastes, market.world, user_ids_U), folder / "truth.parquet"
+        tables.truth_table(market.users, life.tastes, market.world, market.user_ids_U),
+        folder / "truth.parquet",
     )
     (folder / "recipe.toml").write_text(recipe(settings), encoding="utf-8")
-    return facts(settings, market.ads, market.history, life.events)
+    return facts(market.settings, market.ads, market.history, life.events)
+
+
+def write_items(market: Market, file: Path) -> None:
+    """Write the item table, flaws included."""
+    settings = market.settings
+    flaws = draw_flaws(settings.items, copy.deepcopy(market.streams[1]))
+    ItemTable(market.ads, flaws, market.item_ids_N, settings.start).write(market.history, file)
+
+
+def write_log(market: Market, events: Events, file: Path) -> None:
+    """Write what happened on the marketplace as an event log."""
+    ids = market.user_ids_U, market.item_ids_N
+    write_events(events, market.history, *ids, market.settings.start, file)
 
 
 def recipe(settings: Simulation) -> str:
