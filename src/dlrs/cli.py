@@ -88,6 +88,7 @@ def simulate(
 ) -> None:
     """Simulate a vehicle marketplace: an item table, an event log and the recipe for them."""
     from dlrs import pipeline
+    from dlrs.simulator.method_figures import as_text
     from dlrs.simulator.settings import SCALES, Simulation
 
     size = SCALES[scale]
@@ -102,6 +103,7 @@ def simulate(
     folder = pipeline.simulate(out, settings)
     facts = folder.facts
     _say(f"{facts['users']:,} users, {facts['items']:,} ads, {facts['events']:,} events.")
+    _say(as_text(facts))
     _say(f"Simulated {folder.path}. Next: dlrs run {folder / 'recipe.toml'} --out RUN")
 
 
