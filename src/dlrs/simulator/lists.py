@@ -19,7 +19,7 @@ from dlrs.simulator.wants import Wants
 
 BY_PRICE, BY_REGION, BY_MODEL, ANYWHERE = 40, 40, 20, 10  # places of each list that are filled each way
 APPEAL, FADING = 1.0, 0.7  # weights in the pull
-RANKING = 0.7  # how far the lists follow the pull; 0: not at all
+RANKING = 0.4  # how far the lists follow the pull; 0: not at all
 LOWEST, WIDTH, BANDS = 5.0, 0.4, 21  # price bands, log €
 SOUTH, WEST, SQUARE, ROWS, COLUMNS = 40.0, -5.0, 120.0, 18, 18  # regions, degrees and km
 CELLS = ROWS * COLUMNS
@@ -105,7 +105,7 @@ class Market:
     anywhere: Tickets
 
     def lists(self, wants: Wants, rng: np.random.Generator) -> tuple[Columns, Bools]:
-        """Return the ads on the list of each visit, oldest first, and which places are filled; no ad twice."""
+        """Return the ads on the list of each visit, oldest first; no ad counts twice."""
         visits, body_R1 = len(wants), wants.subcategory_R[:, None]
         band_RL = band(_around(wants.price_R, wants.tolerance_R, BY_PRICE, rng))
         north_R, east_R = wants.radius_R / (3 * NORTH), wants.radius_R / (3 * EAST)
