@@ -47,7 +47,7 @@ def test_tables_have_the_types_of_an_export(simulated):
     types = {field.name: field.type for field in simulated.items.schema}
     assert list(types)[:4] == ["item_id", "version", "valid_from", "operation"]
     assert types["first_registration"] == types["valid_from"] == moment
-    assert types["price"] == pa.float64()
+    assert types["price"] == types["power"] == pa.float64()
     assert types["subcategory"] == pa.string()
 
 
@@ -56,7 +56,7 @@ def test_the_recipe_describes_the_tables(simulated):
     market = recipe.marketplace
     assert data_folder(recipe, simulated.folder) == simulated.folder
     features = [*market.features.continuous, *market.features.categorical]
-    assert simulated.items.column_names[4:] == features
+    assert [name for name in simulated.items.column_names[4:] if name != "power"] == features
     assert (len(market.features.continuous), len(market.features.categorical)) == (6, 15)
     assert market.interaction_types == ("view", "bookmark", "print", "contact")
     assert market.profiles.window == timedelta(days=30)

@@ -1,4 +1,5 @@
-"""Behaviour: what a visit makes of the ads it sees. It opens those that it likes best.
+"""Behaviour: what a visit makes of the ads it sees. It opens those that it likes best of what
+its user has not seen before.
 
 Utility = taste (how well the ad fits) + pull + place on the list + chance.
 
@@ -8,11 +9,10 @@ pairs of a visit and an ad.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
 import numpy as np
 
 from dlrs.arrays import AnyArray, Bools, Columns, Floats, Ints
+from dlrs.simulator.choices import Choices
 from dlrs.simulator.offers import (
     AGE,
     BORN,
@@ -26,42 +26,20 @@ from dlrs.simulator.offers import (
     SUBCATEGORY,
     Offer,
 )
+from dlrs.simulator.seen import Seen
 from dlrs.simulator.settings import DAY
 from dlrs.simulator.users import Users
 from dlrs.simulator.visits import Tastes, Visits
 from dlrs.simulator.wants import Wants
 
 VISIT_SECONDS = 90  # from one ad to the next
-TASTE, PULLED, POSITION = np.float32(1.3), np.float32(1), np.float32(0.25)  # weights beside Gumbel noise (1)
+TASTE, PULLED, POSITION = np.float32(1.3), np.float32(0.6), np.float32(0.25)  # weights beside Gumbel noise (1)
 BY_DATE = 0.5  # share of the visits that see the newest ads first; the others see the most popular ones first
 BLOCK = 1024  # visits that are worked on at once: their lists should fit into the processor's cache
 
 
-@dataclass(frozen=True)
-class Choices:
-    """P looks: who opened which ad when, and how well it fitted."""
-
-    user_P: Ints
-    item_P: Ints
-    time_P: Ints
-    fit_P: Floats
-
-    def __len__(self) -> int:
-        return len(self.user_P)
-
-    def take(self, chosen: Ints | Bools) -> Choices:
-        """Return some of them, by position or by mask."""
-        return Choices(*(getattr(self, field.name)[chosen] for field in fields(self)))
-
-    @classmethod
-    def joined(cls, parts: list[Choices]) -> Choices:
-        """Put some one after the other; there must be one at least."""
-        names = [field.name for field in fields(cls)]
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
 def draw_choices(
-    offer: Offer, visits: Visits, users: Users, tastes: Tastes, rng: np.random.Generator
+    offer: Offer, visits: Visits, users: Users, tastes: Tastes, seen: Seen, rng: np.random.Generator
 ) -> Choices:
     """Let each visit open the ads with the highest utility of its list: Gumbel top-k.
 
@@ -70,16 +48,16 @@ def draw_choices(
     starts = range(0, max(len(visits), 1), BLOCK)
     blocks = zip(starts, rng.spawn(len(starts)), strict=True)
     return Choices.joined(
-        [_choices(offer, visits.take(slice(at, at + BLOCK)), users, tastes, own) for at, own in blocks]
+        [_choices(offer, visits.take(slice(at, at + BLOCK)), users, tastes, seen, own) for at, own in blocks]
     )
 
 
-def _choices(offer: Offer, visits: Visits, users: Users, tastes: Tastes, rng: np.random.Generator) -> Choices:
+def _choices(offer: Offer, visits: Visits, users: Users, tastes: Tastes, seen: Seen, rng: np.random.Generator) -> Choices:
     wants = Wants.of(visits, users, tastes)
     list_RL, real_RL = offer.market.lists(wants, rng)
     row_RLT = offer.table[list_RL]
     second_R = (visits.time_R % DAY).astype(np.float32)
-    real_RL &= on_sale(row_RLT, second_R[:, None])
+    real_RL &= on_sale(row_RLT, second_R[:, None]) & ~seen.on_lists(visits.user_R, list_RL)
     fit_RL = fit(wants, row_RLT)
     pull_RL = row_RLT[..., PULL]
     place_RL = _places(list_RL, real_RL, pull_RL, rng)

@@ -13,22 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrs.arrays import Bools, Columns, Doubles, Floats, Ints
-from dlrs.simulator.behaviour import Choices
+from dlrs.simulator.choices import Choices
 from dlrs.simulator.settings import DAY
 
 Codes = NDArray[np.int8]  # positions in TYPES
 
 TYPES = ("view", "bookmark", "print", "contact")
-FIRST = np.array([0.9510, 0.0460, 0.0018, 0.0012])
+FIRST = np.array([0.9535, 0.0438, 0.0017, 0.0010])
 NEXT = np.array(
     [
-        [0.8235, 0.1635, 0.0070, 0.0060],
-        [0.7190, 0.2660, 0.0080, 0.0070],
-        [0.8200, 0.1300, 0.0400, 0.0100],
-        [0.8100, 0.1300, 0.0100, 0.0500],
+        [0.8320, 0.1560, 0.0065, 0.0055],
+        [0.7320, 0.2540, 0.0075, 0.0065],
+        [0.8280, 0.1250, 0.0380, 0.0090],
+        [0.8190, 0.1250, 0.0090, 0.0470],
     ]
 )
-REPEATS = 1.38  # interactions after the first, on average, before deletions cut them short
+REPEATS = 1.3  # interactions after the first, on average, before deletions cut them short
 SAME_VISIT = 0.82  # share of them that follow within minutes; the others come days later
 
 

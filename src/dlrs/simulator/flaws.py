@@ -12,6 +12,7 @@ import numpy as np
 
 from dlrs.arrays import AnyArray, Bools, Doubles, Floats
 from dlrs.simulator.history import DELETE, History
+from dlrs.simulator.market import market
 
 LEFT_OUT = {
     "consumption": 0.22,
@@ -22,12 +23,10 @@ LEFT_OUT = {
     "color": 0.03,
     "condition": 0.02,
     "doors": 0.03,
-    "fuel": 0.01,
     "previous_owners": 0.28,
     "seats": 0.08,
-    "transmission": 0.03,
 }
-"""Share of the ads whose first version lacks the feature; the others are never left out."""
+"""Share of the ads whose first version lacks the feature; `market` adds what real ads tell."""
 
 SLIPS = {
     "consumption": (65.0, 74.0, 610.0),  # miles per gallon; a missing comma
@@ -58,6 +57,8 @@ class Flaws:
 
     def written(self, feature: str, true_V: Doubles, versions: History) -> Doubles:
         """Return the values as the ads have them."""
+        if feature not in self.slips:
+            return true_V
         flawed_N, mended_N, wrong_N = self.slips[feature]
         slip_V = _still(flawed_N, mended_N, versions)
         return np.where(slip_V, wrong_N[versions.item_V].astype(np.float64), true_V)
@@ -65,7 +66,8 @@ class Flaws:
 
 def draw_flaws(count: int, rng: np.random.Generator) -> Flaws:
     """Draw the flaws of `count` ads."""
-    left_out = {name: (rng.random(count) < share, _mended(count, rng)) for name, share in LEFT_OUT.items()}
+    shares = LEFT_OUT | market().missing
+    left_out = {name: (rng.random(count) < share, _mended(count, rng)) for name, share in shares.items()}
     slipped_N = np.where(rng.random(count) < SLIP_SHARE, rng.integers(0, len(SLIPS), count), -1)
     slips = {
         name: (slipped_N == which, _mended(count, rng), rng.choice(np.array(values, np.float32), count))

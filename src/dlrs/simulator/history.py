@@ -16,6 +16,7 @@ import numpy as np
 
 from dlrs.arrays import AnyArray, Bools, Doubles, Floats, Ints
 from dlrs.simulator.ads import OLDEST_STOCK, Ads
+from dlrs.simulator.market import market
 from dlrs.simulator.settings import DAY
 
 OPERATIONS = ("create", "update", "delete")
@@ -30,9 +31,7 @@ SAVES = 2.0  # of a sitting, on average
 SAVE_SECONDS = 600  # between two of them, on average
 EARLY = 1.5  # a sitting is at (uniform ** EARLY) of a life: half of them in its first third
 
-PRICINGS, PRICINGS_SPREAD = 0.0112, 1.0  # a day: mean over ads and spread (lognormal)
-RAISES = 0.07  # share of the price changes
-STEP, STEP_SPREAD = 0.032, 0.85  # lognormal: median size of a change, in log €
+PRICINGS_SPREAD = 1.0  # over ads, of how often their price changes (lognormal)
 
 DRIVEN = 0.04  # share of the edits that write down that the vehicle was driven on
 DRIVEN_KM = 400
@@ -104,7 +103,7 @@ def _pricings(ads: Ads, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Return ad and time of each change of a price."""
     life_N = ads.died_N.astype(np.int64) - ads.born_N
     habit_N = np.exp(rng.normal(-(PRICINGS_SPREAD**2) / 2, PRICINGS_SPREAD, len(life_N)))
-    item_E = np.repeat(np.arange(len(life_N)), rng.poisson(PRICINGS * habit_N * life_N / DAY))
+    item_E = np.repeat(np.arange(len(life_N)), rng.poisson(market().pricings.daily * habit_N * life_N / DAY))
     return item_E, ads.born_N[item_E] + 1 + (rng.random(len(item_E)) * life_N[item_E]).astype(np.int64)
 
 
@@ -127,10 +126,10 @@ def _replaced(item_V: Ints, time_V: Ints) -> Bools:
 
 def _prices(ads: Ads, item_V: Ints, first_N: Ints, priced_V: Bools, rng: np.random.Generator) -> Floats:
     """Prices fall by some percent, and now and then rise."""
-    count = int(priced_V.sum())
-    size = STEP * np.exp(rng.normal(0, STEP_SPREAD, count))
+    facts, count = market().pricings, int(priced_V.sum())
+    size = facts.step * np.exp(rng.normal(0, facts.spread, count))
     step_V = np.zeros(len(item_V))
-    step_V[priced_V] = np.where(rng.random(count) < RAISES, size, -size)
+    step_V[priced_V] = np.where(rng.random(count) < facts.raises, size, -size)
     factor_V = np.exp(np.clip(_running(step_V, item_V, first_N), -0.6, 0.3))
     return np.clip(np.round(ads.price_N[item_V] * factor_V, -1), 100, 480_000).astype(np.float32)
 

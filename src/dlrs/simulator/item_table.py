@@ -17,10 +17,11 @@ from dlrs.arrays import AnyArray, Bools, Doubles, Ints
 from dlrs.progress import track
 from dlrs.schema import ITEM, OPERATION, VALID_FROM, VERSION
 from dlrs.simulator.ads import YEAR, Ads
-from dlrs.simulator.equipment import FUELS, Coded
+from dlrs.simulator.equipment import Coded
 from dlrs.simulator.flaws import Flaws
 from dlrs.simulator.history import OPERATIONS, History
 from dlrs.simulator.tables import MOMENT, coded, moments
+from dlrs.simulator.vehicles import ELECTRICITY
 
 PART = 500_000
 """Versions of a row group."""
@@ -69,13 +70,14 @@ class ItemTable:
         ads, item_V = self.ads, versions.item_V
         every_V = np.zeros(len(item_V), np.bool_)
         idle_V = ~ads.has_engine_N[item_V]
-        electric_V = ads.categorical["fuel"].codes_N[item_V] == FUELS.index("ELECTRICITY")
+        electric_V = ads.categorical["fuel"].codes_N[item_V] == ELECTRICITY
         return {
             "consumption": (ads.consumption_N[item_V], idle_V | electric_V),
             "first_registration": (self._registered(item_V), every_V),
             "latitude": (ads.latitude_N[item_V], every_V),
             "longitude": (ads.longitude_N[item_V], every_V),
             "mileage": (versions.mileage_V, idle_V),
+            "power": (ads.power_N[item_V], idle_V),
             "price": (versions.price_V, every_V),
         }
 
@@ -88,7 +90,8 @@ class ItemTable:
 
     def _written(self, name: str, true_V: Doubles, none_V: Bools, versions: History) -> pa.Array:
         digits = {"consumption": 1, "latitude": 4, "longitude": 4}  # singles carry no more
-        written_V = self.flaws.written(name, np.round(true_V, digits.get(name, 0)), versions)
+        true_V = np.round(true_V, digits.get(name, 0))
+        written_V = self.flaws.written(name, true_V, versions)
         none_V = none_V | self.flaws.lacks(name, versions)
         return (
             _months(written_V, none_V) if name == "first_registration" else pa.array(written_V, mask=none_V)

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlrs.arrays import NO_ITEM, Bools, Floats, Ints
+from dlrs.arrays import NO_ITEM, Floats
 from dlrs.progress import track
 from dlrs.simulator.ads import Ads
-from dlrs.simulator.behaviour import Choices, draw_choices
+from dlrs.simulator.behaviour import draw_choices
 from dlrs.simulator.chains import Events, draw_chains, zeal
 from dlrs.simulator.history import History
 from dlrs.simulator.offers import offers
+from dlrs.simulator.seen import Seen
 from dlrs.simulator.settings import DAY, Simulation
 from dlrs.simulator.users import Users
 from dlrs.simulator.visits import Tastes, draw_visits
@@ -45,7 +46,7 @@ def live(
     """Simulate all days."""
     days = settings.days
     tastes = Tastes.at_first(users, rng)
-    seen, agenda, shown = _Seen(len(ads.born_N)), _Agenda(days), []
+    seen, agenda, shown = Seen(len(ads.born_N)), _Agenda(days), []
     until_N = np.minimum(ads.died_N, days * DAY)
     streams = [own.spawn(6) for own in rng.spawn(days)]
     daily = offers(ads, history, [own[0] for own in streams])
@@ -53,7 +54,7 @@ def live(
         day = offer.day
         tastes = tastes.next_day(own[1])
         visits = draw_visits(users, tastes, day, (settings.start.weekday() + day) % 7, own[2])
-        choices = seen.first_looks(draw_choices(offer, visits, users, tastes, own[3]))
+        choices = seen.first_looks(draw_choices(offer, visits, users, tastes, seen, own[3]))
         zeal_P = zeal(_standard(choices.fit_P, choices.fit_P))
         agenda.add(draw_chains(choices, zeal_P, until_N[choices.item_P], own[4]))
         if widget is not None and day >= widget.from_day:
@@ -91,35 +92,6 @@ class _Agenda:
     def until(self, day: int) -> Events:
         """Return all events before a day, none of which is ahead."""
         return Events.joined(self._over[:day])
-
-
-class _Seen:
-    """Pairs of a user and an ad that have met: what follows is in their chain."""
-
-    def __init__(self, items: int) -> None:
-        self._items = items
-        self._pairs = np.zeros(0, dtype=np.int64)
-
-    def first_looks(self, choices: Choices) -> Choices:
-        """Keep the first choice of each pair that has not met before, by user and ad; remember it."""
-        pair_P = choices.user_P * self._items + choices.item_P
-        order_P = np.argsort(pair_P * DAY + choices.time_P % DAY, kind="stable")
-        pair_P = pair_P[order_P]
-        new_P = np.append(True, np.diff(pair_P) > 0)[: len(pair_P)] & ~_among(pair_P, self._pairs)
-        self._pairs = np.sort(np.concatenate([self._pairs, pair_P[new_P]]), kind="stable")
-        return choices.take(order_P[new_P])
-
-    def forget(self, gone_N: Bools) -> None:
-        """Drop the pairs of ads that are gone."""
-        self._pairs = self._pairs[~gone_N[self._pairs % self._items]]
-
-
-def _among(values: Ints, ascending: Ints) -> Bools:
-    if not len(ascending):
-        return np.zeros(len(values), dtype=np.bool_)
-    near = np.searchsorted(ascending, values).clip(max=len(ascending) - 1)
-    among: Bools = ascending[near] == values
-    return among
 
 
 def _standard(fit_P: Floats, others_P: Floats) -> Floats:

@@ -19,7 +19,7 @@ from dlrs.simulator.wants import Wants
 
 BY_PRICE, BY_REGION, BY_MODEL, ANYWHERE = 40, 40, 20, 10  # places of each list that are filled each way
 APPEAL, FADING = 1.0, 0.7  # weights in the pull
-RANKING = 0.7  # how far the lists follow the pull; 0: not at all
+RANKING = 0.4  # how far the lists follow the pull; 0: not at all
 LOWEST, WIDTH, BANDS = 5.0, 0.4, 21  # price bands, log €
 SOUTH, WEST, SQUARE, ROWS, COLUMNS = 40.0, -5.0, 120.0, 18, 18  # regions, degrees and km
 CELLS = ROWS * COLUMNS

@@ -28,9 +28,10 @@ from dlrs.simulator.flaws import draw_flaws
 from dlrs.simulator.history import History, draw_history
 from dlrs.simulator.item_table import ItemTable
 from dlrs.simulator.life import Life, live
+from dlrs.simulator.models import draw_world
 from dlrs.simulator.settings import DAY, Simulation
 from dlrs.simulator.users import Users, draw_users
-from dlrs.simulator.vehicles import World, invent
+from dlrs.simulator.vehicles import World
 from dlrs.simulator.widget import Widget
 
 __all__ = ["Market", "Simulation", "populate", "simulate"]
@@ -61,7 +62,7 @@ class Market:
 def populate(settings: Simulation) -> Market:
     """Draw the ads and the users of a marketplace."""
     streams = np.random.default_rng(settings.seed).spawn(7)
-    world = invent(streams[0])
+    world = draw_world(streams[0])
     ads = draw_ads(world, settings.items, settings.days, streams[1])
     return Market(
         settings=settings,

@@ -21,11 +21,11 @@ from dlrs.simulator.settings import Simulation
 from dlrs.simulator.vehicles import PLACES
 
 TASTES = 3
-ARCHETYPE, ARCHETYPES = 10, 400  # users of an archetype, at least; archetypes, at most
+ARCHETYPE, ARCHETYPES = 5, 1000  # users of an archetype, at least; archetypes, at most
 PRIVATE, DEALER, GUEST = range(3)
-MEDIAN_PAIRS, SPREAD_PAIRS = 50.0, 1.15  # lognormal; what comes of it: mean 65, median 30 (method §7)
+MEDIAN_PAIRS, SPREAD_PAIRS = 47.0, 0.8  # lognormal; what comes of it: mean 65, median 30 (method §7)
 DEALERS = 0.002  # share of the users
-DEALER_PAIRS, DEALER_SPREAD, MOST_PAIRS = 1500.0, 0.8, 8000.0
+DEALER_PAIRS, DEALER_SPREAD, MOST_PAIRS = 1200.0, 0.6, 5000.0
 FEWEST_VISITS, VISITS, VISITS_POWER = 3.0, 0.25, 0.75  # in 28 days: 3 + 0.25 · pairs^0.75
 GUEST_OPENS = 2.5  # ads of a visit
 RETURN, RETURN_DAYS = 0.35, 4  # share of the guests that come again, and within how many days

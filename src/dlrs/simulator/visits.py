@@ -11,11 +11,11 @@ import numpy as np
 
 from dlrs.arrays import Doubles, Ints
 from dlrs.simulator.settings import DAY
-from dlrs.simulator.users import Users
+from dlrs.simulator.users import DEALER, Users
 
 HOURS = np.array([2, 1, 1, 1, 1, 2, 5, 9, 12, 13, 14, 14, 15, 14, 14, 15, 17, 20, 24, 29, 32, 29, 18, 7.0])
 WEEKDAYS = np.array([1.0, 0.98, 0.97, 0.97, 0.92, 0.97, 1.19])  # from Monday
-REST, MOOD = 0.85, 1.3  # how slowly a user's interest rises and falls, and how far
+REST, MOOD, DEALERS_MOOD = 0.85, 1.6, 0.3  # how slowly interest rises and falls, and how far
 MOST_VISITS = 30.0  # a day
 DRIFT, PRICE_DRIFT = 0.07, 0.01  # daily steps of the weights of a user's tastes, and of their prices
 
@@ -60,7 +60,8 @@ class Visits:
 
 def draw_visits(users: Users, tastes: Tastes, day: int, weekday: int, rng: np.random.Generator) -> Visits:
     """Draw the visits of a day; `weekday` 0 is a Monday."""
-    lust_U = np.exp(MOOD * tastes.interest_U - MOOD**2 / 2) * WEEKDAYS[weekday]
+    mood_U = np.where(users.kind_U == DEALER, DEALERS_MOOD, MOOD)
+    lust_U = np.exp(mood_U * tastes.interest_U - mood_U**2 / 2) * WEEKDAYS[weekday]
     known_U = rng.poisson(np.minimum(users.monthly_U / 28 * lust_U, MOST_VISITS))
     guests_U = (users.comes_U2 == day).sum(axis=1)
     user_R = np.repeat(np.arange(len(known_U)), known_U + guests_U)

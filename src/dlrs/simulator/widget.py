@@ -14,8 +14,9 @@ import numpy as np
 
 from dlrs.arrays import NO_ITEM, AnyArray, Bools, Columns, Floats, Ints
 from dlrs.errors import DataError
-from dlrs.simulator.behaviour import POSITION, TASTE, Choices, fit, gumbel, on_sale, pauses
+from dlrs.simulator.behaviour import POSITION, TASTE, fit, gumbel, on_sale, pauses
 from dlrs.simulator.chains import Events
+from dlrs.simulator.choices import Choices
 from dlrs.simulator.offers import PULL, Offer
 from dlrs.simulator.settings import DAY
 from dlrs.simulator.users import Users
