@@ -5,7 +5,9 @@ Nothing after the cut reaches weights, vocabularies, scalers, profiles or pairs.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from dlrs.arrays import Ints, StoredArrays
+from dlrs.data.catalog import Catalog
 from dlrs.data.engine import DUCKDB, Connection, connect
 from dlrs.data.events import Events, load_events
 from dlrs.data.interactions import ALL_TIME, Interactions, micros
@@ -40,11 +43,12 @@ from dlrs.prepared import (
 )
 from dlrs.profiles.incremental import Earlier, make_buckets
 from dlrs.profiles.learner import learn_profiles
-from dlrs.profiles.profile import Profiles
+from dlrs.profiles.profile import ProfileFacts, Profiles
 from dlrs.profiles.weights import InteractionWeights, fit_weights
 from dlrs.progress import stage
 from dlrs.recipe import Recipe
 from dlrs.samples.negatives import POPULARITY, FromPools, InCategory, Sampler, labelled_pairs
+from dlrs.samples.pairs import Pairs
 from dlrs.samples.positives import Positives, unique_positives
 from dlrs.schema import VALID_FROM, Marketplace
 
@@ -68,64 +72,103 @@ def prepare(
     """
     marketplace = recipe.marketplace
     write_recipe(recipe, folder)
+    tables = _read(marketplace, data, folder, engine)
+    write_ids(tables.events.user_ids, folder)
+    write_quarantine({name: table.quarantine.rows for name, table in tables.by_name.items()}, folder)
+    weights = _weights(tables, marketplace)
+    profiles, reuse = _profiles(tables, marketplace, weights, folder, after)
+    with stage("Encode"):
+        encoding = _encode(tables, profiles, marketplace, folder)
+        profile_facts = _stored(profiles.facts, folder / FACTS)
+        del profiles
+    with stage("Sample negatives"):
+        positives, pairs = _pairs(tables, profile_facts, encoding, recipe, folder)
+    found = _facts(tables, marketplace, weights)
+    samples = {
+        "profiles": len(profile_facts),
+        REUSE: reuse,
+        "positives": positives,
+        "positives_without_negative": positives - int(pairs.label_P.sum()),
+        "pairs": len(pairs),
+    }
+    return Prepared.load(folder, found | samples)
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What was read. The versions and the log lie on disk."""
+
+    items: Items
+    versions: Versions
+    events: Events
+    users: Users | None
+
+    @property
+    def by_name(self) -> dict[str, Items | Events | Users]:
+        """The tables as facts and files name them."""
+        tables: dict[str, Items | Events | Users] = {"items": self.items, "events": self.events}
+        return tables if self.users is None else {**tables, "users": self.users}
+
+
+def _read(marketplace: Marketplace, data: Path, folder: Path, engine: str) -> _Tables:
     with connect(engine, spill=folder / SPILL) as connection:
         with stage("Read items"):
             items = load_items(connection, marketplace, data)
             versions = Versions.write(version_table(items), folder / VERSIONS)
         with stage("Read events and join each to the version it saw"):
             events = load_events(connection, marketplace, data, items)
-            log = _stored(events.log, folder / INTERACTIONS)
-            events = replace(events, log=log)
-        users = _users(connection, marketplace, data, events)
-    write_ids(events.user_ids, folder)
-    weights = _weights(log, marketplace, users=len(events.user_ids))
-    # one more set of profiles than there are periods: those at the end of the log, to serve with
-    starts = (*marketplace.period_starts, marketplace.split.test_until)
+            events = replace(events, log=_stored(events.log, folder / INTERACTIONS))
+        return _Tables(items, versions, events, _users(connection, marketplace, data, events))
+
+
+def _profiles(
+    tables: _Tables,
+    marketplace: Marketplace,
+    weights: InteractionWeights,
+    folder: Path,
+    after: Earlier | None,
+) -> tuple[Profiles, dict[str, Any]]:
+    """Return the profiles, and the facts about the buckets that they were merged from."""
+    starts = _profile_starts(marketplace)
+    log, user_ids = tables.events.log, tables.events.user_ids
     with stage("Put events into buckets"):
-        made = make_buckets(log, events.user_ids, versions, marketplace, weights, starts, after)
+        made = make_buckets(log, user_ids, tables.versions, marketplace, weights, starts, after)
         if made.kept is not None:
             made.kept.save(folder / BUCKETS)
     with stage("Merge the buckets of each window"):
-        profiles = learn_profiles(made.buckets, marketplace.profiles, weights, starts)
-        reuse = made.facts
-        del made
-    with stage("Encode"):
-        encoding = _fitted_before_cut(marketplace, versions, profiles, _own_encoding(users, log, marketplace))
-        encoding.save(folder / ENCODING)
-        encoding.write_items(versions, folder / ENCODED_VERSIONS)
-        own = _stored(encoding.users.encode(users.table), folder / OWN) if encoding.users and users else None
-        encoded = encoding.encode_profiles(profiles, None if own is None else own.take(profiles.facts.user_P))
-        encoded.save(folder / PROFILES)
-        facts = _stored(profiles.facts, folder / FACTS)
-        del profiles, encoded
-    with stage("Sample negatives"):
-        starts_Q = np.array([micros(start) for start in marketplace.period_starts])
-        positives = unique_positives(log, starts_Q, facts.rows(len(starts), len(events.user_ids)))
-        draws = _draw_negatives(recipe, positives, encoding, versions, starts_Q)
-        pairs = _stored(labelled_pairs(positives, draws, catalog(versions)), folder / PAIRS)
-    tables: dict[str, Items | Events | Users] = {"items": items, "events": events}
-    if users is not None:
-        tables["users"] = users
-    write_quarantine({name: table.quarantine.rows for name, table in tables.items()}, folder)
-    types = marketplace.interaction_types
-    return Prepared.load(
-        folder,
-        {
-            "marketplace": marketplace.name,
-            "schema_hash": marketplace.hash,
-            **{name: _read_facts(table) for name, table in tables.items()},
-            "items": _read_facts(items) | {"versions": versions.num_rows},
-            "events": _read_facts(events) | {"kept": len(log), "users": len(events.user_ids)},
-            "interaction_weights": dict(zip(types, weights.domain_T.tolist(), strict=True)),
-            "weight_strengths": dict(weights.strengths),
-            "interaction_shares": _shares(log, marketplace),
-            "profiles": len(facts),
-            REUSE: reuse,
-            "positives": len(positives),
-            "positives_without_negative": len(positives) - int(pairs.label_P.sum()),
-            "pairs": len(pairs),
-        },
-    )
+        return learn_profiles(made.buckets, marketplace.profiles, weights, starts), made.facts
+
+
+def _profile_starts(marketplace: Marketplace) -> Sequence[datetime]:
+    """Return the starts of the periods, and one more: profiles at the end of the log, to serve with."""
+    return (*marketplace.period_starts, marketplace.split.test_until)
+
+
+def _encode(tables: _Tables, profiles: Profiles, marketplace: Marketplace, folder: Path) -> Encoding:
+    users, versions = tables.users, tables.versions
+    own_encoding = _own_encoding(users, tables.events.log, marketplace)
+    encoding = _fitted_before_cut(marketplace, versions, profiles, own_encoding)
+    encoding.save(folder / ENCODING)
+    encoding.write_items(versions, folder / ENCODED_VERSIONS)
+    own = None
+    if users is not None and encoding.users is not None:
+        own = _stored(encoding.users.encode(users.table), folder / OWN).take(profiles.facts.user_P)
+    encoding.encode_profiles(profiles, own).save(folder / PROFILES)
+    return encoding
+
+
+def _pairs(
+    tables: _Tables, profile_facts: ProfileFacts, encoding: Encoding, recipe: Recipe, folder: Path
+) -> tuple[int, Pairs]:
+    """Return how many positives there are, and the pairs to train on."""
+    marketplace, events = recipe.marketplace, tables.events
+    starts_Q = np.array([micros(start) for start in marketplace.period_starts])
+    profile_of_QU = profile_facts.rows(len(_profile_starts(marketplace)), len(events.user_ids))
+    positives = unique_positives(events.log, starts_Q, profile_of_QU)
+    items = catalog(tables.versions)
+    category_V = encoding.items.codes(marketplace.negatives_by, tables.versions[marketplace.negatives_by])
+    draws = _draw_negatives(recipe, positives, category_V, items, starts_Q)
+    return len(positives), _stored(labelled_pairs(positives, draws, items), folder / PAIRS)
 
 
 def _stored(arrays: Stored, folder: Path) -> Stored:
@@ -134,7 +177,8 @@ def _stored(arrays: Stored, folder: Path) -> Stored:
     return type(arrays).load(folder)
 
 
-def _weights(log: Interactions, marketplace: Marketplace, *, users: int) -> InteractionWeights:
+def _weights(tables: _Tables, marketplace: Marketplace) -> InteractionWeights:
+    log, users = tables.events.log, len(tables.events.user_ids)
     before = log.between(ALL_TIME, micros(marketplace.split.test_from))
     if len(before) == 0:
         raise DataError(
@@ -176,12 +220,9 @@ def _fitted_before_cut(
 
 
 def _draw_negatives(
-    recipe: Recipe, positives: Positives, encoding: Encoding, versions: Versions, starts_Q: Ints
+    recipe: Recipe, positives: Positives, category_V: Ints, items: Catalog, starts_Q: Ints
 ) -> list[tuple[Ints, Ints]]:
     """Draw what `samples` asks for, all from one seeded stream."""
-    category = recipe.marketplace.negatives_by
-    category_V = encoding.items.codes(category, versions[category])
-    items = catalog(versions)
     pools = {
         period: items.item_V[items.alive_between(int(since), int(until))]
         for period, (since, until) in enumerate(pairwise(starts_Q))
@@ -193,6 +234,20 @@ def _draw_negatives(
     ]
     rng = np.random.default_rng(recipe.training.seed)
     return [sampler.draw(positives, rng) for sampler in samplers]
+
+
+def _facts(tables: _Tables, marketplace: Marketplace, weights: InteractionWeights) -> dict[str, Any]:
+    types, events = marketplace.interaction_types, tables.events
+    return {
+        "marketplace": marketplace.name,
+        "schema_hash": marketplace.hash,
+        **{name: _read_facts(table) for name, table in tables.by_name.items()},
+        "items": _read_facts(tables.items) | {"versions": tables.versions.num_rows},
+        "events": _read_facts(events) | {"kept": len(events.log), "users": len(events.user_ids)},
+        "interaction_weights": dict(zip(types, weights.domain_T.tolist(), strict=True)),
+        "weight_strengths": dict(weights.strengths),
+        "interaction_shares": _shares(events.log, marketplace),
+    }
 
 
 def _read_facts(tables: Items | Events | Users) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlrs.data import versions as data_versions
+from dlrs.data.versions import Versions
 from dlrs.features.encoding import Encoding, Scaler, fit_encoding
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.features.similarity import raw_cosine
@@ -163,3 +165,18 @@ def test_take_and_concatenate_agree_with_the_dense_rows(data: st.DataObject) -> 
 def _assert_equal(one: EncodedRows, other: EncodedRows) -> None:
     for name in ("continuous_NC", "offsets", "columns_E", "weights_E"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+
+
+@pytest.mark.parametrize("group", [1, 3, 100])
+def test_versions_written_in_parts_are_those_encoded_at_once(
+    encoding: Encoding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int
+) -> None:
+    monkeypatch.setattr(data_versions, "GROUP", group)
+    stored = Versions.write(VERSIONS, tmp_path / "versions.parquet")
+    written, whole = encoding.write_items(stored, tmp_path / "encoded"), encoding.encode_items(VERSIONS)
+    assert written.offsets.dtype == np.int32
+    for name in ("continuous_NC", "offsets", "columns_E", "weights_E"):
+        np.testing.assert_array_equal(getattr(written, name), getattr(whole, name), err_msg=name)
+    rows = np.array([3, 0, 3])
+    for name in ("continuous_NC", "offsets", "columns_E", "weights_E"):
+        np.testing.assert_array_equal(getattr(written.take(rows), name), getattr(whole.take(rows), name))

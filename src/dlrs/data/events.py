@@ -25,6 +25,14 @@ from dlrs.schema import EVENT, ITEM, TIME, TYPE, USER, VALID_FROM, VALID_TO, VER
 
 END_OF_TIME = ibis.literal(datetime.max.replace(tzinfo=UTC)).cast("timestamp('UTC')")
 TYPE_ROW = "type_row"
+NUMBERS = {
+    ITEM_ROW: pa.int32(),
+    VERSION_ROW: pa.int32(),
+    TYPE_ROW: pa.int8(),
+    TIME: pa.timestamp("us", "UTC"),
+    ROW: pa.int64(),
+}
+"""What is left of a usable event beside its user."""
 
 
 @dataclass(frozen=True)
@@ -62,26 +70,22 @@ def _parted(joined: Table) -> tuple[pa.Table, pa.Table]:
     """Return the usable events as numbers and users, in any order, and those to be left out by `ROW`."""
     usable, left_out = [], []
     for batch in batches(joined):
-        part = pa.Table.from_batches([batch])
-        is_usable = part[REASON].is_null()
-        left_out.append(part.filter(pc.invert(is_usable)).select([ROW, USER, ITEM, TIME, REASON]))
-        part = part if pc.all(is_usable).as_py() else part.filter(is_usable)
-        usable.append(
-            pa.table(
-                {
-                    USER: part[USER].dictionary_encode(),
-                    **{name: part[name].cast(pa.int32()) for name in (ITEM_ROW, VERSION_ROW, TYPE_ROW)},
-                    TIME: microseconds(part[TIME]),
-                    ROW: part[ROW],
-                }
-            )
-        )
-    return pa.concat_tables(usable).unify_dictionaries(), pa.concat_tables(left_out).sort_by(ROW)
+        is_usable = batch[REASON].is_null()
+        left_out.append(batch.filter(pc.invert(is_usable)).select([ROW, USER, ITEM, TIME, REASON]))
+        # copied by the filter, for a column that stays as it is would keep the texts of its batch
+        usable.append(_numbers(batch.select([USER, *NUMBERS]).filter(is_usable)))
+    table = pa.Table.from_batches(usable).unify_dictionaries()
+    return table, pa.Table.from_batches(left_out).sort_by(ROW)
+
+
+def _numbers(part: pa.RecordBatch) -> pa.RecordBatch:
+    columns = [part[name].cast(NUMBERS[name]) for name in NUMBERS]
+    return pa.record_batch([part[USER].dictionary_encode(), *columns], names=[USER, *NUMBERS])
 
 
 def _log(usable: pa.Table, user_E: Codes) -> Interactions:
     """Return the events in the order of time."""
-    time_E, row_E = usable[TIME].to_numpy(), usable[ROW].to_numpy()
+    time_E, row_E = microseconds(usable[TIME]), usable[ROW].to_numpy()
     # the file's order breaks ties in time, so that the same file gives the same arrays
     later = (time_E[1:] > time_E[:-1]) | ((time_E[1:] == time_E[:-1]) & (row_E[1:] > row_E[:-1]))
     order = slice(None) if later.all() else np.lexsort((row_E, time_E))

@@ -106,8 +106,13 @@ def in_batches(expression: Table) -> pa.Table:
 
 
 def _with_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
-    columns = [as_dictionary(column) for column in batch.columns]
+    # copied, for a column that stays as it is would keep the texts of its batch in memory
+    columns = [_copied(as_dictionary(column)) for column in batch.columns]
     return pa.record_batch(columns, names=batch.schema.names)
+
+
+def _copied(column: pa.Array) -> pa.Array:
+    return pa.concat_arrays([column, column[:0]])
 
 
 def as_dictionary(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

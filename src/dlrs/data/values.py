@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlrs.arrays import Columns as Codes
-from dlrs.arrays import Doubles, Ints, gather_ranges
+from dlrs.arrays import Doubles, Ints, distinct, gather_ranges
 from dlrs.schema import Features, Text
 
 NO_WORD = r"[^\p{L}\p{N}]+"
@@ -145,7 +145,7 @@ def _hashed_texts(texts: pa.Array, settings: Text) -> tuple[Ints, Ints]:
         inside = row_W[:starts] == row_W[length - 1 :]
         rows.append(row_W[:starts][inside])
         buckets.append(_buckets(grams, settings.buckets)[inside])
-    keys = np.unique(np.concatenate(rows) * settings.buckets + np.concatenate(buckets))
+    keys = distinct(np.concatenate(rows) * settings.buckets + np.concatenate(buckets))
     return keys // settings.buckets, keys % settings.buckets
 
 

@@ -21,6 +21,9 @@ from dlrs.data.values import Columns
 GROUP = 500_000
 """Versions in a row group of the file."""
 
+MANY = 10_000
+"""Values of a dictionary, of which a row group will mostly have few."""
+
 
 @dataclass(frozen=True)
 class Versions:
@@ -31,7 +34,9 @@ class Versions:
     @classmethod
     def write(cls, table: pa.Table, file: Path) -> Versions:
         """Write a table, a row for each version in their order."""
-        pq.write_table(table, file, row_group_size=GROUP)
+        with pq.ParquetWriter(file, table.schema) as writer:
+            for first in range(0, table.num_rows, GROUP):
+                writer.write_table(_with_own_dictionaries(table.slice(first, GROUP)), row_group_size=GROUP)
         return cls(file)
 
     @cached_property
@@ -72,6 +77,17 @@ class Versions:
                 first = until
             empty = stored.schema_arrow.empty_table()
         return pa.concat_tables([empty, *taken]).unify_dictionaries().take(place)
+
+
+def _with_own_dictionaries(part: pa.Table) -> pa.Table:
+    """Give a part dictionaries of its own: Parquet would store one of all items with each part."""
+    columns = [
+        column.cast(column.type.value_type).dictionary_encode()
+        if pa.types.is_dictionary(column.type) and len(column.chunk(0).dictionary) > MANY
+        else column
+        for column in part.columns
+    ]
+    return pa.table(columns, schema=part.schema)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class TableEncoding:
         vocabularies = {}
         for name in features.discrete:
             values = values_of(table, name, features)
-            codes = np.unique(values.code_E[fitting_N[values.row_E]])
+            codes = np.flatnonzero(np.bincount(values.code_E[fitting_N[values.row_E]]))
             vocabularies[name] = values.values_X.take(pa.array(codes))
         numbers = [number_of(table, name, features)[fitting_N] for name in features.continuous]
         return cls(features, vocabularies, Scaler.fit(numbers))

@@ -48,13 +48,12 @@ class Steps:
 
 def steps(interactions: Interactions, types: int) -> Steps:
     """Return the steps of a log. Its events must be in the order of time, as `Interactions` are."""
-    order = np.lexsort((interactions.item_E, interactions.user_E))  # stable: keeps the order of time
-    user_E, item_E, type_E = (
-        a[order] for a in (interactions.user_E, interactions.item_E, interactions.type_E)
-    )
-    same_pair = (user_E[1:] == user_E[:-1]) & (item_E[1:] == item_E[:-1])
-    step_S = type_E[:-1][same_pair] * types + type_E[1:][same_pair]
-    return Steps(user_E[1:][same_pair], item_E[1:][same_pair], step_S)
+    pair_E = _pair_keys(interactions.user_E, interactions.item_E)
+    order = np.argsort(pair_E, kind="stable")  # keeps the order of time
+    pair_E, type_E = pair_E[order], interactions.type_E[order]
+    same_pair = np.flatnonzero(pair_E[1:] == pair_E[:-1])
+    pair_S = pair_E[same_pair]
+    return Steps(pair_S >> 32, pair_S & (2**32 - 1), type_E[same_pair] * types + type_E[same_pair + 1])
 
 
 def stationary_distribution(chain_GTT: Doubles) -> Doubles:
