@@ -16,9 +16,10 @@ from rich.markup import escape
 
 from dlrs.errors import DlrsError
 from dlrs.experiment_verbs import experiment
+from dlrs.progress import FOLLOWS
 from dlrs.stopping import stoppable
 
-console = Console()
+console = Console(quiet=FOLLOWS)
 
 
 class _Verbs(typer.core.TyperGroup):
