@@ -86,16 +86,6 @@ NO_ITEM = -1
 """Pads a list of recommended item rows that is shorter than K."""
 
 
-def distinct(values: Ints) -> Ints:
-    """Return the distinct values, ascending.
-
-    `np.unique` would put them into a hash table first, which takes ten times as long for millions.
-    """
-    ascending = np.sort(values)
-    chosen: Ints = ascending[np.diff(ascending, prepend=ascending[:1] - 1) != 0]
-    return chosen
-
-
 def positions_in(sorted_A: Ints, values_P: Ints) -> Ints:
     """Return where each value stands in an ascending array of distinct ones, −1 for those it lacks.
 
@@ -113,11 +103,32 @@ def stores(matrix_UN: sparse.csr_array, columns_UK: Ints) -> Bools:
 
     False where a column is negative, as `NO_ITEM` is.
     """
+    rows_UK = np.broadcast_to(np.arange(len(columns_UK))[:, None], columns_UK.shape)
+    return stores_pairs(matrix_UN, rows_UK.ravel(), columns_UK.ravel()).reshape(columns_UK.shape)
+
+
+def stores_pairs(matrix_UN: sparse.csr_array, rows_P: Ints, columns_P: Ints) -> Bools:
+    """Tell whether a sparse matrix stores an entry, zero or not, at each (row, column): (P,).
+
+    False where a column is negative.
+    """
     users, items = matrix_UN.shape
     row_E = np.repeat(np.arange(users), np.diff(matrix_UN.indptr))
-    keys_UK = np.arange(users)[:, None] * items + columns_UK
-    stored_UK: Bools = np.isin(keys_UK, row_E * items + matrix_UN.indices)
-    return stored_UK & (columns_UK >= 0)
+    keys_E = np.sort(row_E * items + matrix_UN.indices)
+    stored_P: Bools = positions_in(keys_E, rows_P * items + columns_P) >= 0
+    return stored_P & (columns_P >= 0)
+
+
+def distinct(values_E: Ints) -> Ints:
+    """Return each value once, ascending: `np.unique` of many numbers by a sort, faster than its hashes.
+
+    >>> distinct(np.array([3, 1, 3]))
+    array([1, 3])
+    """
+    sorted_E: Ints = np.sort(values_E)
+    first_E = np.ones(len(sorted_E), dtype=np.bool_)
+    first_E[1:] = sorted_E[1:] != sorted_E[:-1]
+    return sorted_E[first_E]
 
 
 def gather_ranges(starts_P: AnyArray, lengths_P: AnyArray) -> Ints:

@@ -8,6 +8,7 @@ from typing import Literal, assert_never
 import numpy as np
 
 from dlrs.arrays import Floats, Ints
+from dlrs.order import falling, numbers_of, scores_of
 
 Metric = Literal["cosine", "inner-product", "euclidean"]
 """Similarity is the cosine, the inner product, or minus the squared Euclidean distance."""
@@ -48,5 +49,5 @@ def lengths(vectors_ND: Floats) -> Floats:
 
 def nearest_first(rows_UK: Ints, similarity_UK: Floats) -> tuple[Ints, Floats]:
     """Return both in the order of falling similarity, of equal ones the lower row first."""
-    order_UK = np.lexsort((rows_UK, -similarity_UK), axis=1)
-    return np.take_along_axis(rows_UK, order_UK, axis=1), np.take_along_axis(similarity_UK, order_UK, axis=1)
+    keys_UK = np.sort(falling(similarity_UK, rows_UK), axis=1)
+    return numbers_of(keys_UK), scores_of(keys_UK)
