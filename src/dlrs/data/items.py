@@ -16,6 +16,7 @@ from dlrs.data.catalog import FOREVER, Catalog
 from dlrs.data.cells import TIMESTAMP
 from dlrs.data.cleaning import REASON, Column, Quarantine, feature_columns, read_typed
 from dlrs.data.engine import ROW, Connection, Table, batches, forget, kept
+from dlrs.data.placing import column_of
 from dlrs.data.sources import Source
 from dlrs.data.versions import Versions
 from dlrs.errors import DataError
@@ -81,43 +82,32 @@ def version_table(items: Items) -> pa.Table:
     Texts are dictionaries: of millions of versions few values are different ones.
     """
     keys = items.versions.order_by(VERSION_ROW).to_pyarrow()
+    version_R = np.full(items.rows_read + 1, -1, dtype=np.int32)
+    version_R[keys[ROW].to_numpy()] = np.arange(keys.num_rows, dtype=np.int32)
     ids = items.known.order_by(ITEM_ROW).to_pyarrow()[ITEM].combine_chunks()
-    item_V = keys[ITEM_ROW].to_numpy().astype(np.int32)
-    columns = {ITEM: pa.DictionaryArray.from_arrays(pa.array(item_V), ids)}
-    columns |= {name: as_dictionary(keys[name]) for name in keys.column_names if name != ROW}
+    item_row, version_row = (keys[name].cast(pa.int32()).combine_chunks() for name in (ITEM_ROW, VERSION_ROW))
+    columns = {
+        ITEM: pa.DictionaryArray.from_arrays(item_row, ids),
+        ITEM_ROW: item_row,
+        VERSION_ROW: version_row,
+    }
+    columns |= {name: keys[name] for name in (VALID_FROM, VALID_TO)}
+    if VERSION in keys.column_names:
+        columns[VERSION] = keys[VERSION].dictionary_encode()
+    versions = keys.num_rows
+    del keys
+    names = [name for name in items.features.columns if name not in (ROW, *columns)]
+    placed = {name: column_of(items.features[name].type().to_pyarrow(), versions) for name in names}
     with items.connection.reading(items.source):
-        features = in_batches(items.features)
-    # where each row stands among those that were read, and so where each version does
-    place_R = np.empty(items.rows_read + 1, dtype=np.int64)
-    place_R[features[ROW].to_numpy()] = np.arange(items.rows_read)
-    place_V = pa.array(place_R[keys[ROW].to_numpy()])
-    del keys, place_R
-    for name in features.column_names:
-        if name not in (ROW, *columns):
-            columns[name] = features[name].take(place_V)
-        features = features.drop_columns([name])
+        for batch in batches(items.features):
+            version_N = version_R[batch[ROW].to_numpy()]
+            usable = pa.array(version_N >= 0)
+            version_N = version_N[version_N >= 0]
+            for name, column in placed.items():
+                column.put(version_N, batch[name].filter(usable))
+    for name in names:
+        columns[name] = placed.pop(name).finished()
     return pa.table(columns)
-
-
-def in_batches(expression: Table) -> pa.Table:
-    """Return a table whose texts become dictionaries while its rows come in."""
-    parts = [_with_dictionaries(batch) for batch in batches(expression)]
-    return pa.Table.from_batches(parts).unify_dictionaries()
-
-
-def _with_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
-    # copied, for a column that stays as it is would keep the texts of its batch in memory
-    columns = [_copied(as_dictionary(column)) for column in batch.columns]
-    return pa.record_batch(columns, names=batch.schema.names)
-
-
-def _copied(column: pa.Array) -> pa.Array:
-    return pa.concat_arrays([column, column[:0]])
-
-
-def as_dictionary(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Return a column of text as a dictionary and its codes, any other as it is."""
-    return column.dictionary_encode() if pa.types.is_string(column.type) else column
 
 
 def catalog(versions: pa.Table | Versions) -> Catalog:

@@ -64,7 +64,7 @@ class Versions:
                 yield stored.read_row_group(group)
 
     def take(self, rows: AnyArray) -> pa.Table:
-        """Read some of the versions, in the order given, repeats included."""
+        """Read some of the versions, text as text, in the order given, repeats included."""
         rows = np.asarray(rows)
         found, place = np.unique(rows, return_inverse=True)
         taken, first = [], 0
@@ -76,7 +76,12 @@ class Versions:
                     taken.append(stored.read_row_group(group).take(inside - first))
                 first = until
             empty = stored.schema_arrow.empty_table()
-        return pa.concat_tables([empty, *taken]).unify_dictionaries().take(place)
+        return pa.concat_tables([_as_text(part) for part in (empty, *taken)]).take(place)
+
+
+def _as_text(table: pa.Table) -> pa.Table:
+    kinds = [f.type.value_type if pa.types.is_dictionary(f.type) else f.type for f in table.schema]
+    return table.cast(pa.schema(zip(table.column_names, kinds, strict=True)))
 
 
 def _with_own_dictionaries(part: pa.Table) -> pa.Table:
