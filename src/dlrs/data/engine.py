@@ -8,12 +8,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 
-from dlrs.errors import DataError
+from dlrs.errors import DataError, MissingExtra
 
 Table = Any  # ibis.Table; Ibis ships no types
 
@@ -78,29 +79,43 @@ def connect(name: str = DUCKDB, *, spill: Path | None = None) -> Iterator[Connec
 
     Args:
         name: 'duckdb', or the master of a Spark: local[2], spark://HOST:PORT …
-        spill: a folder for what does not fit into memory, removed at the end. A Spark of several machines must
-            reach it from each. Without one DuckDB has only memory, and Spark takes a temporary folder.
+        spill: a folder for what does not fit into memory, removed at the end. A Spark of several machines
+            must reach it from each. Without one DuckDB has only memory, and Spark takes a temporary folder.
 
     Raises:
         DataError: there is no such engine, or memory and `spill` are full.
         MissingExtra: it is Spark, and pyspark is not installed.
     """
     # an engine is loaded when it is asked for: Spark is an extra, and slow to start
+    require(name)
     if name == DUCKDB:
         from dlrs.data.duckdb import open_duckdb
 
         with open_duckdb(spill) as duckdb:
             yield duckdb
-    elif name.startswith(SPARK_MASTERS):
+    else:
         from dlrs.data.spark import open_spark
 
         with open_spark(name, spill) as spark:
             yield spark
-    else:
+
+
+def require(name: str) -> None:
+    """Say at once what is wrong with an engine.
+
+    Raises:
+        DataError: there is no such engine.
+        MissingExtra: it is Spark, and pyspark is not installed.
+    """
+    if name == DUCKDB:
+        return
+    if not name.startswith(SPARK_MASTERS):
         raise DataError(
             f"--engine {name}: expected '{DUCKDB}' or a Spark master like local[2] or spark://HOST:7077, "
             f"received '{name}'."
         )
+    if find_spec("pyspark") is None:
+        raise MissingExtra("pyspark", "spark")
 
 
 def kept(connection: Connection, name: str, expression: Table) -> Table:

@@ -6,14 +6,15 @@ that nothing is computed twice and a row has the same number whenever it is look
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import ibis.expr.datatypes as dt
@@ -21,38 +22,21 @@ import ibis.expr.schema as sch
 import pyarrow as pa
 import pyarrow.dataset as dataset
 import pyarrow.parquet as pq
+from ibis.backends.pyspark import Backend
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
+from pyspark.sql.types import StringType, StructField, StructType
 
 from dlrs.data.engine import ROW, Table
-from dlrs.errors import DataError, MissingExtra
-
-try:
-    from ibis.backends.pyspark import Backend
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-    from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql import functions as F
-    from pyspark.sql.types import StringType, StructField, StructType
-except ModuleNotFoundError as missing:
-    raise MissingExtra(str(missing.name), "spark") from None
-
+from dlrs.data.spark_session import session
 from dlrs.data.spark_sql import SparkSQL
+from dlrs.errors import DataError
 
-SETTINGS = {
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.ansi.enabled": "true",  # a sum or a cast that overflows is an error, as in DuckDB
-    "spark.sql.caseSensitive": "true",
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    "spark.sql.legacy.parquet.nanosAsLong": "true",  # else a column of nanoseconds is an error
-    "spark.sql.execution.arrow.pyspark.enabled": "true",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.log.level": "ERROR",
-    "spark.driver.maxResultSize": "0",  # the cleaned log comes back as arrays, whatever its size
-}
 NO_ROOM = ("No space left on device", "OutOfMemoryError")
 """What Spark says when the results of a query, not the table, are the trouble."""
 
-LOOPBACK = "127.0.0.1"
 IN_PARTITION = 33
 """`monotonically_increasing_id` has the number of the partition above so many bits, the row's in it below."""
 
@@ -66,7 +50,9 @@ class _Backend(Backend):  # type: ignore[misc]
     def get_schema(self, table_name: str, **place: Any) -> sch.Schema:
         """Return the types of a table: what Spark calls a timestamp is a moment, so in UTC."""
         types = super().get_schema(table_name, **place)
-        moments = {f.name for f in self._session.table(table_name).schema if f.dataType.typeName() == "timestamp"}
+        moments = {
+            f.name for f in self._session.table(table_name).schema if f.dataType.typeName() == "timestamp"
+        }
         return sch.Schema({n: dt.Timestamp("UTC") if n in moments else t for n, t in types.items()})
 
     def to_pyarrow(self, expr: Any, /, **arguments: Any) -> Any:
@@ -80,11 +66,9 @@ class _Backend(Backend):  # type: ignore[misc]
         """Fetch an expression by way of Parquet files, for the driver's memory need not hold it."""
         self._run_pre_execute_hooks(expr)
         place = self.folder / f"fetched_{uuid4().hex}"
-        self._session.sql(self.compile(expr, **arguments)).write.parquet(str(place))
-        stored = dataset.dataset(place, format="parquet")
+        self._session.sql(self.compile(expr, **arguments)).write.parquet(_made(place))
         schema = expr.schema().to_pyarrow()
-        batches = (batch.cast(schema) for batch in stored.to_batches(batch_size=chunk_size))
-        return pa.RecordBatchReader.from_batches(schema, batches)
+        return pa.RecordBatchReader.from_batches(schema, _streamed(place, schema, chunk_size))
 
 
 @dataclass(frozen=True)
@@ -97,7 +81,7 @@ class Spark:
 
     def read_parquet(self, file: Path) -> Table:
         """See `engine.Engine`."""
-        frame = self.session.read.parquet(str(file)).select("*", F.col("_metadata.row_index").alias(ROW))
+        frame = self.session.read.parquet(_found(file)).select("*", F.col("_metadata.row_index").alias(ROW))
         for field in pq.read_schema(file):
             if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
                 frame = frame.withColumn(field.name, _from_nanoseconds(field))
@@ -105,17 +89,16 @@ class Spark:
 
     def read_delimited(self, file: Path, delimiter: str) -> Table:
         """See `engine.Engine`."""
-        frame = self.session.read.csv(
-            str(file), sep=delimiter, header=True, inferSchema=False, quote='"', escape='"', multiLine=True,
-            mode="FAILFAST",
-        )  # fmt: skip
-        return self._in_order(frame)
+        quotes = {"quote": '"', "escape": '"', "multiLine": True}
+        return self._in_order(
+            self.session.read.csv(_found(file), sep=delimiter, header=True, mode="FAILFAST", **quotes)
+        )
 
     def read_json_lines(self, file: Path) -> Table:
         """See `engine.Engine`."""
-        found = self.session.read.json(str(file), mode="FAILFAST", primitivesAsString=True)
+        found = self.session.read.json(_found(file), mode="FAILFAST", primitivesAsString=True)
         text = StructType([StructField(name, StringType()) for name in found.columns])
-        return self._in_order(self.session.read.schema(text).json(str(file), mode="FAILFAST"))
+        return self._in_order(self.session.read.schema(text).json(_found(file), mode="FAILFAST"))
 
     def copied(self, name: str, batches: pa.RecordBatchReader) -> Table:
         """See `engine.Engine`."""
@@ -127,10 +110,10 @@ class Spark:
 
     def kept(self, name: str, expression: Table) -> Table:
         """See `engine.Engine`."""
-        place = str(self.folder / name)
+        place = self.folder / name
         self.backend._run_pre_execute_hooks(expression)
-        self.session.sql(self.backend.compile(expression)).write.parquet(place)
-        self.session.read.parquet(place).createOrReplaceTempView(name)
+        self.session.sql(self.backend.compile(expression)).write.parquet(_made(place))
+        self.session.read.parquet(_found(place)).createOrReplaceTempView(name)
         return self.backend.table(name)
 
     def forget(self, name: str) -> None:
@@ -148,7 +131,7 @@ class Spark:
         try:
             yield
         except (PySparkException, Py4JError, pa.ArrowInvalid) as error:
-            if any(words in str(error) for words in NO_ROOM):
+            if _is_full(error):
                 raise
             raise DataError(f"{place}: expected a readable table, received: {_in_short(error)}") from error
 
@@ -156,18 +139,17 @@ class Spark:
         """Add `ROW` to what was read from a file that its readers may share between them, part by part."""
         parts = frame.withColumn(ROW, F.monotonically_increasing_id())
         part = F.shiftright(F.col(ROW), IN_PARTITION)
-        rows = dict(parts.groupBy(part.alias("part")).count().collect()) if parts.rdd.getNumPartitions() > 1 else {}
-        before, total = [0], 0
-        for number in range(max(rows, default=0)):
-            total += rows.get(number, 0)
-            before.append(total)
-        offset = F.element_at(F.array(*map(F.lit, before)), part.cast("int") + 1)
-        return self._numbered(parts, offset + F.col(ROW).bitwiseAND(F.lit((1 << IN_PARTITION) - 1)) + 1)
+        rows = {}
+        if parts.rdd.getNumPartitions() > 1:
+            rows = dict(parts.groupBy(part.alias("part")).count().collect())
+        before = accumulate((rows.get(number, 0) for number in range(max(rows, default=0))), initial=0)
+        first = F.element_at(F.array(*map(F.lit, before)), part.cast("int") + 1)
+        return self._numbered(parts, first + F.col(ROW).bitwiseAND(F.lit((1 << IN_PARTITION) - 1)) + 1)
 
     def _numbered(self, frame: DataFrame, row: Any) -> Table:
-        columns = [name for name in frame.columns if name != ROW]
-        name = f"read_{len(self.session.catalog.listTables())}"
-        frame.select(row.cast("bigint").alias(ROW), *(F.col(f"`{c}`") for c in columns)).createTempView(name)
+        columns = [F.col(_quoted(name)) for name in frame.columns if name != ROW]
+        name = f"read_{uuid4().hex}"
+        frame.select(row.cast("bigint").alias(ROW), *columns).createTempView(name)
         return self.backend.table(name)
 
 
@@ -183,38 +165,44 @@ def open_spark(master: str, spill: Path | None = None) -> Iterator[Spark]:
             backend.folder = folder
             backend.do_connect(opened)
             yield Spark(backend, opened, folder)
+    except (PySparkException, Py4JError) as error:
+        if not _is_full(error):
+            raise
+        raise DataError(
+            f"tables: expected room for the joins in Spark's memory and in {folder}, received: "
+            f"{_in_short(error)}. Make room there, or give Spark more memory (docs/spark.md)."
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def session(master: str) -> Iterator[SparkSession]:
-    """Open a Spark session for the length of the block.
+def _streamed(place: Path, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+    for batch in dataset.dataset(place, format="parquet").to_batches(batch_size=rows):
+        yield batch.cast(schema)
+    shutil.rmtree(place)
 
-    Raises:
-        DataError: no Spark answers, or there is no Java.
-    """
-    builder = SparkSession.builder.appName("dlrs").master(master)
-    for name, value in SETTINGS.items():
-        builder = builder.config(name, value)
-    if master.startswith("local") or urlsplit(master).hostname in (LOOPBACK, "localhost"):
-        builder = builder.config("spark.driver.host", LOOPBACK).config("spark.driver.bindAddress", LOOPBACK)
-    try:
-        opened = builder.getOrCreate()
-    except (PySparkException, Py4JError, OSError) as error:
-        raise DataError(
-            f"--engine {master}: expected a Spark that answers and Java 17 or later, received: {error}. "
-            "Set JAVA_HOME, start the cluster, or leave --engine out."
-        ) from error
-    try:
-        yield opened
-    finally:
-        opened.stop()
+
+def _made(place: Path) -> str:
+    """Return a place to write to; without its scheme it would be Hadoop's default file system."""
+    return f"file://{place.resolve()}"
+
+
+def _found(place: Path) -> str:
+    """Return a place to read from: there Hadoop takes some characters for patterns."""
+    return re.sub(r"([\\*?\[\]{},])", r"\\\1", _made(place))
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
 
 
 def _from_nanoseconds(field: pa.Field) -> Any:
-    moment = F.timestamp_micros(F.expr(f"`{field.name}` div 1000"))
+    moment = F.timestamp_micros(F.expr(f"{_quoted(field.name)} div 1000"))
     return moment if field.type.tz is not None else moment.cast("timestamp_ntz")
+
+
+def _is_full(error: Exception) -> bool:
+    return any(words in str(error) for words in NO_ROOM)
 
 
 def _in_short(error: Exception) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 
 import ibis.expr.datatypes as dt
 import sqlglot.expressions as sge
-from sqlglot import parse_one
 from ibis.backends.sql.compilers.pyspark import PySparkCompiler
+from sqlglot import parse_one
 
 from dlrs.errors import DataError
 
@@ -88,6 +88,11 @@ class SparkSQL(PySparkCompiler):  # type: ignore[misc]
     def visit_ExtractEpochSeconds(self, op: Any, *, arg: SQL) -> SQL:
         """Keep the fractions of a second."""
         return self.f.unix_micros(self.cast(arg, dt.timestamp)) / sge.convert(1e6)
+
+    def visit_WindowFunction(self, op: Any, **parts: Any) -> SQL:
+        """Number rows in 64 bits."""
+        window = super().visit_WindowFunction(op, **parts)
+        return self.cast(window, op.dtype) if op.dtype.is_integer() else window
 
     def visit_ScalarUDF(self, op: Any, **arguments: SQL) -> SQL:
         """Say our own functions (`cells`) in Spark's words."""
