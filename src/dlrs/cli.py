@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,6 +17,7 @@ from rich.markup import escape
 from dlrs.errors import DlrsError
 from dlrs.experiment_verbs import experiment
 from dlrs.progress import FOLLOWS
+from dlrs.simulator.settings import Scale
 from dlrs.stopping import stoppable
 
 console = Console(quiet=FOLLOWS)
@@ -67,7 +68,6 @@ Users = Annotated[int, typer.Option(help="people who look for a vehicle")]
 Items = Annotated[int, typer.Option(help="ads over the whole time")]
 Weeks = Annotated[int, typer.Option(help="weeks after 30 days of warm-up; the last one is the test")]
 Seed = Annotated[int, typer.Option(help="the same seed gives the same bytes")]
-Scale = Literal["demo", "thesis"]
 
 
 @app.command()
@@ -118,6 +118,7 @@ def simulate(
         seed=seed,
         guest_share=guests,
         ads=str(ads.resolve()) if ads else None,
+        scale=scale,
     )
     if against:
         from dlrs.closed_loop.loop import EVENTS, IMPRESSIONS, OUTCOMES, Loop, closed_loop
