@@ -79,6 +79,10 @@ def simulate(
     items: Annotated[int | None, typer.Option(help="ads over the whole time, if not the scale's")] = None,
     weeks: Weeks = 5,
     seed: Seed = 0,
+    ads: Annotated[
+        Path | None,
+        typer.Option(help="table of real ads (make, model, price …) to sell; none are drawn then"),
+    ] = None,
     guests: Annotated[
         float, typer.Option(help="visitors with ids of their own who come once or twice, for each user")
     ] = 0.1,
@@ -99,15 +103,17 @@ def simulate(
     With --against twice it is simulated again, and its users meet the recommendations of two bundles.
     """
     from dlrs import pipeline
+    from dlrs.simulator.method_figures import as_text
     from dlrs.simulator.settings import SCALES, Simulation
 
     size = SCALES[scale]
     settings = Simulation(
         users=size.users if users is None else users,
-        items=size.items if items is None else items,
+        items=items if items is not None else (0 if ads else size.items),
         weeks=weeks,
         seed=seed,
         guest_share=guests,
+        ads=str(ads.resolve()) if ads else None,
     )
     if against:
         from dlrs.closed_loop.loop import EVENTS, IMPRESSIONS, OUTCOMES, Loop, closed_loop
@@ -119,6 +125,7 @@ def simulate(
     folder = pipeline.simulate(out, settings)
     facts = folder.facts
     _say(f"{facts['users']:,} users, {facts['items']:,} ads, {facts['events']:,} events.")
+    _say(as_text(facts))
     _say(f"Simulated {folder.path}. Next: dlrs run {folder / 'recipe.toml'} --out RUN")
 
 

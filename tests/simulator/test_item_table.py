@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from dlrs.recipe import read_recipe
+from dlrs.simulator import item_table
+from dlrs.simulator.ads import draw_ads
+from dlrs.simulator.flaws import draw_flaws
+from dlrs.simulator.history import draw_history
+from dlrs.simulator.item_table import ItemTable
+from dlrs.simulator.models import draw_world
 
 DAY = 86_400_000_000
 
@@ -134,3 +143,27 @@ def test_models_belong_to_one_make_and_category_and_countries_to_their_place(sim
     latitude_V = simulated.feature_V("latitude")
     assert np.median(latitude_V[columns["country"] == "IT"]) < 46
     assert np.median(latitude_V[columns["country"] == "DE"]) > 49
+
+
+def test_parts_of_the_file_join_into_what_one_part_holds(tmp_path, monkeypatch):
+    rng = np.random.default_rng(3)
+    ads = draw_ads(draw_world(rng), 300, 30, rng)
+    history, flaws = draw_history(ads, 30 * 86_400, rng), draw_flaws(300, rng)
+    table = ItemTable(ads, flaws, np.arange(300) * 3, datetime(2017, 4, 3, tzinfo=UTC))
+    table.write(history, tmp_path / "whole.parquet")
+    monkeypatch.setattr(item_table, "PART", 37)
+    table.write(history, tmp_path / "parts.parquet")
+    whole, parts = (pq.read_table(tmp_path / name) for name in ("whole.parquet", "parts.parquet"))
+    assert pq.read_metadata(tmp_path / "parts.parquet").num_row_groups > 10
+    assert whole == parts
+    assert whole.num_rows == len(history.item_V)
+
+
+def test_what_has_no_engine_has_no_power(simulated):
+    trailer_V = simulated.feature_V("category") == "Trailer"
+    power_V = simulated.feature_V("power")
+    assert trailer_V.any()
+    assert np.isnan(power_V[trailer_V]).all()
+    car_V = simulated.feature_V("category") == "Car"
+    assert np.isnan(power_V[car_V]).mean() < 0.01
+    assert 60 < np.nanmedian(power_V[car_V]) < 120

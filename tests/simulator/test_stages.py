@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from dlrs.arrays import NO_ITEM
-from dlrs.simulator import behaviour, chains, history, life, lists
+from dlrs.simulator import behaviour, chains, history, lists
+from dlrs.simulator.choices import Choices
+from dlrs.simulator.seen import Seen
 
 
 def test_running_sums_start_anew_with_each_ad():
@@ -62,13 +64,15 @@ def test_the_best_of_each_list_are_opened_and_nothing_that_is_not_there():
 
 def test_only_the_first_look_of_a_pair_is_kept():
     def looks(user, item, time):
-        return behaviour.Choices(np.array(user), np.array(item), np.array(time), np.array(time) / 10)
+        return Choices(np.array(user), np.array(item), np.array(time), np.array(time) / 10)
 
-    seen = life._Seen(items=5)
+    seen = Seen(items=5)
     first = seen.first_looks(looks([1, 1, 0], [4, 4, 4], [30, 20, 10]))
     assert (first.user_P.tolist(), first.item_P.tolist()) == ([0, 1], [4, 4])
     assert first.time_P.tolist() == [10, 20]
     assert first.fit_P.tolist() == [1, 2]
+    on_lists = seen.on_lists(np.array([0, 1, 2]), np.array([[3, 4], [4, 0], [4, 0]]))
+    assert on_lists.tolist() == [[False, True], [True, False], [False, False]]
     again = seen.first_looks(looks([1, 1], [4, 3], [40, 50]))
     assert (again.user_P.tolist(), again.item_P.tolist()) == ([1], [3])
     seen.forget(np.array([False] * 4 + [True]))

@@ -13,8 +13,8 @@ import numpy as np
 
 from dlrs.arrays import AnyArray, Bools, Doubles, Floats, Ints
 from dlrs.simulator.builds import Builds, draw_builds
+from dlrs.simulator.car_facts import car_facts
 from dlrs.simulator.equipment import Coded, equip
-from dlrs.simulator.market import market
 from dlrs.simulator.settings import DAY
 from dlrs.simulator.use import consumptions, mileages, prices
 from dlrs.simulator.vehicles import PLACES, SUBCATEGORIES, World
@@ -123,7 +123,7 @@ def draw_lives(count: int, days: int, rng: np.random.Generator) -> Lives:
 
 def draw_spans(bargain_N: Doubles, rng: np.random.Generator) -> Doubles:
     """Return how many seconds each ad is there: bargains are sold sooner."""
-    life = market().life
+    life = car_facts().life
     spread = np.sqrt(life.spread**2 - BARGAIN_LIFE**2)
     log_N = rng.normal(0, spread, len(bargain_N)) - BARGAIN_LIFE * bargain_N
     return np.maximum(life.median * np.exp(log_N), 1 / 8) * DAY

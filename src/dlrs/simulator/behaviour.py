@@ -33,7 +33,11 @@ from dlrs.simulator.visits import Tastes, Visits
 from dlrs.simulator.wants import Wants
 
 VISIT_SECONDS = 90  # from one ad to the next
-TASTE, PULLED, POSITION = np.float32(1.3), np.float32(0.6), np.float32(0.25)  # weights beside Gumbel noise (1)
+TASTE, PULLED, POSITION = (
+    np.float32(1.3),
+    np.float32(0.6),
+    np.float32(0.25),
+)  # weights beside Gumbel noise (1)
 BY_DATE = 0.5  # share of the visits that see the newest ads first; the others see the most popular ones first
 BLOCK = 1024  # visits that are worked on at once: their lists should fit into the processor's cache
 
@@ -52,7 +56,9 @@ def draw_choices(
     )
 
 
-def _choices(offer: Offer, visits: Visits, users: Users, tastes: Tastes, seen: Seen, rng: np.random.Generator) -> Choices:
+def _choices(
+    offer: Offer, visits: Visits, users: Users, tastes: Tastes, seen: Seen, rng: np.random.Generator
+) -> Choices:
     wants = Wants.of(visits, users, tastes)
     list_RL, real_RL = offer.market.lists(wants, rng)
     row_RLT = offer.table[list_RL]

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from dlrs.arrays import AnyArray, Doubles, Ints
-from dlrs.simulator.market import market
+from dlrs.simulator.car_facts import car_facts
 from dlrs.simulator.vehicles import CAR, CATEGORIES, World
 
 MANUAL, AUTOMATIC, SEMIAUTOMATIC = range(3)
@@ -34,8 +34,8 @@ def draw_builds(world: World, count: int, rng: np.random.Generator) -> Builds:
     """Draw the vehicles of `count` ads: kind → age → model → fuel, power → gear."""
     kind_share_K = np.bincount(world.kind_M, world.share_BM[0])
     kind_N = rng.choice(len(CATEGORIES), count, p=kind_share_K / kind_share_K.sum())
-    age_N = np.where(kind_N == CAR, _car_ages(count, rng), _other_ages(count, rng))
-    band_N = np.digitize(age_N, market().bands)
+    age_N = np.where(kind_N == CAR, draw_car_ages(count, rng), _other_ages(count, rng))
+    band_N = np.digitize(age_N, car_facts().bands)
     model_N = _models(world, kind_N, band_N, rng)
     return built(world, model_N, age_N, rng)
 
@@ -48,16 +48,16 @@ def built(world: World, model_N: Ints, age_N: Doubles, rng: np.random.Generator)
     return Builds(
         model_N=model_N,
         age_N=age_N,
-        band_N=np.digitize(age_N, market().bands),
+        band_N=np.digitize(age_N, car_facts().bands),
         fuel_N=np.where(engine_N, _picked(world.fuel_MF, model_N, rng), -1),
         power_N=power_N,
         gear_N=np.where(engine_N, _gears(world.automatic_M[model_N], push_N, rng), -1),
     )
 
 
-def _car_ages(count: int, rng: np.random.Generator) -> Doubles:
+def draw_car_ages(count: int, rng: np.random.Generator) -> Doubles:
     """Half as in Luxembourg, half as in the United States: the other ads were sampled by year."""
-    facts, luck_N = market(), rng.random(count)
+    facts, luck_N = car_facts(), rng.random(count)
     ages = [np.interp(luck_N, facts.share_Q, age_Q) for age_Q in facts.age_Q.values()]
     return np.where(rng.random(count) < 0.5, *ages)
 
@@ -94,7 +94,7 @@ def _picked(share_MF: Doubles, model_N: Ints, rng: np.random.Generator) -> Ints:
 
 def _gears(share_N: Doubles, push_N: Doubles, rng: np.random.Generator) -> AnyArray:
     """The stronger of a model are the likelier automatic."""
-    follows = market().gear_follows_power
+    follows = car_facts().gear_follows_power
     wish_N = follows * push_N + np.sqrt(1 - follows**2) * rng.normal(0, 1, len(push_N))
     gear_N = np.where(ndtr(-wish_N) < share_N, AUTOMATIC, MANUAL)
     return np.where(rng.random(len(push_N)) < SEMIAUTOMATIC_SHARE, SEMIAUTOMATIC, gear_N)

@@ -24,7 +24,7 @@ TRANSMISSIONS = ("MANUAL_GEAR", "AUTOMATIC_GEAR", "SEMIAUTOMATIC_GEAR")  # in th
 class Coded(NamedTuple):
     """A categorical feature of N ads: code → value; −1 where it does not apply."""
 
-    codes_N: AnyArray  # int16
+    codes_N: AnyArray  # int16, int32 for very many values
     values: AnyArray  # strings or integers
 
 
@@ -58,7 +58,12 @@ def equip(
         "subcategory": Coded(subcategory_N, _texts(s.name for s in SUBCATEGORIES)),
         "transmission": Coded(builds.gear_N, _texts(TRANSMISSIONS)),
     }
-    return {name: Coded(codes_N.astype(np.int16), values) for name, (codes_N, values) in features.items()}
+    return {name: _narrow(feature) for name, feature in features.items()}
+
+
+def _narrow(feature: Coded) -> Coded:
+    width = np.int16 if len(feature.values) < 2**15 else np.int32
+    return Coded(feature.codes_N.astype(width), feature.values)
 
 
 def _texts(values: object) -> AnyArray:

@@ -71,10 +71,12 @@ def _about_train(settings: Simulation, train: Events, train_N: Ints) -> dict[str
 def _about_test(settings: Simulation, train: Events, test: Events, train_N: Ints) -> dict[str, float]:
     test_N = np.bincount(test.item_E, minlength=settings.items) > 0
     users_U = np.bincount(test.user_E, minlength=settings.users) > 0
-    new_pairs = len(_pairs(settings, Events.joined([train, test]))) - len(_pairs(settings, train))
+    known = _pairs(settings, train)
+    new_pairs = int(np.isin(_pairs(settings, test), known, assume_unique=True, invert=True).sum())
     return {
         "test_events": len(test),
         "test_new_pairs": new_pairs,
+        "test_new_pairs_per_user": round(new_pairs / settings.users, 2),
         "test_users_share": _mean(users_U),
         "test_items": int(test_N.sum()),
         "test_items_unseen_share": _mean(train_N[test_N] == 0),
@@ -84,7 +86,8 @@ def _about_test(settings: Simulation, train: Events, test: Events, train_N: Ints
 def _pairs(settings: Simulation, events: Events) -> Ints:
     """Return each pair of a user and an ad once, as one number."""
     pairs = np.sort(events.user_E.astype(np.int64) * settings.items + events.item_E)
-    return pairs[np.append(True, np.diff(pairs) > 0)[: len(pairs)]]
+    once: Ints = pairs[np.append(True, np.diff(pairs) > 0)[: len(pairs)]]
+    return once
 
 
 def _top_share(counts_N: Ints, part: float) -> float:

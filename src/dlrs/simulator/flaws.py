@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlrs.arrays import AnyArray, Bools, Doubles, Floats
+from dlrs.simulator.car_facts import car_facts
 from dlrs.simulator.history import DELETE, History
-from dlrs.simulator.market import market
 
 LEFT_OUT = {
     "consumption": 0.22,
@@ -26,7 +26,7 @@ LEFT_OUT = {
     "previous_owners": 0.28,
     "seats": 0.08,
 }
-"""Share of the ads whose first version lacks the feature; `market` adds what real ads tell."""
+"""Share of the ads whose first version lacks the feature; `car_facts` adds what real ads tell."""
 
 SLIPS = {
     "consumption": (65.0, 74.0, 610.0),  # miles per gallon; a missing comma
@@ -66,7 +66,7 @@ class Flaws:
 
 def draw_flaws(count: int, rng: np.random.Generator) -> Flaws:
     """Draw the flaws of `count` ads."""
-    shares = LEFT_OUT | market().missing
+    shares = LEFT_OUT | car_facts().missing
     left_out = {name: (rng.random(count) < share, _mended(count, rng)) for name, share in shares.items()}
     slipped_N = np.where(rng.random(count) < SLIP_SHARE, rng.integers(0, len(SLIPS), count), -1)
     slips = {

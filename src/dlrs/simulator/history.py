@@ -15,8 +15,8 @@ from functools import cached_property
 import numpy as np
 
 from dlrs.arrays import AnyArray, Bools, Doubles, Floats, Ints
-from dlrs.simulator.ads import OLDEST_STOCK, Ads
-from dlrs.simulator.market import market
+from dlrs.simulator.ads import Ads
+from dlrs.simulator.car_facts import car_facts
 from dlrs.simulator.settings import DAY
 
 OPERATIONS = ("create", "update", "delete")
@@ -103,13 +103,15 @@ def _pricings(ads: Ads, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Return ad and time of each change of a price."""
     life_N = ads.died_N.astype(np.int64) - ads.born_N
     habit_N = np.exp(rng.normal(-(PRICINGS_SPREAD**2) / 2, PRICINGS_SPREAD, len(life_N)))
-    item_E = np.repeat(np.arange(len(life_N)), rng.poisson(market().pricings.daily * habit_N * life_N / DAY))
+    item_E = np.repeat(
+        np.arange(len(life_N)), rng.poisson(car_facts().pricings.daily * habit_N * life_N / DAY)
+    )
     return item_E, ads.born_N[item_E] + 1 + (rng.random(len(item_E)) * life_N[item_E]).astype(np.int64)
 
 
 def _sorted(item_V: Ints, time_V: Ints, kind_V: Ints) -> tuple[Ints, Ints, AnyArray]:
     """Sort by ad, time and kind, packed into one number; of changes in the same second keep the last."""
-    offset = OLDEST_STOCK * DAY
+    offset = -min(int(time_V.min(initial=0)), 0)
     span = int(time_V.max(initial=0)) + offset + 1
     packed_V = np.sort(((item_V * span + time_V + offset) << 2) + kind_V)
     moment_V = packed_V >> 2
@@ -126,7 +128,7 @@ def _replaced(item_V: Ints, time_V: Ints) -> Bools:
 
 def _prices(ads: Ads, item_V: Ints, first_N: Ints, priced_V: Bools, rng: np.random.Generator) -> Floats:
     """Prices fall by some percent, and now and then rise."""
-    facts, count = market().pricings, int(priced_V.sum())
+    facts, count = car_facts().pricings, int(priced_V.sum())
     size = facts.step * np.exp(rng.normal(0, facts.spread, count))
     step_V = np.zeros(len(item_V))
     step_V[priced_V] = np.where(rng.random(count) < facts.raises, size, -size)

@@ -105,7 +105,7 @@ class Market:
     anywhere: Tickets
 
     def lists(self, wants: Wants, rng: np.random.Generator) -> tuple[Columns, Bools]:
-        """Return the ads on the list of each visit, oldest first, and which places are filled; no ad twice."""
+        """Return the ads on the list of each visit, oldest first; no ad counts twice."""
         visits, body_R1 = len(wants), wants.subcategory_R[:, None]
         band_RL = band(_around(wants.price_R, wants.tolerance_R, BY_PRICE, rng))
         north_R, east_R = wants.radius_R / (3 * NORTH), wants.radius_R / (3 * EAST)

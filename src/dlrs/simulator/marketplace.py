@@ -2,7 +2,7 @@
 
 The stages, each with a random stream of its own, so that a change in one leaves the earlier ones alone:
 
-    vehicles → ads → history → users → life (visits → behaviour → chains) → flaws → tables
+    models → ads → history → users → life (visits → behaviour → chains) → flaws → tables
 
 Users choose by the true vehicle; tables hold what its ad says.
 """
@@ -10,7 +10,7 @@ Users choose by the true vehicle; tables hold what its ad says.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -20,7 +20,9 @@ import numpy as np
 
 from dlrs.arrays import Ints
 from dlrs.simulator import tables
+from dlrs.simulator.ad_table import load
 from dlrs.simulator.ads import Ads, draw_ads
+from dlrs.simulator.catalogue import draw_from_table
 from dlrs.simulator.chains import Events
 from dlrs.simulator.event_log import write_events
 from dlrs.simulator.facts import facts
@@ -60,10 +62,15 @@ class Market:
 
 
 def populate(settings: Simulation) -> Market:
-    """Draw the ads and the users of a marketplace."""
+    """Draw the ads and the users of a marketplace.
+
+    Raises:
+        SchemaError: the table of real ads lacks a column.
+        DataError: there is no such table, or it does not hold what it should.
+    """
     streams = np.random.default_rng(settings.seed).spawn(7)
-    world = draw_world(streams[0])
-    ads = draw_ads(world, settings.items, settings.days, streams[1])
+    world, ads = _draw_ads(settings, streams[0], streams[1])
+    settings = replace(settings, items=len(ads.born_N))
     return Market(
         settings=settings,
         world=world,
@@ -76,6 +83,16 @@ def populate(settings: Simulation) -> Market:
         item_ids_N=tables.draw_ids(settings.items, 240_000_000, streams[4]),
         streams=streams[5:],
     )
+
+
+def _draw_ads(
+    settings: Simulation, models: np.random.Generator, rng: np.random.Generator
+) -> tuple[World, Ads]:
+    if settings.ads is None:
+        world = draw_world(models)
+        return world, draw_ads(world, settings.items, settings.days, rng)
+    table = load(Path(settings.ads))
+    return draw_from_table(table, settings.items or None, settings.days, rng, settings.ads)
 
 
 def simulate(settings: Simulation, folder: Path) -> dict[str, Any]:
@@ -93,7 +110,7 @@ def simulate(settings: Simulation, folder: Path) -> dict[str, Any]:
         folder / "truth.parquet",
     )
     (folder / "recipe.toml").write_text(recipe(settings), encoding="utf-8")
-    return facts(settings, market.ads, market.history, life.events)
+    return facts(market.settings, market.ads, market.history, life.events)
 
 
 def write_items(market: Market, file: Path) -> None:

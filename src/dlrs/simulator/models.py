@@ -10,7 +10,7 @@ from dataclasses import fields
 import numpy as np
 
 from dlrs.arrays import Doubles, Ints
-from dlrs.simulator.market import Cars, market
+from dlrs.simulator.car_facts import Cars, car_facts
 from dlrs.simulator.vehicles import CAR, CATEGORIES, FUELS, INVENTED, SUBCATEGORIES, Kind, World
 
 CHARACTER = 6
@@ -21,7 +21,7 @@ BANDS = "share_BM"  # the only field whose models are in the second dimension
 
 def draw_world(rng: np.random.Generator) -> World:
     """Take the real cars and invent the rest: a few of each kind are common and most are rare."""
-    facts = market()
+    facts = car_facts()
     kinds = [_real(facts.cars, rng)]
     kinds += [_invented(kind, len(facts.bands) + 1, rng) for kind in INVENTED]
     joined = {
@@ -46,7 +46,7 @@ def _real(cars: Cars, rng: np.random.Generator) -> World:
         power_spread_M=cars.power_spread_M,
         automatic_M=cars.automatic_M,
         fuel_MF=cars.fuel_MF,
-        character_MD=_characters(np.unique(cars.make_M, return_inverse=True)[1], rng),
+        character_MD=characters(np.unique(cars.make_M, return_inverse=True)[1], rng),
     )
 
 
@@ -72,12 +72,12 @@ def _invented(kind: Kind, bands: int, rng: np.random.Generator) -> World:
         power_spread_M=np.full(kind.models, 0.1),
         automatic_M=np.full(kind.models, kind.automatic),
         fuel_MF=fuel_MF,
-        character_MD=_characters(make_M, rng),
+        character_MD=characters(make_M, rng),
     )
 
 
-def _characters(make_M: Ints, rng: np.random.Generator) -> Doubles:
-    """Half of a model's character is its make's."""
+def characters(make_M: Ints, rng: np.random.Generator) -> Doubles:
+    """Draw the character of each model; half of it is its make's."""
     of_makes = rng.normal(0, 0.7, (make_M.max() + 1, CHARACTER))
     character_MD: Doubles = of_makes[make_M] + rng.normal(0, 0.7, (len(make_M), CHARACTER))
     return character_MD

@@ -28,10 +28,12 @@ class Simulation:
     warm_up_days: int = 30  # events before the first train week, for its profiles (method §9)
     seed: int = 0
     guest_share: float = 0.1  # guests for each user: visitors with ids of their own, who come once or twice
+    ads: str | None = None  # file of real ads to take as the catalogue; `items` of them, all for 0
 
     def __post_init__(self) -> None:
         _at_least(1, users=self.users)
-        _at_least(10, items=self.items)
+        if self.ads is None or self.items:
+            _at_least(10, items=self.items)
         _at_least(3, weeks=self.weeks)  # one to train on, one to validate, one to test
         _at_least(0, warm_up_days=self.warm_up_days, seed=self.seed)
         if not 0 <= self.guest_share <= 100:

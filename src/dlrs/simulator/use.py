@@ -9,7 +9,7 @@ import numpy as np
 
 from dlrs.arrays import Doubles, Ints
 from dlrs.simulator.builds import AUTOMATIC, Builds
-from dlrs.simulator.market import market
+from dlrs.simulator.car_facts import car_facts
 from dlrs.simulator.vehicles import CAR, DIESEL, INVENTED, SUBCATEGORIES, World
 
 WORN_OUT = 12  # years: beyond it a car is hardly driven any more; the ads fitted from end at ten
@@ -51,14 +51,16 @@ def consumptions(world: World, builds: Builds, rng: np.random.Generator) -> Doub
     total_G = np.bincount(world.subcategory_M, weight_M, size)
     log_G = np.bincount(world.subcategory_M, log_M * weight_M, size) / np.maximum(total_G, 1e-12)
     stronger_N = np.clip(np.log(np.maximum(builds.power_N, 1)) - log_G[subcategory_N], -1, 1)
-    saved_N = market().diesel_consumption * (builds.fuel_N == DIESEL) * (world.kind_M[builds.model_N] == CAR)
+    saved_N = (
+        car_facts().diesel_consumption * (builds.fuel_N == DIESEL) * (world.kind_M[builds.model_N] == CAR)
+    )
     noise_N = rng.normal(0, 0.08, len(usual_N))
     litres_N: Doubles = np.clip(1.1 * usual_N * np.exp(0.3 * stronger_N + saved_N + noise_N), 0, 19.9)
     return litres_N
 
 
 def _car_mileages(builds: Builds, noise_N: Doubles, rng: np.random.Generator) -> Doubles:
-    facts, band_N = market().mileage, builds.band_N
+    facts, band_N = car_facts().mileage, builds.band_N
     log_N = facts.level + facts.log_age * np.log(np.clip(builds.age_N, 0.1, WORN_OUT))
     log_N += facts.fuel_F[builds.fuel_N] + facts.spread_B[band_N] * noise_N
     driven_N = np.round(np.exp(log_N), -2)
@@ -73,7 +75,7 @@ def _other_mileages(kind_N: Ints, age_N: Doubles, noise_N: Doubles) -> Doubles:
 
 
 def _car_losses(world: World, builds: Builds, mileage_N: Doubles, noise_N: Doubles) -> Doubles:
-    facts, age_N = market().price, builds.age_N
+    facts, age_N = car_facts().price, builds.age_N
     log_N = facts.age * np.minimum(age_N, 10) + facts.older * np.clip(age_N - 10, 0, 15)
     log_N += facts.per_100_000_km * np.minimum(mileage_N, 400_000) / 100_000
     log_N += facts.log_10_000_km * np.log1p(mileage_N / 10_000)

@@ -21,11 +21,11 @@ from dlrs.simulator.settings import Simulation
 from dlrs.simulator.vehicles import PLACES
 
 TASTES = 3
-ARCHETYPE, ARCHETYPES = 5, 1000  # users of an archetype, at least; archetypes, at most
+VARIETY, FEWEST_ALIKE = 14.0, 5  # archetypes: 14 · √users, but one for each five users at most
 PRIVATE, DEALER, GUEST = range(3)
-MEDIAN_PAIRS, SPREAD_PAIRS = 47.0, 0.8  # lognormal; what comes of it: mean 65, median 30 (method §7)
+MEDIAN_PAIRS, SPREAD_PAIRS = 45.0, 0.8  # lognormal; what comes of it: mean 65, median 30 (method §7)
 DEALERS = 0.002  # share of the users
-DEALER_PAIRS, DEALER_SPREAD, MOST_PAIRS = 1200.0, 0.6, 5000.0
+DEALER_PAIRS, DEALER_SPREAD, MOST_PAIRS = 1200.0, 0.6, 3500.0
 FEWEST_VISITS, VISITS, VISITS_POWER = 3.0, 0.25, 0.75  # in 28 days: 3 + 0.25 · pairs^0.75
 GUEST_OPENS = 2.5  # ads of a visit
 RETURN, RETURN_DAYS = 0.35, 4  # share of the guests that come again, and within how many days
@@ -57,7 +57,7 @@ def draw_users(ads: Ads, settings: Simulation, rng: np.random.Generator) -> User
     kind_U = _kinds(settings, rng)
     dealer_U = kind_U == DEALER
     monthly_U, opens_U = _activity(kind_U, rng)
-    archetypes = max(8, min(count // ARCHETYPE, ARCHETYPES))
+    archetypes = int(max(8, min(count / FEWEST_ALIKE, VARIETY * np.sqrt(count))))
     anchor_A = rng.choice(len(ads.born_N), archetypes)
     anchor_US = anchor_A[_archetypes(anchor_A, ads, count, rng)]
     shape = anchor_US.shape
@@ -120,11 +120,12 @@ def _archetypes(anchor_A: Ints, ads: Ads, count: int, rng: np.random.Generator) 
 
 def _companions(anchor_A: Ints, ads: Ads, rng: np.random.Generator) -> Ints:
     """Return for each archetype two others, of similar price and character, in whatever category."""
-    price_A, character_AD = np.log(ads.price_N[anchor_A]), ads.character_ND[anchor_A]
-    unlike_AA = np.abs(price_A[:, None] - price_A) - 0.3 * character_AD @ character_AD.T
-    unlike_AA += rng.normal(0, 0.3, unlike_AA.shape)
+    price_A = np.log(ads.price_N[anchor_A]).astype(np.float32)
+    character_AD = ads.character_ND[anchor_A].astype(np.float32)
+    unlike_AA = np.abs(price_A[:, None] - price_A) - np.float32(0.3) * character_AD @ character_AD.T
+    unlike_AA += np.float32(0.3) * rng.standard_normal(unlike_AA.shape, dtype=np.float32)
     np.fill_diagonal(unlike_AA, np.inf)
-    return np.argsort(unlike_AA, axis=1)[:, : TASTES - 1]
+    return np.argpartition(unlike_AA, TASTES - 2, axis=1)[:, : TASTES - 1]
 
 
 def _homes(count: int, rng: np.random.Generator) -> Ints:

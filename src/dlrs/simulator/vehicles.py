@@ -1,6 +1,6 @@
 """The world of vehicles: kinds, subcategories, places, and the models that there are.
 
-Cars are those of the real market (`market`); all other kinds are invented, and their small tables are
+Cars are those of the real market (`car_facts`); all other kinds are invented, and their small tables are
 below. Shapes: M models, G subcategories, B bands of age, F fuels, D width of the hidden character.
 """
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from dlrs.arrays import NO_ITEM, AnyArray, Bools, Columns, Floats, Ints
 from dlrs.errors import DataError
-from dlrs.simulator.behaviour import POSITION, TASTE, fit, gumbel, on_sale, pauses
+from dlrs.simulator.behaviour import POSITION, PULLED, TASTE, fit, gumbel, on_sale, pauses
 from dlrs.simulator.chains import Events
 from dlrs.simulator.choices import Choices
 from dlrs.simulator.offers import PULL, Offer
@@ -92,7 +92,7 @@ def meet(
 
 def _utility(fit_IK: Floats, row_IKT: Floats, rng: np.random.Generator) -> Floats:
     place_K = np.arange(fit_IK.shape[1], dtype=np.float32)
-    utility_IK: AnyArray = TASTE * fit_IK + row_IKT[..., PULL] - POSITION * np.log1p(place_K)
+    utility_IK: AnyArray = TASTE * fit_IK + PULLED * row_IKT[..., PULL] - POSITION * np.log1p(place_K)
     return utility_IK + gumbel(fit_IK.shape, rng)
 
 

@@ -1,4 +1,4 @@
-"""Market: the facts about cars, fitted from real ads by benchmarks/fit_vehicle_facts.py.
+"""Car facts: what is known about cars, fitted from real ads by benchmarks/fit_vehicle_facts.py.
 
 Shapes: M cars (a model in one of its bodies), B bands of age, F fuels, Q quantiles.
 """
@@ -71,7 +71,7 @@ class Cars:
 
 
 @dataclass(frozen=True)
-class Market:
+class CarFacts:
     """All fitted facts."""
 
     bands: tuple[float, ...]  # years between one band of age and the next
@@ -88,12 +88,12 @@ class Market:
 
 
 @cache
-def market() -> Market:
+def car_facts() -> CarFacts:
     """Read the facts."""
     text = resources.files("dlrs.simulator").joinpath("vehicle_facts.json").read_text(encoding="utf-8")
     facts = json.loads(text)
     ages, mileage, price, lives = facts["ages"], facts["mileage"], facts["price"], facts["lives"]
-    return Market(
+    return CarFacts(
         bands=tuple(facts["bands"]),
         share_Q=np.array(ages["share"]),
         age_Q={country: np.array(ages[country]) for country in ("LU", "US")},
