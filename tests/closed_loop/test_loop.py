@@ -68,11 +68,8 @@ def test_impressions_follow_the_arms(against_random: Path) -> None:
 
 
 def test_against_itself_there_is_no_difference(bundles: Bundles, tmp_path: Path) -> None:
-    places = ("--against", bundles.good) * 2
-    done = _dlrs("simulate", *OPTIONS, *places, "--k", 20, "--out", tmp_path / "out")
-    assert done.exit_code == 0, done.stderr
-    assert "CTR" in done.stdout
-    found = json.loads((tmp_path / "out/experiment.json").read_text())
+    places = (bundles.good, bundles.good)
+    found = closed_loop(tmp_path / "out", SETTINGS, places, Loop(k=10, share=1.0)).content
     for gap in found["differences"]["B"].values():
         assert gap["low"] <= 0 <= gap["high"]
     assert min(arm["clicks"] for arm in found["arms"].values()) > 5
@@ -80,7 +77,10 @@ def test_against_itself_there_is_no_difference(bundles: Bundles, tmp_path: Path)
 
 def test_interleaved_users_prefer_the_trained_one(bundles: Bundles, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    closed_loop(out, SETTINGS, (bundles.random, bundles.good), Loop(interleave=True, k=10, share=1.0))
+    places = ("--against", bundles.random, "--against", bundles.good)
+    done = _dlrs("simulate", *OPTIONS, *places, "--interleave", "--k", 20, "--out", out)
+    assert done.exit_code == 0, done.stderr
+    assert "prefer B" in done.stdout
     votes = json.loads((out / "experiment.json").read_text())["by"]["clicks"]
     assert 0.5 < votes["low"] < votes["share"]
     assert {"A", "B"} <= set(pq.read_table(out / "impressions.parquet")["team"].to_pylist())

@@ -110,5 +110,6 @@ def foreign(published: Published, received: str) -> ArtifactError:
     """Return the error that a bundle is of another simulation."""
     return ArtifactError(
         f"bundle {published.bundle_id}: expected one trained on this very simulation, received one "
-        f"{received}. Give the --scale, --users, --items, --weeks, --guests, --ads and --seed of that simulation."
+        f"{received}. Give the --scale, --users, --items, --weeks, --guests, --ads and --seed that it "
+        "was simulated with."
     )
