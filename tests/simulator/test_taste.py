@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlrs.simulator import offers
@@ -68,15 +68,17 @@ def test_bands_and_cells_by_hand():
     assert cell(np.array([0.0, 89.0]), np.array([-90.0, 90.0])).tolist() == [0, CELLS - 1]
 
 
-days = st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 9))), max_size=4)
+# looks of up to three days: each is user · 50 + ad · 10 + second
+days = st.lists(st.lists(st.integers(0, 199), max_size=12), max_size=3)
 
 
 @given(days)
+@settings(deadline=None, max_examples=60)
 def test_a_pair_meets_once_at_its_first_moment(days):
     seen, met = Seen(items=5), {}
     for day, looks in enumerate(days):
-        looks_P3 = np.array(looks, dtype=np.int64).reshape(-1, 3)
-        user_P, item_P, second_P = looks_P3.T
+        look_P = np.array(looks, dtype=np.int64)
+        user_P, item_P, second_P = look_P // 50, look_P // 10 % 5, look_P % 10
         list_RL = np.tile(np.arange(5), (4, 1))
         on_lists = seen.on_lists(np.arange(4), list_RL)
         assert set(zip(*np.nonzero(on_lists), strict=True)) == set(met)
@@ -84,7 +86,8 @@ def test_a_pair_meets_once_at_its_first_moment(days):
             Choices(user_P, item_P, second_P + day * DAY, np.zeros(len(looks), np.float32))
         )
         expected = {}
-        for user, item, second in sorted(looks, key=lambda look: look[2]):
+        triples = zip(user_P.tolist(), item_P.tolist(), second_P.tolist(), strict=True)
+        for user, item, second in sorted(triples, key=lambda look: look[2]):
             if (user, item) not in met:
                 expected.setdefault((user, item), second + day * DAY)
         found = dict(zip(zip(first.user_P, first.item_P, strict=True), first.time_P, strict=True))

@@ -60,7 +60,7 @@ def _choices(
     offer: Offer, visits: Visits, users: Users, tastes: Tastes, seen: Seen, rng: np.random.Generator
 ) -> Choices:
     wants = Wants.of(visits, users, tastes)
-    list_RL, real_RL = offer.market.lists(wants, rng)
+    list_RL, real_RL = offer.searches.lists(wants, rng)
     row_RLT = offer.table[list_RL]
     second_R = (visits.time_R % DAY).astype(np.float32)
     real_RL &= on_sale(row_RLT, second_R[:, None]) & ~seen.on_lists(visits.user_R, list_RL)

@@ -88,16 +88,16 @@ class Shelves:
             Shelf.sorted_by(np.zeros_like(ads.model_N), 1),
         )
 
-    def on(self, alive_N: Bools, pull_N: Floats, rng: np.random.Generator) -> Market:
+    def on(self, alive_N: Bools, pull_N: Floats, rng: np.random.Generator) -> Searches:
         """Return what a day offers."""
         weight_N = np.exp(np.float32(RANKING) * pull_N)
         shelves = (self.by_price, self.by_region, self.by_model, self.anywhere)
-        return Market(*(shelf.tickets(alive_N, weight_N, rng) for shelf in shelves))
+        return Searches(*(shelf.tickets(alive_N, weight_N, rng) for shelf in shelves))
 
 
 @dataclass(frozen=True)
-class Market:
-    """The ads that are there on one day."""
+class Searches:
+    """The ways to the ads of one day."""
 
     by_price: Tickets
     by_region: Tickets

@@ -14,7 +14,7 @@ import numpy as np
 from dlrs.arrays import Columns, Floats
 from dlrs.simulator.ads import Ads
 from dlrs.simulator.history import DELETE, History
-from dlrs.simulator.lists import Market, Shelves, pull
+from dlrs.simulator.lists import Searches, Shelves, pull
 from dlrs.simulator.settings import DAY
 
 SUBCATEGORY, MODEL, PRICE, PULL, AGE, LATITUDE, LONGITUDE, BORN, DIED, CHARACTER = range(10)
@@ -27,7 +27,7 @@ class Offer:
     """What there is on one day. The table is the next day's too, brought up to date."""
 
     day: int
-    market: Market
+    searches: Searches
     table: Floats  # a row for each of the N ads
 
     @property
