@@ -166,6 +166,7 @@ def publish(
             "encoding_hash": prepared.encoding.hash,
             "watermark": end.isoformat(),
             "items": len(versions_A),
+            "interaction_weights": prepared.facts["interaction_weights"],
         }
         return bundle.publish(registry, content, facts=facts)
 

@@ -154,8 +154,10 @@ def test_databases_and_other_names(tmp_path: Path) -> None:
     [
         ([*ROWS, (*ROWS[0][:3], "C")], CLICKS, ("--arms", "A,B"),
          "column 'arm', row 8: expected one of A, B, received 'C'"),
-        ([*ROWS, (*ROWS[0][:3], "B")], CLICKS, (), "expected one arm a user, 'A' for user 'u1', received 'B'"),
-        ([*ROWS, ("", *ROWS[0][1:])], CLICKS, (), "column 'user_id', row 8: expected text, received an empty"),
+        ([*ROWS, (*ROWS[0][:3], "B")], CLICKS, (),
+         "shown.csv, column 'arm', row 8: expected one arm a user, 'A' for user 'u1', received 'B'"),
+        ([*ROWS, ("", *ROWS[0][1:])], CLICKS, (),
+         "shown.csv, column 'user_id', row 8: expected text, received an empty cell"),
         ([*ROWS, ("u8", "i1", "noon", "A")], CLICKS, (), "shown.csv, column 'time', row 8: expected a time"),
         (ROWS, [("u1", "i1", "then", "view")], (), "done.csv, column 'time', row 1: expected a time"),
         (ROWS, CLICKS, ("--contact", "call"), "done.csv, column 'type': expected outcomes of type 'call'"),

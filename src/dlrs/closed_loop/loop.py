@@ -22,10 +22,10 @@ from dlrs.arrays import Ints
 from dlrs.bundle import Folder
 from dlrs.closed_loop.records import SECOND, Records
 from dlrs.closed_loop.serve_two import Exposure, ServeTwo, exposures
-from dlrs.closed_loop.serving import BundleRecommender
+from dlrs.closed_loop.serving import BundleRecommender, foreign
 from dlrs.data.interactions import micros
 from dlrs.data.sources import Source
-from dlrs.errors import ArtifactError, DataError, SchemaError
+from dlrs.errors import DataError, SchemaError
 from dlrs.experiment.analyse import Finding, Setup, analyse_tables, write
 from dlrs.experiment.assignment import ARM, Arms, assign
 from dlrs.experiment.tables import CONTACT, TEAM, Rules
@@ -50,6 +50,7 @@ class Loop:
 
     interleave: bool = False  # both in every list; else each user has an arm
     k: int = 5  # places of a list
+    share: float = 1 / 3  # of the visits that meet a list
     name: str = "closed loop"  # of the test: another one splits the users otherwise
 
 
@@ -65,7 +66,7 @@ def closed_loop(out: Path, settings: Simulation, places: Sequence[str], loop: Lo
     Raises:
         SchemaError: there are not two places.
         ArtifactError: there is no bundle, or one of another marketplace.
-        DataError: too few users met the widget.
+        DataError: too few users met the widget, or nobody clicked.
     """
     if len(places) != 2:
         raise SchemaError(
@@ -85,11 +86,14 @@ def closed_loop(out: Path, settings: Simulation, places: Sequence[str], loop: Lo
         with stage("Read the marketplace as the bundles do"):
             market = populate(settings)
             serve = _serve(market, opened, loop, folder)
-        life = market.live(Widget(serve, (settings.test_from - settings.start).days))
+        life = market.live(Widget(serve, (settings.test_from - settings.start).days, loop.share))
         shown, others = exposures(life.impressions, serve.served)
-        if not len(shown.user_I):
-            raise DataError("closed loop: expected impressions of users with a profile, received none.")
-        facts["impressions"] = {"test": len(shown.user_I), "users without a profile": others}
+        if not shown.opened_I.any():
+            raise DataError(
+                f"closed loop: expected clicks, received none on {len(shown.user_I):,} impressions of users "
+                "with a profile. Simulate, prepare and train with more --users, or show more with --k."
+            )
+        facts["shown"] = {"in_test": len(shown.user_I), "before_any_profile": others}
         tables = _Tables(market, shown, life.events)
         pq.write_table(tables.impressions(serve.arm_N), folder / IMPRESSIONS)
         pq.write_table(tables.outcomes(), folder / OUTCOMES)
@@ -118,19 +122,14 @@ def _ready(market: Market, place: Folder, folder: Path) -> BundleRecommender:
     split = described.split
     cuts = settings.train_from, settings.test_from, settings.test_until
     if described.users is not None or (split.train_from, split.test_from, split.test_until) != cuts:
-        raise _foreign(place, f"of marketplace '{described.name}', tested from {split.test_from}")
+        raise foreign(published, f"of marketplace '{described.name}', tested from {split.test_from}")
     records = Records.of(market, described, folder)
     expected = records.ids_at(settings.days)
     if not published.items[ITEM].combine_chunks().cast(pa.string()).equals(expected):
-        raise _foreign(place, f"with {published.items.num_rows:,} other ads than the {len(expected):,} here")
+        raise foreign(
+            published, f"with {published.items.num_rows:,} other ads than the {len(expected):,} here"
+        )
     return BundleRecommender(published, records, (settings.test_from - settings.start).days)
-
-
-def _foreign(place: Folder, received: str) -> ArtifactError:
-    return ArtifactError(
-        f"{place.path}: expected a bundle trained on this very simulation, received one {received}. Give the "
-        "--scale, --users, --items, --weeks, --guests and --seed that it was simulated with."
-    )
 
 
 @dataclass(frozen=True)

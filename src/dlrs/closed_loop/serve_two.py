@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from dlrs.arrays import NO_ITEM, Columns, Ints
+from dlrs.arrays import NO_ITEM, Bools, Columns, Ints
 from dlrs.closed_loop.popular import popular_lists
 from dlrs.closed_loop.serving import Day
 from dlrs.experiment.interleaving import NO_TEAM, team_draft
@@ -84,7 +84,7 @@ class Exposure:
     time_I: Ints  # seconds since the simulation's start
     place_I: Ints  # 0 is the first
     team_I: Ints  # whose item it is; `NO_TEAM` if it was a popular one
-    opened_I: Ints  # 1 if it was clicked
+    opened_I: Bools  # whether it was clicked
 
 
 def exposures(shown: Impressions, served: list[Served]) -> tuple[Exposure, int]:
@@ -107,6 +107,6 @@ def exposures(shown: Impressions, served: list[Served]) -> tuple[Exposure, int]:
         time_I=shown.time_I[visit].astype(np.int64),
         place_I=place,
         team_I=team_LK[visit, place],
-        opened_I=shown.opened_IK[visit, place].astype(np.int64),
+        opened_I=shown.opened_IK[visit, place],
     )
     return found, int(real_LK.sum()) - len(visit)

@@ -16,6 +16,7 @@ from scipy import sparse
 from dlrs.arrays import NO_ITEM, Bools, Columns, Ints
 from dlrs.closed_loop.records import Records
 from dlrs.data.interactions import micros
+from dlrs.errors import ArtifactError
 from dlrs.profiles.weights import InteractionWeights
 from dlrs.published import Published
 from dlrs.recommender import Audience, TwoStageRecommender
@@ -61,10 +62,13 @@ class BundleRecommender:
         """Return the best k ads that each user of the day has not met: (U, K).
 
         Of a user without a profile, `NO_ITEM` only.
+
+        Raises:
+            ArtifactError: on the first day, if the log is not what the bundle was trained on.
         """
         records = self.records
-        if self._weights is None:  # the log before the first day is what the bundle was trained on
-            self._weights = records.weights(records.interactions(day.log))
+        if self._weights is None:
+            self._weights = self._fitted(day)
         lists_UK = np.full((len(day.users_U), k), NO_ITEM, dtype=np.int64)
         log = records.interactions(day.theirs)
         profiles = records.profiles(log, self._weights, day.day)
@@ -83,6 +87,14 @@ class BundleRecommender:
         lists_UK[owner_P] = np.where(ranking.items_UK == NO_ITEM, NO_ITEM, ads_PK)
         return lists_UK
 
+    def _fitted(self, day: Day) -> InteractionWeights:
+        """Fit the interaction weights on the log before the first day, as the bundle's were."""
+        weights = self.records.weights(self.records.interactions(day.log))
+        types, theirs = self.records.marketplace.interaction_types, self.published.weights
+        if not np.allclose(weights.domain_T, [theirs.get(name, np.nan) for name in types], rtol=1e-9):
+            raise foreign(self.published, "trained on another log")
+        return weights
+
     def _over(self, versions_A: Ints) -> TwoStageRecommender:
         rows_A = np.searchsorted(self._versions_R, versions_A)
         return TwoStageRecommender(
@@ -92,3 +104,12 @@ class BundleRecommender:
             Audience.empty(self.nets.space),
             self.published.recipe.candidates,
         )
+
+
+def foreign(published: Published, received: str) -> ArtifactError:
+    """Return the error that a bundle is of another simulation."""
+    return ArtifactError(
+        f"bundle {published.bundle_id}: expected one trained on this very simulation, received one "
+        f"{received}. Give the --scale, --users, --items, --weeks, --guests, --ads and --seed that it "
+        "was simulated with."
+    )

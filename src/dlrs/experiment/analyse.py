@@ -72,7 +72,7 @@ def write(folder: Path, found: Finding, facts: dict[str, Any]) -> None:
 def analyse_into(out: Path, impressions: Source, outcomes: Source, setup: Setup) -> Finding:
     """Analyse the test and write the folder `out`."""
     found = analyse_tables(impressions, outcomes, setup)
-    facts = {"impressions": str(impressions), "outcomes": str(outcomes)}
+    facts = {"tables": {"impressions": str(impressions), "outcomes": str(outcomes)}}
     with bundle.writing(out, KIND, facts=facts) as folder:
         write(folder, found, facts)
     return found
