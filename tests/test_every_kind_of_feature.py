@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from dlrs import pipeline
+from dlrs.errors import ArtifactError
 from dlrs.folders import RunFolder
 from dlrs.prepared import Prepared, open_prepared
+from dlrs.published import LOGIT, open_current
+from dlrs.recommending import Answers, recommend_to_all
 from every_kind import write_games
 
 
@@ -74,3 +81,41 @@ def test_it_recommends_and_shows_every_feature(folders: RunFolder) -> None:
     assert any(line.startswith("tags: ") for line in found.profile)
     assert any("×÷" in line for line in found.profile)  # prices on their logarithmic scale
     assert not any(line.startswith("description") for line in found.profile)
+
+
+def test_everybody_gets_what_he_would_get_alone(
+    folders: RunFolder, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "lists.parquet"
+    facts = recommend_to_all(folders.prepared, folders.registry, out, 3, block=16)
+    lists = pq.read_table(out)
+    assert lists.num_rows == facts["rows"] == 3 * facts["users"] == 3 * 40
+    assert lists["user_id"].to_pylist() == sorted(lists["user_id"].to_pylist())
+    assert lists["rank"].to_pylist() == [1, 2, 3] * 40
+    for user_id in ("u0", "u17", "u39"):
+        of_user = lists.filter(pc.equal(lists["user_id"], user_id))
+        alone = pipeline.recommend(folders.prepared, folders.registry, user_id, k=3).items
+        assert of_user["item_id"].to_pylist() == [item["item_id"] for item in alone]
+        np.testing.assert_allclose(of_user["score"].to_numpy(), [item[LOGIT] for item in alone], atol=1e-6)
+    # again, in the place of the first; but in nobody else's
+    assert recommend_to_all(folders.prepared, folders.registry, out, 1)["rows"] == 40
+    monkeypatch.setattr(Answers, "of_block", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        recommend_to_all(folders.prepared, folders.registry, out, 1)
+    assert pq.read_table(out).num_rows == 40
+    assert [file.name for file in tmp_path.iterdir()] == ["lists.parquet"]
+    pq.write_table(lists.replace_schema_metadata(None), out)
+    with pytest.raises(ArtifactError, match="an older file of recommendations"):
+        recommend_to_all(folders.prepared, folders.registry, out, 1)
+
+
+def test_a_long_history_still_leaves_what_is_left(
+    folders: RunFolder, prepared: Prepared, tmp_path: Path
+) -> None:
+    recommend_to_all(folders.prepared, folders.registry, tmp_path / "lists.parquet", 100)
+    lists = pq.read_table(tmp_path / "lists.parquet")
+    log, user = prepared.interactions, prepared.user_ids.index("u5").as_py()
+    met = set(prepared.item_ids.take(log.item_E[log.user_E == user]).to_pylist())
+    recommended = lists.filter(pc.equal(lists["user_id"], "u5"))["item_id"].to_pylist()
+    alive = set(open_current(folders.registry, prepared).items["item_id"].to_pylist())
+    assert sorted(recommended) == sorted(alive - met)

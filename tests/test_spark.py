@@ -28,6 +28,7 @@ from dlrs.data.engine import Connection
 from dlrs.data.sources import Source
 from dlrs.errors import DataError
 from dlrs.prepared import VERSIONS
+from dlrs.recommending import recommend_to_all
 from every_kind import write_games
 
 pytestmark = [
@@ -170,6 +171,20 @@ def test_a_data_set_has_the_same_bits(market: str, tmp_path: Path) -> None:
     assert {name for name in duckdb["files"] if duckdb["files"][name] != spark["files"][name]} <= {VERSIONS}
     on_duckdb, on_spark = (_plain(tmp_path / name / VERSIONS) for name in (engine.DUCKDB, MASTER))
     assert on_duckdb.equals(on_spark)
+
+
+def test_everybody_gets_the_same_lists(tmp_path: Path) -> None:
+    write_games(tmp_path)
+    folders = pipeline.run(tmp_path / "recipe.toml", tmp_path / "run")
+    lists = []
+    for name in (engine.DUCKDB, MASTER):
+        out = tmp_path / f"{name}.parquet"
+        recommend_to_all(folders.prepared, folders.registry, out, 4, engine=name, block=16)
+        lists.append(pq.read_table(out))
+    alone, on_spark = lists
+    assert alone.num_rows == 4 * 40
+    assert alone.drop_columns(["score"]).equals(on_spark.drop_columns(["score"]))
+    np.testing.assert_allclose(on_spark["score"].to_numpy(), alone["score"].to_numpy(), atol=1e-6)
 
 
 def _plain(file: Path) -> pa.Table:

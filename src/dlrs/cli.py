@@ -238,13 +238,34 @@ def recommend(
     run: Annotated[Path, typer.Argument(help="folder that `dlrs run` or `dlrs demo` wrote", metavar="RUN")],
     user: Annotated[str | None, typer.Option(help="id of a user of the log; none: an active one")] = None,
     k: Annotated[int, typer.Option(min=1, help="how many items")] = 5,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="for every user with a profile, into --out")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Parquet file for the lists of --all")] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="who answers --all: duckdb (this process), or a Spark: local[2], spark://HOST:7077"
+        ),
+    ] = "duckdb",
 ) -> None:
-    """Recommend items to one user from the published bundle, beside his profile in words."""
-    from dlrs import showcase
+    """Recommend items to one user from the published bundle, beside his profile in words; or to all users.
+
+    --all --out FILE writes user_id, item_id, rank and score.
+    """
+    from dlrs import pipeline, showcase
     from dlrs.folders import RunFolder
     from dlrs.prepared import open_prepared
 
     folders = RunFolder(run)
+    if everybody:
+        if out is None or user is not None:
+            raise typer.BadParameter("--all needs --out FILE, and no --user")
+        facts = pipeline.recommend_all(folders.prepared, folders.registry, out, k, engine=engine)
+        _say(f"{facts['rows']:,} items for {facts['users']:,} users from bundle {facts['bundle_id']}: {out}")
+        return
+    if out is not None:
+        raise typer.BadParameter("--out is for --all")
     prepared = open_prepared(folders.prepared)
     user_id = showcase.active_user(prepared) if user is None else user
     found = showcase.recommend_to_user(prepared, folders.registry, user_id, k)

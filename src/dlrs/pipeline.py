@@ -33,6 +33,7 @@ from dlrs.prepared import Prepared, open_earlier, open_prepared
 from dlrs.preparing import prepare as prepare_arrays
 from dlrs.published import write_content
 from dlrs.recipe import data_folder, read_recipe
+from dlrs.recommending import recommend_to_all
 from dlrs.showcase import Recommendation, recommend_to_user
 from dlrs.simulator.marketplace import Simulation
 from dlrs.simulator.marketplace import simulate as simulate_tables
@@ -179,6 +180,13 @@ def recommend(prepared_folder: Path, registry: Path, user_id: str, k: int = 5) -
         ArtifactError: nothing was published, or under another schema.
     """
     return recommend_to_user(open_prepared(prepared_folder), registry, user_id, k)
+
+
+def recommend_all(
+    prepared_folder: Path, registry: Path, out: Path, k: int = 5, *, engine: str = DUCKDB
+) -> dict[str, Any]:
+    """Write the lists of all users with a profile into one Parquet file; see `recommending`."""
+    return recommend_to_all(prepared_folder, registry, out, k, engine=engine)
 
 
 def run(recipe_file: Path, out: Path, *, engine: str = DUCKDB) -> RunFolder:

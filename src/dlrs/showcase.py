@@ -13,14 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from dlrs import bundle
 from dlrs.arrays import NO_ITEM, Ints
-from dlrs.errors import ArtifactError, DataError
+from dlrs.errors import DataError
 from dlrs.evaluation.page import Example
 from dlrs.evaluation.static import StaticTest
 from dlrs.features.words import item_in_words, profile_in_words
 from dlrs.prepared import Prepared
-from dlrs.published import Published
+from dlrs.published import open_current
 from dlrs.schema import ITEM, Features
 
 EXAMPLES = 3
@@ -43,12 +42,7 @@ def recommend_to_user(prepared: Prepared, registry: Path, user_id: str, k: int) 
         DataError: the log does not know the user, or he has no profile then.
         ArtifactError: the bundle was made under another schema.
     """
-    published = Published.load(bundle.current_bundle(registry))
-    if published.encoding.hash != prepared.encoding.hash:
-        raise ArtifactError(
-            f"{registry}: expected a bundle of the encoding {prepared.encoding.hash}, as the prepared data "
-            f"is, received one of {published.encoding.hash}. Train and publish again."
-        )
+    published = open_current(registry, prepared)
     row = _profile_row(prepared, user_id)
     profile = prepared.profiles.take(np.array([row]))
     seen = prepared.interactions.item_E[prepared.interactions.user_E == prepared.profile_facts.user_P[row]]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -45,6 +46,7 @@ def session(master: str) -> Iterator[SparkSession]:
     if master.startswith("local") or urlsplit(master).hostname in (LOOPBACK, "localhost"):
         builder = builder.config("spark.driver.host", LOOPBACK).config("spark.driver.bindAddress", LOOPBACK)
     if master.startswith("local"):
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # its workers have what this process has
         builder = builder.config("spark.sql.shuffle.partitions", str(_cores(master)))
     try:
         opened = builder.getOrCreate()
