@@ -19,14 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlrs.arrays import Bools, Columns, Ints
-from dlrs.data import engine
 from dlrs.data.catalog import Catalog
+from dlrs.data.engine import connect
 from dlrs.data.interactions import Interactions, micros
-from dlrs.data.items import VERSION_ROW, catalog, load_items
-from dlrs.profiles.buckets import bucket_starts, bucket_width, count_stays, fill_buckets
+from dlrs.data.items import catalog, load_items, version_table
+from dlrs.profiles.incremental import make_buckets
 from dlrs.profiles.learner import learn_profiles
 from dlrs.profiles.profile import Profiles
-from dlrs.profiles.values import VersionValues
 from dlrs.profiles.weights import InteractionWeights, fit_weights
 from dlrs.schema import ITEM, Marketplace
 from dlrs.simulator.chains import TYPES, Events
@@ -48,7 +47,7 @@ class Records:
     versions: pa.Table
     catalog: Catalog
     item_of_N: Ints  # item row of each ad, −1 without a usable version
-    users: int
+    user_ids: pa.Array  # text, of each user row
 
     @classmethod
     def of(cls, market: Market, marketplace: Marketplace, folder: Path) -> Self:
@@ -59,9 +58,8 @@ class Records:
         """
         file = folder / marketplace.items.table
         write_items(market, file)
-        with engine.connect() as connection:
-            items = load_items(connection, marketplace, folder)
-            versions = items.versions.order_by(VERSION_ROW).to_pyarrow()
+        with connect() as connection:
+            versions = version_table(load_items(connection, marketplace, folder))
         file.unlink()
         first = pa.array(catalog(versions).first_N[:-1])
         ids = versions[ITEM].take(first).combine_chunks().cast(pa.string())
@@ -72,7 +70,7 @@ class Records:
             versions=versions,
             catalog=catalog(versions),
             item_of_N=row_N.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64),
-            users=len(market.user_ids_U),
+            user_ids=pa.array(market.user_ids_U).cast(pa.string()),
         )
 
     @cached_property
@@ -80,11 +78,6 @@ class Records:
         """The ad of each item row."""
         ads = np.flatnonzero(self.item_of_N >= 0)
         return ads[np.argsort(self.item_of_N[ads])]
-
-    @cached_property
-    def values(self) -> VersionValues:
-        """What each version adds to a profile."""
-        return VersionValues.of(self.versions, self.marketplace.features)
 
     def moment(self, day: int) -> datetime:
         """Return when a day of the simulation begins."""
@@ -116,17 +109,13 @@ class Records:
     def weights(self, before: Interactions) -> InteractionWeights:
         """Fit the interaction weights as `prepare` does on the events before the cut."""
         level, types = self.marketplace.profiles.weights, len(self.marketplace.interaction_types)
-        return fit_weights(before, level, users=self.users, types=types)
+        return fit_weights(before, level, users=len(self.user_ids), types=types)
 
     def profiles(self, log: Interactions, weights: InteractionWeights, day: int) -> Profiles:
         """Return the profiles of the log's users as a day begins, by user row."""
-        until, rules = self.moment(day), self.marketplace.profiles
-        since = micros(until - rules.window)
-        recent = log.between(since, micros(until))
-        start_E = bucket_starts(recent.time_E, since, bucket_width(self.marketplace))
-        stays = count_stays(recent, start_E)
-        weight_E = weights.of_events(stays.user_E, self.values.item_V[stays.version_E], stays.type_E)
-        return learn_profiles(fill_buckets(stays, weight_E, self.values), rules, weights, [until])
+        until = self.moment(day)
+        made = make_buckets(log, self.user_ids, self.versions, self.marketplace, weights, [until])
+        return learn_profiles(made.buckets, self.marketplace.profiles, weights, [until])
 
     def _holds(self, versions: Ints, times: Ints) -> Bools:
         begun: Bools = self.catalog.valid_from_V[versions] <= times
