@@ -14,8 +14,8 @@ from dlrs.published import write_content
 from dlrs.simulator.marketplace import Market, populate
 from dlrs.simulator.settings import Simulation
 
-SETTINGS = Simulation(users=700, items=8000, weeks=3, seed=3)
-OPTIONS = ("--users", 700, "--items", 8000, "--weeks", 3, "--seed", 3)
+SETTINGS = Simulation(users=800, items=9000, weeks=3, seed=3)
+OPTIONS = ("--users", 800, "--items", 9000, "--weeks", 3, "--seed", 3)
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Bundles:
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
     work = tmp_path_factory.mktemp("loop")
     recipe = pipeline.simulate(work / "data", SETTINGS) / "recipe.toml"
-    text = recipe.read_text().replace("epochs = 6", "epochs = 3")
+    text = recipe.read_text().replace("epochs = 6", "epochs = 4")
     recipe.write_text(text.replace("batch_size = 1024", "batch_size = 256"))  # there are few pairs
     pipeline.prepare(recipe, work / "prepared")
     pipeline.train(work / "prepared", work / "trained")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +14,7 @@ from dlrs.arrays import NO_ITEM, Ints
 from dlrs.bundle import bundle_at
 from dlrs.closed_loop.records import Records
 from dlrs.closed_loop.serving import BundleRecommender, Day
+from dlrs.errors import ArtifactError
 from dlrs.model.forward import load_nets
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.published import Published
@@ -123,3 +126,10 @@ def test_a_part_of_the_users_gets_the_same_lists(
     some = np.arange(len(day.users_U)) % 3 == 0
     np.testing.assert_array_equal(served.lists(day.among(some), K), served.lists(day, K)[some])
     assert served.lists(day.among(np.zeros_like(some)), K).shape == (0, K)
+
+
+def test_another_log_is_refused(bundles: Bundles, market: Market, life: Life, records: Records) -> None:
+    day = _day(market, life, TEST)
+    other = replace(day, log=day.log.take(slice(0, len(day.log) - 50)))
+    with pytest.raises(ArtifactError, match="trained on another log"):
+        BundleRecommender(Published.load(bundle_at(bundles.good)), records, TEST).lists(other, K)
