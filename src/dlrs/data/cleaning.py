@@ -96,10 +96,8 @@ def reading(source: Source) -> Iterator[None]:
     """
     try:
         yield
-    except duckdb.OutOfMemoryException:
-        raise
-    except (duckdb.Error, pa.ArrowInvalid) as error:  # rows that stream come with Arrow's errors
-        if NO_ROOM in str(error):
+    except duckdb.Error as error:
+        if isinstance(error, duckdb.OutOfMemoryException) or NO_ROOM in str(error):
             raise
         raise DataError(f"{source}: expected a readable table, received: {in_short(error)}") from error
 

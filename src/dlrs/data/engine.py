@@ -72,10 +72,17 @@ def forget(connection: Connection, name: str) -> None:
 
 
 def batches(expression: Table) -> Iterator[pa.RecordBatch]:
-    """Fetch what an expression gives, some rows at a time, in any order."""
+    """Fetch what an expression gives, some rows at a time, in any order.
+
+    What goes wrong on the way is raised as if the engine had given all rows at once.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Ibis calls DuckDB by an older name
-        yield from expression.to_pyarrow_batches(chunk_size=BATCH)
+        try:
+            yield from expression.to_pyarrow_batches(chunk_size=BATCH)
+        except (OSError, pa.ArrowException) as error:  # DuckDB's errors once rows have begun to stream
+            kind = duckdb.OutOfMemoryException if "Out of Memory" in str(error) else duckdb.IOException
+            raise kind(str(error)) from error
 
 
 def in_short(error: Exception) -> str:
