@@ -26,7 +26,7 @@ def batches() -> Batches:
     profile_P, version_P = rng.integers(0, 5, 23), rng.integers(0, 9, 23)
     label_P = np.arange(23, dtype=np.float32)  # tells the pairs apart
     pairs = Pairs(profile_P, version_P, label_P, np.zeros(23, dtype=np.int64))
-    return Batches(pairs, numbered(5), numbered(9), size=10, seed=3, raw_cosine_P=label_P / 100)
+    return Batches(pairs, numbered(5), numbered(9), size=10, seed=3)
 
 
 def labels(batches: list[Batch]) -> list[list[float]]:
@@ -49,8 +49,6 @@ def test_a_batch_holds_each_user_and_item_once_and_leads_back_to_them(batches: B
         assert np.array_equal(batch.users.continuous_NC[batch.user_B, 0], pairs.profile_P[rows_B])
         assert np.array_equal(batch.items.continuous_NC[batch.item_B, 0], pairs.version_P[rows_B])
         assert np.array_equal(np.diff(batch.items.offsets), batch.items.continuous_NC[:, 0])
-        assert batch.raw_cosine_B is not None
-        np.testing.assert_allclose(batch.raw_cosine_B, batch.label_B / 100)
 
 
 def test_the_order_depends_on_seed_and_epoch(batches: Batches) -> None:

@@ -34,7 +34,7 @@ class Representation(NamedTuple):
 
 
 class RowTensors(NamedTuple):
-    """The arrays of EncodedRows as tensors; the three integer ones are all int64."""
+    """The arrays of EncodedRows as tensors; both integer ones are int32, as scipy's matrices want them."""
 
     continuous_BM: Tensor
     offsets: Tensor
@@ -46,8 +46,8 @@ def row_tensors(rows: EncodedRows) -> RowTensors:
     """Return the rows as tensors, without a copy where that can be."""
     return RowTensors(
         torch.from_numpy(rows.continuous_NC),
-        torch.from_numpy(rows.offsets),
-        torch.from_numpy(rows.columns_E).long(),  # embedding_bag wants columns and offsets of one type
+        torch.from_numpy(rows.offsets).int(),  # embedding_bag wants columns and offsets of one type
+        torch.from_numpy(rows.columns_E).int(),
         torch.from_numpy(rows.weights_E),
     )
 

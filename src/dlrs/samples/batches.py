@@ -9,6 +9,7 @@ import numpy as np
 
 from dlrs.arrays import Floats, Ints
 from dlrs.features.rows import EncodedRows
+from dlrs.samples.order import shuffled
 from dlrs.samples.pairs import Pairs
 
 
@@ -21,7 +22,6 @@ class Batch:
     user_B: Ints
     item_B: Ints
     label_B: Floats
-    raw_cosine_B: Floats | None  # cos(u, v) of the raw inputs, where the objective needs it
 
     def __len__(self) -> int:
         return len(self.label_B)
@@ -39,7 +39,7 @@ class Batches:
     versions: EncodedRows
     size: int
     seed: int
-    raw_cosine_P: Floats | None = None
+    together: int = 1  # pairs of one profile that stand side by side, at most
 
     def __len__(self) -> int:
         """Return the steps of an epoch; the last batch may be smaller than `size`."""
@@ -47,7 +47,7 @@ class Batches:
 
     def epoch(self, epoch: int, *, step: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch from `step` on."""
-        order_P = np.random.default_rng([self.seed, epoch]).permutation(len(self.pairs))
+        order_P = shuffled(self.pairs.profile_P, self.together, np.random.default_rng([self.seed, epoch]))
         for start in range(step * self.size, len(order_P), self.size):
             yield self.at(order_P[start : start + self.size])
 
@@ -61,5 +61,4 @@ class Batches:
             user_B=user_B,
             item_B=item_B,
             label_B=self.pairs.label_P[rows_B],
-            raw_cosine_B=None if self.raw_cosine_P is None else self.raw_cosine_P[rows_B],
         )

@@ -12,7 +12,6 @@ from typing import assert_never
 import numpy as np
 import torch
 
-from dlrs.arrays import Floats
 from dlrs.errors import DataError, DlrsError
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.features.similarity import raw_cosine
@@ -20,7 +19,7 @@ from dlrs.model.network import Network, pair_cosine
 from dlrs.model.objectives import Losses, multi_cos, multi_cos_bar, single
 from dlrs.model.threads import one_thread
 from dlrs.model.tower import row_tensors
-from dlrs.progress import stage, track
+from dlrs.progress import track
 from dlrs.recipe import Training
 from dlrs.samples.batches import Batch, Batches
 from dlrs.samples.pairs import Pairs
@@ -73,7 +72,7 @@ def train(
     _require_pairs(pairs)
     epochs = settings.epochs if epochs is None else epochs
     folder.mkdir(parents=True, exist_ok=True)
-    batches = _batches(pairs, profiles, versions, space, settings)
+    batches = Batches(pairs, profiles, versions, settings.batch_size, settings.seed, settings.together)
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
         torch.manual_seed(settings.seed)
         network = Network(space, dropout=settings.dropout, bias_init=settings.bias_init)
@@ -116,8 +115,9 @@ def batch_losses(network: Network, batch: Batch, settings: Training) -> Losses:
         case "single":
             return single(logits_B, labels_B)
         case "multi-cos":
-            assert batch.raw_cosine_B is not None  # `_batches` computes them for this objective
-            raw_B = torch.from_numpy(batch.raw_cosine_B)
+            raw_B = torch.from_numpy(
+                raw_cosine(batch.users, batch.items, network.space, batch.user_B, batch.item_B)
+            )
             cosine_B = pair_cosine(users, items, user_B, item_B)
             return multi_cos(logits_B, labels_B, cosine_B, raw_B, weight=settings.similarity_weight)
         case "multi-cos-bar":
@@ -125,16 +125,6 @@ def batch_losses(network: Network, batch: Batch, settings: Training) -> Losses:
             return multi_cos_bar(logits_B, labels_B, cosine_B, weight=settings.similarity_weight)
         case _:
             assert_never(settings.objective)
-
-
-def _batches(
-    pairs: Pairs, profiles: EncodedRows, versions: EncodedRows, space: FeatureSpace, settings: Training
-) -> Batches:
-    raw_cosine_P: Floats | None = None
-    if settings.objective == "multi-cos":
-        with stage("similarity of the raw inputs"):
-            raw_cosine_P = raw_cosine(profiles, versions, space, pairs.profile_P, pairs.version_P)
-    return Batches(pairs, profiles, versions, settings.batch_size, settings.seed, raw_cosine_P)
 
 
 def _identity(batches: Batches, space: FeatureSpace, settings: Training, validate: Validate | None) -> str:
