@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from dlrs.errors import DlrsError
+from dlrs.progress import FOLLOWS
 from dlrs.stopping import stoppable
 
-console = Console()
+console = Console(quiet=FOLLOWS)
 
 
 class _Verbs(typer.core.TyperGroup):

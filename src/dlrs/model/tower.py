@@ -61,6 +61,7 @@ class Tower(nn.Module):
         super().__init__()
         sizes_F, widths_F = embedded(space, side)
         self.features = len(sizes_F)
+        self.packed = len(sizes_F) * max(widths_F)
         self.width = sum(space.widths_F)
         self.inputs = len(space.continuous) * (2 if side == "user" else 1)
         self.table = nn.Parameter(_packed_glorot(sizes_F, widths_F))
@@ -77,7 +78,7 @@ class Tower(nn.Module):
         """Return the representation of each row."""
         entries = rows.columns_E, rows.weights_E
         bags = sum_bags(self.table, *entries, rows.offsets)
-        packed_BW = bags.view(len(rows.continuous_BM), -1).index_select(1, self.positions_W)
+        packed_BW = bags.view(len(rows.continuous_BM), self.packed).index_select(1, self.positions_W)
         numbers_BC = self.continuous(rows.continuous_BM[:, : self.inputs])
         inputs_BD = torch.cat([numbers_BC, packed_BW[:, : self.width] + self.bias], dim=1)
         if self.own is not None:
