@@ -1,11 +1,12 @@
 """Training at a marketplace's full size: what an epoch costs, its memory, its share of the machine's peak.
 
-    OMP_NUM_THREADS=1 python benchmarks/training_scale.py PREPARED --times 10 [--work DIR] [--together 8]
+    OMP_NUM_THREADS=1 python benchmarks/training_scale.py PREPARED --times 10 [--work DIR] [--together 4]
 
 PREPARED is a prepared data set at a fraction of the size. Its user-weeks, item versions and pairs are laid
 out so many times, each copy with rows of its own: the arrays are as large, and as far apart in memory, as
 the real ones, only the values repeat. They are mapped from the disk as those of `dlrs train` are. Memory
 is what the process holds for itself (RssAnon); pages of mapped files belong to the system's cache.
+With `torchrun --nproc-per-node 2` in the place of `python` there is no table, and two workers train.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ from dlrs.samples.batches import Batches
 from dlrs.samples.pairs import Pairs
 from dlrs.training.loop import batch_losses, train
 from dlrs.training.run import Run
+from dlrs.training.workers import joined
 
-GRID = ((1, 2048), (4, 2048), (8, 2048), (16, 2048), (8, 1024), (8, 4096), (8, 8192))
+GRID = ((1, 2048), (4, 2048), (8, 2048), (16, 2048), (4, 1024), (4, 4096), (4, 8192))
 """Pairs of a profile kept together, and batch sizes."""
 
 
@@ -141,7 +143,7 @@ def main() -> None:
     parser.add_argument("prepared", type=Path)
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--work", type=Path, default=Path("runs/training-scale"))
-    parser.add_argument("--together", type=int, default=8)
+    parser.add_argument("--together", type=int, default=4)
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--steps", type=int, default=100, help="of each row of the table")
     options = parser.parse_args()
@@ -151,9 +153,35 @@ def main() -> None:
     settings = prepared.recipe.training.model_copy(
         update={"batch_size": options.batch, "together": options.together, "epochs": 1}
     )
-    print(f"{len(pairs):,} pairs of {len(profiles):,} user-weeks and {len(versions):,} item versions")
+    print(f"\n{len(pairs):,} pairs of {len(profiles):,} user-weeks and {len(versions):,} item versions")
     print(f"{len(profiles.columns_E) / len(profiles):.0f} entries a user-week, {space.columns:,} columns")
 
+    with joined() as workers:
+        if workers.count == 1:
+            show_steps(pairs, profiles, versions, space, settings, options.steps)
+        folder = options.work / "training"
+        if workers.leads:
+            shutil.rmtree(folder, ignore_errors=True)
+        workers.wait()
+        wall, processor = time.perf_counter(), time.process_time()
+        with peak_memory() as held:
+            train(pairs, profiles, versions, space, settings, folder=folder, workers=workers)
+        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+        print(
+            f"\n{workers}: train(), one epoch of {len(pairs):,} pairs, batches of {options.batch:,}, "
+            f"together {options.together}, all included:\n{wall:.0f} s, of processor time {processor:.0f} s: "
+            f"{len(pairs) / processor:,.0f} pairs/s; held at most {held[0]:.2f} GB beside the mapped arrays"
+        )
+
+
+def show_steps(
+    pairs: Pairs,
+    profiles: EncodedRows,
+    versions: EncodedRows,
+    space: FeatureSpace,
+    settings: Training,
+    steps: int,
+) -> None:
     with one_thread():
         peak = matrix_peak()
         print(f"float32 matrix products reach {peak:.0f} GFLOP/s on one thread\n")
@@ -162,7 +190,7 @@ def main() -> None:
         )
         for together, size in GRID:
             batches = Batches(pairs, profiles, versions, size, 0, together)
-            cost = step_costs(batches, space, settings, max(1, options.steps * 2048 // size))
+            cost = step_costs(batches, space, settings, max(1, steps * 2048 // size))
             total = cost["gather"] + cost["forward"] + cost["backward"]
             share = cost["operations"] / total * 1e6 / 1e9 / peak
             print(
@@ -170,18 +198,6 @@ def main() -> None:
                 f"{cost['backward']:16.2f} {1e6 / total:9,.0f} {share:15.0%}",
                 flush=True,
             )
-
-    folder = options.work / "training"
-    shutil.rmtree(folder, ignore_errors=True)
-    wall, processor = time.perf_counter(), time.process_time()
-    with peak_memory() as held:
-        train(pairs, profiles, versions, space, settings, folder=folder)
-    wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    print(
-        f"\ntrain(), one epoch of {len(pairs):,} pairs, batches of {options.batch:,}, together "
-        f"{options.together}, all included:\n{wall:.0f} s, of processor time {processor:.0f} s: "
-        f"{len(pairs) / processor:,.0f} pairs/s; held at most {held[0]:.2f} GB beside the mapped arrays"
-    )
 
 
 if __name__ == "__main__":

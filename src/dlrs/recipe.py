@@ -44,7 +44,7 @@ class Training(Description):
     wide_learning_rate: float = Field(default=0.05, gt=0, description="of FTRL: wide part")
     batch_size: int = Field(default=2048, ge=2)
     together: int = Field(
-        default=8, ge=1, description="pairs of one profile side by side in an epoch, at most; 1: any order"
+        default=4, ge=1, description="pairs of one profile side by side in an epoch, at most; 1: any order"
     )
     epochs: int = Field(default=5, ge=1)
     patience: int = Field(default=2, ge=1, description="epochs without a better validation before stopping")
