@@ -32,7 +32,7 @@ class Samples(Description):
 
 
 class Training(Description):
-    """How the networks are trained (method §4); the defaults are the thesis's, but for one Adam alone."""
+    """How the networks are trained (method §4); defaults: the thesis's, but for one Adam and `together`."""
 
     objective: Literal["single", "multi-cos", "multi-cos-bar"] = "multi-cos"
     similarity_weight: float = Field(default=0.5, ge=0, description="λ of the similarity term")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -57,6 +58,17 @@ def test_the_order_depends_on_seed_and_epoch(batches: Batches) -> None:
     assert labels(list(batches.epoch(1))) == labels(list(again.epoch(1)))
     assert labels(list(batches.epoch(1))) != labels(list(batches.epoch(2)))
     assert labels(list(batches.epoch(1))) != labels(list(other.epoch(1)))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_the_workers_shares_make_up_each_batch(batches: Batches, workers: int) -> None:
+    """Of the last batch, of 3 pairs, the fourth worker gets none."""
+    shares = [list(replace(batches, worker=rank, workers=workers).epoch(0)) for rank in range(workers)]
+    for step, batch in enumerate(batches.epoch(0)):
+        parts = [share[step] for share in shares]
+        assert np.concatenate([part.label_B for part in parts]).tolist() == batch.label_B.tolist()
+        assert {part.whole for part in parts} == {len(batch)}
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 @pytest.mark.parametrize("step", [0, 1, 2, 3])
