@@ -122,10 +122,11 @@ def train(prepared_folder: Path, out: Path) -> Folder:
             with bundle.writing(out, TRAINED, facts=facts) as folder:
                 remove_others(work)
                 facts |= write_both(fit_both(prepared, work, workers), work, folder)
-            shutil.rmtree(work.parent)
         else:
             fit_both(prepared, work, workers)
-        workers.wait()
+        workers.wait()  # until nobody reads a checkpoint any more
+        if workers.leads:
+            shutil.rmtree(work.parent)
     return bundle.open_folder(out, TRAINED)
 
 

@@ -75,10 +75,10 @@ class Workers:
     def _exchange(self, call: Callable[..., Any], *arguments: Any) -> None:
         try:
             call(*arguments)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise self._lost(error) from error
 
-    def _lost(self, error: RuntimeError) -> DlrsError:
+    def _lost(self, error: Exception) -> DlrsError:
         said = str(error).splitlines()[0].split(". ")[0]
         return DlrsError(
             f"training, {self}: expected an answer from the others, received: {said}. One of them has ended. "
