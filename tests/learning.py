@@ -8,8 +8,8 @@ import numpy as np
 
 from dlrs.arrays import Doubles
 from dlrs.data import engine
-from dlrs.data.events import interactions, load_events
-from dlrs.data.items import VERSION_ROW, load_items
+from dlrs.data.events import load_events
+from dlrs.data.items import load_items, version_table
 from dlrs.profiles.incremental import make_buckets
 from dlrs.profiles.learner import learn_profiles
 from dlrs.profiles.profile import Profiles
@@ -23,9 +23,9 @@ def learned(recipe: Recipe, folder: Path, weights: InteractionWeights | Doubles)
     with engine.connect() as connection:
         items = load_items(connection, marketplace, folder)
         events = load_events(connection, marketplace, folder, items)
-        log, user_ids = interactions(events), events.user_ids
+        log, user_ids = events.log, events.user_ids
         if isinstance(weights, np.ndarray):
             weights = InteractionWeights(weights, np.tile(weights, (len(user_ids), 1)))
-        versions = items.versions.order_by(VERSION_ROW).to_pyarrow()
+        versions = version_table(items)
         made = make_buckets(connection, log, user_ids, versions, marketplace, weights, starts)
     return learn_profiles(made.buckets, marketplace.profiles, weights, starts)

@@ -10,7 +10,7 @@ import pytest
 
 from dlrs.data import engine
 from dlrs.data.events import load_events
-from dlrs.data.items import load_items
+from dlrs.data.items import load_items, version_table
 from dlrs.data.values import values_of
 from dlrs.errors import DataError
 from dlrs.recipe import DATA_VARIABLE, read_recipe
@@ -35,7 +35,7 @@ def marketplace() -> Marketplace:
 def test_games_have_their_features_or_lack_them(folder: Path, marketplace: Marketplace) -> None:
     with engine.connect() as connection:
         items = load_items(connection, marketplace, folder)
-        games = items.versions.to_pyarrow()
+        games = version_table(items)
     assert games.num_rows == items.rows_read == 6103
     assert games["published"].null_count == 56  # 54 empty cells, two that name no month
     tags = values_of(games, "tags", marketplace.features)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,14 +31,19 @@ def two_futures(
     every_kind = recipe.samples.model_copy(update={"popularity": 1})
     recipe = recipe.model_copy(update={"samples": every_kind})
     cut = recipe.marketplace.split.test_from
-    before = prepare(recipe, folder)
+    before = prepare(recipe, folder, _made(folder / "before"))
     items = pq.read_table(folder / "items.parquet")
     pq.write_table(
         _other_versions(items, pc.greater_equal(items["valid_from"], cut)), folder / "items.parquet"
     )
     events = pq.read_table(folder / "events.parquet")
     pq.write_table(_other_events(events, pc.greater_equal(events["time"], cut)), folder / "events.parquet")
-    return before, prepare(recipe, folder)
+    return before, prepare(recipe, folder, _made(folder / "after"))
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _other_versions(items: pa.Table, later: pa.Array) -> pa.Table:

@@ -120,7 +120,7 @@ def test_recommendations_are_alive_new_and_ordered(run: RunFolder) -> None:
     found = pipeline.recommend(run.prepared, run.registry, user_id, k=10)
     assert len(found.items) == 10
     assert [item["logit"] for item in found.items] == sorted((i["logit"] for i in found.items), reverse=True)
-    alive = set(prepared.versions.filter(prepared.versions["valid_to"].is_null())[ITEM].to_pylist())
+    alive = set(prepared.versions[ITEM].filter(prepared.versions["valid_to"].is_null()).to_pylist())
     user = prepared.user_ids.to_pylist().index(user_id)
     seen = prepared.interactions.item_E[prepared.interactions.user_E == user]
     known = set(prepared.item_ids.take(np.unique(seen)).to_pylist())

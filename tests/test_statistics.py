@@ -99,7 +99,7 @@ def test_a_timeline_of_years_has_wide_bins(log):
     assert sum(found.interactions) == len(LOG) + 1
 
 
-def test_statistics_of_prepared_data_survive_json(recipe, write_tables):
+def test_statistics_of_prepared_data_survive_json(recipe, write_tables, tmp_path):
     items = [(f"i{n}", 1, "2020-01-01T00:00:00Z", "create", 10, "red", "van") for n in range(4)]
     days = ("2020-01-02", "2020-01-08", "2020-01-15", "2020-01-22", "2020-01-29")
     events = [
@@ -108,7 +108,7 @@ def test_statistics_of_prepared_data_survive_json(recipe, write_tables):
         for user in range(3)
         for hour in range(2)
     ]
-    prepared = prepare(recipe, write_tables(items, events))
+    prepared = prepare(recipe, write_tables(items, events), tmp_path)
     found = data_statistics(prepared)
     assert (found.marketplace, found.users, found.items, found.versions) == ("tiny", 3, 4, 4)
     assert found.versions_per_item.most == 1

@@ -16,7 +16,7 @@ import pytest
 
 from dlrs import pipeline
 from dlrs.data import engine
-from dlrs.data.items import catalog, load_items
+from dlrs.data.items import catalog, load_items, version_table
 from dlrs.folders import RunFolder
 from dlrs.prepared import Prepared, micros, open_prepared
 from dlrs.recipe import DATA_VARIABLE, read_recipe
@@ -157,7 +157,7 @@ def test_price_changes_become_versions(data: Path, monkeypatch: pytest.MonkeyPat
     described = marketplace.items.model_copy(update={"table": "versions.parquet", "valid_from": "valid_from"})
     with engine.connect() as connection:
         items = load_items(connection, marketplace.model_copy(update={"items": described}), folder)
-        versions = items.versions.to_pyarrow()
+        versions = version_table(items)
     assert catalog(versions).items <= 6465 < versions.num_rows
     found = duckdb.sql(
         """

@@ -42,11 +42,58 @@ class StoredArrays:
     def load(cls, folder: Path) -> Self:
         """Map what `save` wrote into memory, read-only."""
         names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
-        return cls(**{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names})
+        mapped = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
+        return cls(**{name: np.asarray(array) for name, array in mapped.items()})
+
+
+class GrowingArray:
+    """One .npy file to whose array rows are appended; none of them stays in memory."""
+
+    def __init__(self, file: Path) -> None:
+        """Begin the file; the first rows decide on type and width."""
+        self._stream = file.open("wb")
+        self._rows = 0
+        self._header: dict[str, Any] = {}
+
+    def append(self, rows: AnyArray) -> None:
+        """Write rows behind those that are there."""
+        rows = np.ascontiguousarray(rows)
+        if not self._header:
+            described = np.lib.format.dtype_to_descr(rows.dtype)
+            self._header = {"descr": described, "fortran_order": False, "shape": rows.shape}
+            self._write_header()
+        self._stream.write(rows.data if rows.size else b"")
+        self._rows += len(rows)
+
+    def _write_header(self) -> None:
+        # numpy leaves room in it for the first axis to grow
+        np.lib.format.write_array_header_1_0(self._stream, self._header)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Say at the head of the file how many rows there are."""
+        with self._stream:
+            self._stream.seek(0)
+            self._header["shape"] = (self._rows, *self._header.get("shape", ())[1:])
+            if "descr" in self._header:
+                self._write_header()
 
 
 NO_ITEM = -1
 """Pads a list of recommended item rows that is shorter than K."""
+
+
+def distinct(values: Ints) -> Ints:
+    """Return the distinct values, ascending.
+
+    `np.unique` would put them into a hash table first, which takes ten times as long for millions.
+    """
+    ascending = np.sort(values)
+    chosen: Ints = ascending[np.diff(ascending, prepend=ascending[:1] - 1) != 0]
+    return chosen
 
 
 def positions_in(sorted_A: Ints, values_P: Ints) -> Ints:
@@ -73,7 +120,7 @@ def stores(matrix_UN: sparse.csr_array, columns_UK: Ints) -> Bools:
     return stored_UK & (columns_UK >= 0)
 
 
-def gather_ranges(starts_P: Ints, lengths_P: Ints) -> Ints:
+def gather_ranges(starts_P: AnyArray, lengths_P: AnyArray) -> Ints:
     """Return the positions of P ranges, one after the other: start, start + 1, … for each.
 
     >>> gather_ranges(np.array([5, 0]), np.array([2, 3]))

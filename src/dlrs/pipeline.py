@@ -41,7 +41,6 @@ from dlrs.statistics import data_statistics
 # train import it.
 EXTRAS = {"torch": "train", "tensorboard": "train", "implicit": "baselines", "matplotlib": "report"}
 SIMULATED, DESCRIBED, TRAINED, EVALUATED = "simulated", "described", "trained", "evaluated"
-SPILL = "spill"
 REPORTS = ("report.json", "report.html")
 
 
@@ -84,9 +83,8 @@ def prepare(recipe_file: Path, out: Path, *, after: Path | None = None) -> Folde
     facts: dict[str, Any] = {}
     with bundle.writing(out, PREPARED, facts=facts) as folder:
         data = data_folder(recipe, recipe_file.parent)
-        prepared = prepare_arrays(recipe, data, spill=folder / SPILL, after=earlier)
+        prepared = prepare_arrays(recipe, data, folder, after=earlier)
         _require_enough(prepared)
-        prepared.save(folder)
         facts |= prepared.facts
     return bundle.open_folder(out, PREPARED)
 

@@ -31,16 +31,22 @@ from dlrs.bundle import open_folder
 from dlrs.data.catalog import Catalog
 from dlrs.data.interactions import Interactions, micros
 from dlrs.data.items import catalog
+from dlrs.data.versions import Versions
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
 from dlrs.profiles.incremental import Earlier
-from dlrs.profiles.kept import KeptBuckets, StoredBuckets
+from dlrs.profiles.kept import StoredBuckets
 from dlrs.profiles.profile import ProfileFacts
 from dlrs.recipe import Recipe, parse_recipe
 from dlrs.samples.pairs import Pairs
 from dlrs.schema import ITEM, USER
 
 KIND = "prepared"
+RECIPE, ENCODING = "recipe.json", "encoding.json"
+USERS, VERSIONS = "users.parquet", "versions.parquet"
+INTERACTIONS, PROFILES, FACTS, OWN, ENCODED_VERSIONS, PAIRS, BUCKETS, QUARANTINE = (
+    *("interactions", "profiles", "facts", "own", "versions", "pairs", "buckets", "quarantine"),
+)
 REUSE = "profile_buckets"
 """The fact that says how buckets came about: all that may differ between preparations of the same data."""
 
@@ -51,7 +57,7 @@ class Prepared:
 
     recipe: Recipe
     user_ids: pa.Array
-    versions: pa.Table
+    versions: Versions
     interactions: Interactions
     profiles: EncodedRows
     profile_facts: ProfileFacts
@@ -61,7 +67,6 @@ class Prepared:
     encoding: Encoding
     quarantine: Mapping[str, pa.Table]
     facts: Mapping[str, Any]
-    buckets: KeptBuckets | None = None  # only a later preparation reads them again: `open_earlier`
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -71,7 +76,7 @@ class Prepared:
     @cached_property
     def item_ids(self) -> pa.Array:
         """Id of each item row."""
-        return self.versions[ITEM].combine_chunks().take(pa.array(self.catalog.first_N[:-1]))
+        return self.versions[ITEM].take(self.catalog.first_N[:-1]).cast(pa.string()).combine_chunks()
 
     @cached_property
     def starts_Q(self) -> Ints:
@@ -101,43 +106,46 @@ class Prepared:
         """The first period that early stopping, not training, may look at."""
         return int(np.searchsorted(self.starts_Q, micros(self.recipe.marketplace.split.validation_from)))
 
-    def save(self, folder: Path) -> None:
-        """Write every part into `folder`."""
-        (folder / "recipe.json").write_text(self.recipe.model_dump_json(indent=1), encoding="utf-8")
-        pq.write_table(pa.table({USER: self.user_ids}), folder / "users.parquet")
-        pq.write_table(self.versions, folder / "versions.parquet")
-        self.interactions.save(folder / "interactions")
-        self.profiles.save(folder / "profiles")
-        self.profile_facts.save(folder / "facts")
-        if self.own_features is not None:
-            self.own_features.save(folder / "own")
-        self.encoded_versions.save(folder / "versions")
-        self.pairs.save(folder / "pairs")
-        self.encoding.save(folder / "encoding.json")
-        (folder / "quarantine").mkdir()
-        for name, rows in self.quarantine.items():
-            pq.write_table(rows, folder / "quarantine" / f"{name}.parquet")
-        if self.buckets is not None:
-            self.buckets.save(folder / "buckets")
-
     @classmethod
     def load(cls, folder: Path, facts: Mapping[str, Any]) -> Prepared:
-        """Read what `save` wrote; `facts` are those of the folder's manifest."""
-        content = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        """Map what `preparing` wrote; `facts` are those of the folder's manifest."""
+        content = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
         return cls(
-            recipe=parse_recipe(content, source=str(folder / "recipe.json")),
-            user_ids=pq.read_table(folder / "users.parquet")[USER].combine_chunks(),
-            versions=pq.read_table(folder / "versions.parquet"),
-            interactions=Interactions.load(folder / "interactions"),
-            profiles=EncodedRows.load(folder / "profiles"),
-            profile_facts=ProfileFacts.load(folder / "facts"),
-            own_features=EncodedRows.load(folder / "own") if (folder / "own").is_dir() else None,
-            encoded_versions=EncodedRows.load(folder / "versions"),
-            pairs=Pairs.load(folder / "pairs"),
-            encoding=Encoding.load(folder / "encoding.json"),
-            quarantine={f.stem: pq.read_table(f) for f in (folder / "quarantine").glob("*.parquet")},
+            recipe=parse_recipe(content, source=str(folder / RECIPE)),
+            user_ids=read_ids(folder),
+            versions=Versions(folder / VERSIONS),
+            interactions=Interactions.load(folder / INTERACTIONS),
+            profiles=EncodedRows.load(folder / PROFILES),
+            profile_facts=ProfileFacts.load(folder / FACTS),
+            own_features=EncodedRows.load(folder / OWN) if (folder / OWN).is_dir() else None,
+            encoded_versions=EncodedRows.load(folder / ENCODED_VERSIONS),
+            pairs=Pairs.load(folder / PAIRS),
+            encoding=Encoding.load(folder / ENCODING),
+            quarantine={f.stem: pq.read_table(f) for f in (folder / QUARANTINE).glob("*.parquet")},
             facts=facts,
         )
+
+
+def write_recipe(recipe: Recipe, folder: Path) -> None:
+    """Write what the data set is prepared under."""
+    (folder / RECIPE).write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
+
+
+def write_ids(user_ids: pa.Array, folder: Path) -> None:
+    """Write the id of each user row."""
+    pq.write_table(pa.table({USER: user_ids}), folder / USERS)
+
+
+def read_ids(folder: Path) -> pa.Array:
+    """Read the id of each user row."""
+    return pq.read_table(folder / USERS)[USER].combine_chunks()
+
+
+def write_quarantine(tables: Mapping[str, pa.Table], folder: Path) -> None:
+    """Write the rows of each table that were left out."""
+    (folder / QUARANTINE).mkdir()
+    for name, rows in tables.items():
+        pq.write_table(rows, folder / QUARANTINE / f"{name}.parquet")
 
 
 def open_prepared(folder: Path) -> Prepared:
@@ -149,5 +157,4 @@ def open_prepared(folder: Path) -> Prepared:
 def open_earlier(folder: Path) -> Earlier:
     """Open what a new preparation may use of an earlier one."""
     path = open_folder(folder, KIND).path
-    user_ids = pq.read_table(path / "users.parquet")[USER].combine_chunks()
-    return Earlier(StoredBuckets.open(path / "buckets"), user_ids)
+    return Earlier(StoredBuckets.open(path / BUCKETS), read_ids(path))

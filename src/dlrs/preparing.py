@@ -5,114 +5,180 @@ Nothing after the cut reaches weights, vocabularies, scalers, profiles or pairs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from dlrs.arrays import Ints
+from dlrs.arrays import Ints, StoredArrays
 from dlrs.data import engine
+from dlrs.data.catalog import Catalog
 from dlrs.data.engine import Connection
-from dlrs.data.events import Events, interactions, load_events
+from dlrs.data.events import Events, load_events
 from dlrs.data.interactions import ALL_TIME, Interactions, micros
-from dlrs.data.items import VERSION_ROW, Items, catalog, load_items
+from dlrs.data.items import Items, catalog, load_items, microseconds, version_table
 from dlrs.data.users import Users, load_users
+from dlrs.data.versions import Versions
 from dlrs.errors import DataError
 from dlrs.features.encoding import Encoding, fit_encoding
 from dlrs.features.table import TableEncoding
-from dlrs.prepared import REUSE, Prepared
+from dlrs.prepared import (
+    BUCKETS,
+    ENCODED_VERSIONS,
+    ENCODING,
+    FACTS,
+    INTERACTIONS,
+    OWN,
+    PAIRS,
+    PROFILES,
+    REUSE,
+    VERSIONS,
+    Prepared,
+    write_ids,
+    write_quarantine,
+    write_recipe,
+)
 from dlrs.profiles.incremental import Earlier, make_buckets
 from dlrs.profiles.learner import learn_profiles
-from dlrs.profiles.profile import Profiles
+from dlrs.profiles.profile import ProfileFacts, Profiles
 from dlrs.profiles.weights import InteractionWeights, fit_weights
 from dlrs.progress import stage
 from dlrs.recipe import Recipe
 from dlrs.samples.negatives import POPULARITY, FromPools, InCategory, Sampler, labelled_pairs
+from dlrs.samples.pairs import Pairs
 from dlrs.samples.positives import Positives, unique_positives
 from dlrs.schema import VALID_FROM, Marketplace
 
+Stored = TypeVar("Stored", bound=StoredArrays)
+SPILL = "spill"
+"""The folder for what does not fit into memory; gone at the end."""
 
-def prepare(
-    recipe: Recipe, data: Path, *, spill: Path | None = None, after: Earlier | None = None
-) -> Prepared:
-    """Run every stage from the raw tables to training pairs (method §2, §3).
 
-    Buckets of days that were the same when `after` was prepared are taken from there; the outcome has
-    the same bits. What does not fit into memory goes to the folder `spill`, which is gone at the end.
+def prepare(recipe: Recipe, data: Path, folder: Path, *, after: Earlier | None = None) -> Prepared:
+    """Run every stage from the raw tables to training pairs, and write what comes out into `folder`.
+
+    Each stage writes its arrays when they are done and goes on with them mapped into memory: together
+    they take more than there may be. Buckets of days that were the same when `after` was prepared are
+    taken from there; the outcome has the same bits (method §2, §3).
 
     Raises:
         DataError: a table does not hold what the schema promises, or too little.
     """
     marketplace = recipe.marketplace
-    with engine.connect(spill) as connection:
+    write_recipe(recipe, folder)
+    tables = _read(marketplace, data, folder)
+    write_ids(tables.events.user_ids, folder)
+    write_quarantine({name: table.quarantine.rows for name, table in tables.by_name.items()}, folder)
+    weights = _weights(tables, marketplace)
+    profiles, reuse = _profiles(tables, marketplace, weights, folder, after)
+    with stage("Encode"):
+        encoding = _encode(tables, profiles, marketplace, folder)
+        profile_facts = _stored(profiles.facts, folder / FACTS)
+        del profiles
+    with stage("Sample negatives"):
+        positives, pairs = _pairs(tables, profile_facts, encoding, recipe, folder)
+    found = _facts(tables, marketplace, weights)
+    samples = {
+        "profiles": len(profile_facts),
+        REUSE: reuse,
+        "positives": positives,
+        "positives_without_negative": positives - int(pairs.label_P.sum()),
+        "pairs": len(pairs),
+    }
+    return Prepared.load(folder, found | samples)
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What was read. The versions and the log lie on disk."""
+
+    items: Items
+    versions: Versions
+    events: Events
+    users: Users | None
+
+    @property
+    def by_name(self) -> dict[str, Items | Events | Users]:
+        """The tables as facts and files name them."""
+        tables: dict[str, Items | Events | Users] = {"items": self.items, "events": self.events}
+        return tables if self.users is None else {**tables, "users": self.users}
+
+
+def _read(marketplace: Marketplace, data: Path, folder: Path) -> _Tables:
+    with engine.connect(folder / SPILL) as connection:
         with stage("Read items"):
             items = load_items(connection, marketplace, data)
+            versions = Versions.write(version_table(items), folder / VERSIONS)
+            pa.default_memory_pool().release_unused()
         with stage("Read events and join each to the version it saw"):
             events = load_events(connection, marketplace, data, items)
-            log = interactions(events)
-        weights = _weights(log, marketplace, users=len(events.user_ids))
-        # one more set of profiles than there are periods: those at the end of the log, to serve with
-        starts = (*marketplace.period_starts, marketplace.split.test_until)
-        versions = items.versions.order_by(VERSION_ROW).to_pyarrow()
-        with stage("Put events into buckets"):
-            made = make_buckets(
-                connection, log, events.user_ids, versions, marketplace, weights, starts, after
-            )
-        users = _users(connection, marketplace, data, events)
+            events = replace(events, log=_stored(events.log, folder / INTERACTIONS))
+        return _Tables(items, versions, events, _users(connection, marketplace, data, events))
+
+
+def _profiles(
+    tables: _Tables,
+    marketplace: Marketplace,
+    weights: InteractionWeights,
+    folder: Path,
+    after: Earlier | None,
+) -> tuple[Profiles, dict[str, Any]]:
+    """Return the profiles, and the facts about the buckets that they were merged from."""
+    starts = _profile_starts(marketplace)
+    log, user_ids = tables.events.log, tables.events.user_ids
+    with engine.connect(folder / SPILL) as connection, stage("Put events into buckets"):
+        made = make_buckets(connection, log, user_ids, tables.versions, marketplace, weights, starts, after)
+        if made.kept is not None:
+            made.kept.save(folder / BUCKETS)
     with stage("Merge the buckets of each window"):
-        profiles = learn_profiles(made.buckets, marketplace.profiles, weights, starts)
-    with stage("Encode"):
-        encoding = _fitted_before_cut(marketplace, versions, profiles, _own_encoding(users, log, marketplace))
-        encoded_versions = encoding.encode_items(versions)
-        own = encoding.users.encode(users.table) if encoding.users and users else None
-        encoded_profiles = encoding.encode_profiles(
-            profiles, None if own is None else own.take(profiles.facts.user_P)
-        )
-    with stage("Sample negatives"):
-        starts_Q = np.array([micros(start) for start in marketplace.period_starts])
-        profile_of_QU = profiles.facts.rows(len(starts), len(events.user_ids))
-        positives = unique_positives(log, starts_Q, profile_of_QU)
-        draws = _draw_negatives(recipe, positives, encoding, versions, starts_Q)
-        pairs = labelled_pairs(positives, draws, catalog(versions))
-    tables: dict[str, Items | Events | Users] = {"items": items, "events": events}
-    if users is not None:
-        tables["users"] = users
-    types = marketplace.interaction_types
-    return Prepared(
-        recipe=recipe,
-        user_ids=events.user_ids,
-        versions=versions,
-        interactions=log,
-        profiles=encoded_profiles,
-        profile_facts=profiles.facts,
-        own_features=own,
-        encoded_versions=encoded_versions,
-        pairs=pairs,
-        encoding=encoding,
-        quarantine={name: table.quarantine.rows for name, table in tables.items()},
-        facts={
-            "marketplace": marketplace.name,
-            "schema_hash": marketplace.hash,
-            **{name: _read_facts(table) for name, table in tables.items()},
-            "items": _read_facts(items) | {"versions": versions.num_rows},
-            "events": _read_facts(events) | {"kept": len(log), "users": len(events.user_ids)},
-            "interaction_weights": dict(zip(types, weights.domain_T.tolist(), strict=True)),
-            "weight_strengths": dict(weights.strengths),
-            "interaction_shares": _shares(log, marketplace),
-            "profiles": len(profiles),
-            REUSE: made.facts,
-            "positives": len(positives),
-            "positives_without_negative": len(positives) - int(pairs.label_P.sum()),
-            "pairs": len(pairs),
-        },
-        buckets=made.kept,
-    )
+        return learn_profiles(made.buckets, marketplace.profiles, weights, starts), made.facts
 
 
-def _weights(log: Interactions, marketplace: Marketplace, *, users: int) -> InteractionWeights:
+def _profile_starts(marketplace: Marketplace) -> Sequence[datetime]:
+    """Return the starts of the periods, and one more: profiles at the end of the log, to serve with."""
+    return (*marketplace.period_starts, marketplace.split.test_until)
+
+
+def _encode(tables: _Tables, profiles: Profiles, marketplace: Marketplace, folder: Path) -> Encoding:
+    users, versions = tables.users, tables.versions
+    own_encoding = _own_encoding(users, tables.events.log, marketplace)
+    encoding = _fitted_before_cut(marketplace, versions, profiles, own_encoding)
+    encoding.save(folder / ENCODING)
+    encoding.write_items(versions, folder / ENCODED_VERSIONS)
+    own = None
+    if users is not None and encoding.users is not None:
+        own = _stored(encoding.users.encode(users.table), folder / OWN).take(profiles.facts.user_P)
+    encoding.encode_profiles(profiles, own).save(folder / PROFILES)
+    return encoding
+
+
+def _pairs(
+    tables: _Tables, profile_facts: ProfileFacts, encoding: Encoding, recipe: Recipe, folder: Path
+) -> tuple[int, Pairs]:
+    """Return how many positives there are, and the pairs to train on."""
+    marketplace, events = recipe.marketplace, tables.events
+    starts_Q = np.array([micros(start) for start in marketplace.period_starts])
+    profile_of_QU = profile_facts.rows(len(_profile_starts(marketplace)), len(events.user_ids))
+    positives = unique_positives(events.log, starts_Q, profile_of_QU)
+    items = catalog(tables.versions)
+    category_V = encoding.items.codes(marketplace.negatives_by, tables.versions[marketplace.negatives_by])
+    draws = _draw_negatives(recipe, positives, category_V, items, starts_Q)
+    return len(positives), _stored(labelled_pairs(positives, draws, items), folder / PAIRS)
+
+
+def _stored(arrays: Stored, folder: Path) -> Stored:
+    """Write arrays and return them mapped into memory: what nobody reads at the moment takes none of it."""
+    arrays.save(folder)
+    return type(arrays).load(folder)
+
+
+def _weights(tables: _Tables, marketplace: Marketplace) -> InteractionWeights:
+    log, users = tables.events.log, len(tables.events.user_ids)
     before = log.between(ALL_TIME, micros(marketplace.split.test_from))
     if len(before) == 0:
         raise DataError(
@@ -139,10 +205,10 @@ def _own_encoding(users: Users | None, log: Interactions, marketplace: Marketpla
 
 
 def _fitted_before_cut(
-    marketplace: Marketplace, versions: pa.Table, profiles: Profiles, own: TableEncoding | None
+    marketplace: Marketplace, versions: Versions, profiles: Profiles, own: TableEncoding | None
 ) -> Encoding:
     """Fit on the versions that began before the cut and on the profiles of training periods."""
-    known = versions.filter(pc.less(versions[VALID_FROM], marketplace.split.test_from))
+    fitting_V = microseconds(versions[VALID_FROM]) < micros(marketplace.split.test_from)
     training = profiles.facts.in_periods(len(marketplace.period_starts) - 1)
     if len(training) == 0:
         raise DataError(
@@ -150,16 +216,13 @@ def _fitted_before_cut(
             f"{marketplace.profiles.minimum_events} events within {marketplace.profiles.window} before a "
             "training period. Widen profiles.window or move the split."
         )
-    return fit_encoding(marketplace.features, known, training, own)
+    return fit_encoding(marketplace.features, versions, training, own, fitting_V=fitting_V)
 
 
 def _draw_negatives(
-    recipe: Recipe, positives: Positives, encoding: Encoding, versions: pa.Table, starts_Q: Ints
+    recipe: Recipe, positives: Positives, category_V: Ints, items: Catalog, starts_Q: Ints
 ) -> list[tuple[Ints, Ints]]:
     """Draw what `samples` asks for, all from one seeded stream."""
-    category = recipe.marketplace.negatives_by
-    category_V = encoding.items.codes(category, versions[category])
-    items = catalog(versions)
     pools = {
         period: items.item_V[items.alive_between(int(since), int(until))]
         for period, (since, until) in enumerate(pairwise(starts_Q))
@@ -171,6 +234,20 @@ def _draw_negatives(
     ]
     rng = np.random.default_rng(recipe.training.seed)
     return [sampler.draw(positives, rng) for sampler in samplers]
+
+
+def _facts(tables: _Tables, marketplace: Marketplace, weights: InteractionWeights) -> dict[str, Any]:
+    types, events = marketplace.interaction_types, tables.events
+    return {
+        "marketplace": marketplace.name,
+        "schema_hash": marketplace.hash,
+        **{name: _read_facts(table) for name, table in tables.by_name.items()},
+        "items": _read_facts(tables.items) | {"versions": tables.versions.num_rows},
+        "events": _read_facts(events) | {"kept": len(events.log), "users": len(events.user_ids)},
+        "interaction_weights": dict(zip(types, weights.domain_T.tolist(), strict=True)),
+        "weight_strengths": dict(weights.strengths),
+        "interaction_shares": _shares(events.log, marketplace),
+    }
 
 
 def _read_facts(tables: Items | Events | Users) -> dict[str, Any]:

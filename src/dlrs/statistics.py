@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from dlrs.arrays import Ints
+from dlrs.arrays import Ints, distinct
 from dlrs.data.interactions import ALL_TIME, Interactions, micros
 from dlrs.metrics.beyond import top_shares
 from dlrs.prepared import Prepared
@@ -136,7 +136,7 @@ def stretch(log: Interactions, since: int, until: int, *, items: int, types: Seq
         types: the names of the interaction types.
     """
     before, inside = log.between(ALL_TIME, since), log.between(since, until)
-    pairs = np.unique(_keys(inside, items))
+    pairs = distinct(_keys(inside, items))
     pair_users, pair_items = np.divmod(pairs, items)
     users, met = np.unique(inside.user_E), np.unique(inside.item_E)
     by_user, by_item = _counts(inside.user_E), _counts(inside.item_E)

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from dlrs.data import engine
-from dlrs.data.events import Events, interactions, load_events
+from dlrs.data.events import Events, load_events
 from dlrs.data.interactions import Interactions
-from dlrs.data.items import Items, load_items
+from dlrs.data.items import Items, load_items, version_table
 from dlrs.errors import DataError
 from dlrs.recipe import Recipe, parse_recipe
 
@@ -44,7 +44,7 @@ def _load(recipe: Recipe, folder: Path) -> tuple[Items, Events, list[dict[str, A
     with engine.connect() as connection:
         items = load_items(connection, recipe.marketplace, folder)
         events = load_events(connection, recipe.marketplace, folder, items)
-        return items, events, items.versions.to_pyarrow().to_pylist(), interactions(events)
+        return items, events, version_table(items).to_pylist(), events.log
 
 
 def test_versions_hold_until_the_next_row(recipe: Recipe, write_tables: WriteTables) -> None:

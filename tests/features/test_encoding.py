@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlrs.data import versions as data_versions
+from dlrs.data.versions import Versions
 from dlrs.features.encoding import Encoding, Scaler, fit_encoding
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.features.similarity import raw_cosine
@@ -103,7 +105,7 @@ def test_a_feature_never_known_keeps_an_empty_column() -> None:
 def test_a_constant_and_an_unknown_number_become_zero() -> None:
     values = np.full((20, 2), 0.1)  # twenty times 0.1 is not 2: the deviation is rounding
     values[:, 1] = np.nan
-    scaler = Scaler.fit(values)
+    scaler = Scaler.fit(values.T)
     assert scaler.apply(values).tolist() == [[0, 0]] * 20
     assert scaler.apply(np.array([[900_000.0, 1.0]])).tolist() == [[0, 0]]  # it never told anything
 
@@ -163,3 +165,18 @@ def test_take_and_concatenate_agree_with_the_dense_rows(data: st.DataObject) -> 
 def _assert_equal(one: EncodedRows, other: EncodedRows) -> None:
     for name in ("continuous_NC", "offsets", "columns_E", "weights_E"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+
+
+@pytest.mark.parametrize("group", [1, 3, 100])
+def test_versions_written_in_parts_are_those_encoded_at_once(
+    encoding: Encoding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int
+) -> None:
+    monkeypatch.setattr(data_versions, "GROUP", group)
+    stored = Versions.write(VERSIONS, tmp_path / "versions.parquet")
+    written, whole = encoding.write_items(stored, tmp_path / "encoded"), encoding.encode_items(VERSIONS)
+    assert written.offsets.dtype == np.int32
+    for name in ("continuous_NC", "offsets", "columns_E", "weights_E"):
+        np.testing.assert_array_equal(getattr(written, name), getattr(whole, name), err_msg=name)
+    rows = np.array([3, 0, 3])
+    for name in ("continuous_NC", "offsets", "columns_E", "weights_E"):
+        np.testing.assert_array_equal(getattr(written.take(rows), name), getattr(whole.take(rows), name))

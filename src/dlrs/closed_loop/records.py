@@ -22,11 +22,10 @@ from dlrs.arrays import Bools, Columns, Ints
 from dlrs.data import engine
 from dlrs.data.catalog import Catalog
 from dlrs.data.interactions import Interactions, micros
-from dlrs.data.items import VERSION_ROW, catalog, load_items
-from dlrs.profiles.buckets import bucket_starts, bucket_width, count_stays, fill_buckets
+from dlrs.data.items import catalog, load_items, version_table
+from dlrs.profiles.incremental import fresh_buckets
 from dlrs.profiles.learner import learn_profiles
 from dlrs.profiles.profile import Profiles
-from dlrs.profiles.values import VersionValues
 from dlrs.profiles.weights import InteractionWeights, fit_weights
 from dlrs.schema import ITEM, Marketplace
 from dlrs.simulator.chains import TYPES, Events
@@ -60,8 +59,7 @@ class Records:
         file = folder / marketplace.items.table
         write_items(market, file)
         with engine.connect() as connection:
-            items = load_items(connection, marketplace, folder)
-            versions = items.versions.order_by(VERSION_ROW).to_pyarrow()
+            versions = version_table(load_items(connection, marketplace, folder))
         file.unlink()
         first = pa.array(catalog(versions).first_N[:-1])
         ids = versions[ITEM].take(first).combine_chunks().cast(pa.string())
@@ -80,11 +78,6 @@ class Records:
         """The ad of each item row."""
         ads = np.flatnonzero(self.item_of_N >= 0)
         return ads[np.argsort(self.item_of_N[ads])]
-
-    @cached_property
-    def values(self) -> VersionValues:
-        """What each version adds to a profile."""
-        return VersionValues.of(self.versions, self.marketplace.features)
 
     def moment(self, day: int) -> datetime:
         """Return when a day of the simulation begins."""
@@ -120,13 +113,9 @@ class Records:
 
     def profiles(self, log: Interactions, weights: InteractionWeights, day: int) -> Profiles:
         """Return the profiles of the log's users as a day begins, by user row."""
-        until, rules = self.moment(day), self.marketplace.profiles
-        since = micros(until - rules.window)
-        recent = log.between(since, micros(until))
-        start_E = bucket_starts(recent.time_E, since, bucket_width(self.marketplace))
-        stays = count_stays(recent, start_E)
-        weight_E = weights.of_events(stays.user_E, self.values.item_V[stays.version_E], stays.type_E)
-        return learn_profiles(fill_buckets(stays, weight_E, self.values), rules, weights, [until])
+        until = self.moment(day)
+        buckets = fresh_buckets(log, self.versions, self.marketplace, weights, [until])
+        return learn_profiles(buckets, self.marketplace.profiles, weights, [until])
 
     def _holds(self, versions: Ints, times: Ints) -> Bools:
         begun: Bools = self.catalog.valid_from_V[versions] <= times

@@ -23,16 +23,6 @@ class Catalog:
     valid_to_V: Ints
 
     @cached_property
-    def _moments(self) -> Ints:
-        return np.unique(self.valid_from_V)
-
-    @cached_property
-    def _keys_V(self) -> Ints:
-        """(item, valid_from) as one ascending number, exact: times are replaced by their ranks."""
-        ranks_V = np.searchsorted(self._moments, self.valid_from_V)
-        return self.item_V * (len(self._moments) + 1) + ranks_V + 1
-
-    @cached_property
     def first_N(self) -> Ints:
         """First version row of each item, and V at the end: N + 1 numbers."""
         return np.searchsorted(self.item_V, np.arange(self.items + 1))
@@ -43,9 +33,15 @@ class Catalog:
         Before an item's first version that is its first, after its end its last (method §9 wants a
         version for every negative, whenever it was drawn).
         """
-        ranks_P = np.searchsorted(self._moments, times_P, side="right")
-        last_P = np.searchsorted(self._keys_V, items_P * (len(self._moments) + 1) + ranks_P, side="right") - 1
-        return np.maximum(last_P, self.first_N[items_P])
+        first_P, end_P = self.first_N[items_P], self.first_N[items_P + 1]
+        last_P: Ints = first_P
+        # steps of 2ᵏ, …, 2, 1 versions onward, each taken where the version there held already
+        step = 1 << int((end_P - first_P).max(initial=1)).bit_length()
+        while step := step >> 1:
+            ahead_P = last_P + step
+            begun_P = self.valid_from_V[np.minimum(ahead_P, len(self.valid_from_V) - 1)] <= times_P
+            last_P = np.where((ahead_P < end_P) & begun_P, ahead_P, last_P)
+        return last_P
 
     def alive_at(self, time: int) -> Ints:
         """Return the version rows that hold at `time`: one for each item alive then, by item row."""
@@ -55,5 +51,5 @@ class Catalog:
         """Return each item's first version that holds at any moment of [since, until), by item row."""
         alive_V: Bools = (self.valid_from_V < until) & (since < self.valid_to_V)
         versions = np.flatnonzero(alive_V)
-        _, first = np.unique(self.item_V[versions], return_index=True)
-        return versions[first]
+        first: Ints = versions[np.diff(self.item_V[versions], prepend=-1) != 0]
+        return first

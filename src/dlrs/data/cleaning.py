@@ -9,6 +9,8 @@ a file with its row number and the reason, and a count for each reason in the ma
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import duckdb
@@ -17,12 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlrs.data.cells import EXPECTED, Kind, typed
-from dlrs.data.engine import ROW, Connection, Table, in_short, kept
+from dlrs.data.engine import ROW, Connection, Table, in_short
 from dlrs.data.sources import Source
 from dlrs.errors import DataError
 from dlrs.schema import Features
 
 REASON = "reason"
+NO_ROOM = "No space left on device"
+"""What the engine says when the results of a query, not the table, are the trouble."""
 
 
 @dataclass(frozen=True)
@@ -69,17 +73,32 @@ class Quarantine:
 
 
 def read_typed(connection: Connection, name: str, source: Source, columns: list[Column]) -> Table:
-    """Read the columns of a table with their types, and `ROW`; keep the result as table `name`.
+    """Return the columns of a table with their types, and `ROW`; what is copied of it is called `name`.
+
+    Every cell was checked, but nothing is kept: whoever uses the expression reads the table again, only
+    the columns that he needs where the format allows it, and does so `reading` it.
 
     Raises:
         DataError: a column is missing, a cell is not of its kind, or a required cell is empty.
     """
     raw = source.read(connection, f"{name}_raw")
     _require_columns(raw, source, columns)
-    try:
+    with reading(source):
         _require_cells(raw, source, columns)
-        return kept(connection, name, raw.select(ROW, **{c.name: _typed(raw, source, c) for c in columns}))
+    return raw.select(ROW, **{c.name: _typed(raw, source, c) for c in columns})
+
+
+@contextmanager
+def reading(source: Source) -> Iterator[None]:
+    """Turn what the engine says of a damaged table into an error that names it.
+
+    A damaged page may show only when its column is read.
+    """
+    try:
+        yield
     except duckdb.Error as error:
+        if isinstance(error, duckdb.OutOfMemoryException) or NO_ROOM in str(error):
+            raise
         raise DataError(f"{source}: expected a readable table, received: {in_short(error)}") from error
 
 
@@ -131,7 +150,8 @@ def _wrong(raw: Table, source: Source, column: Column) -> Table:
     """True where a cell is required and empty, or is not empty and yet not of its kind."""
     cells, value = raw[column.source], _typed(raw, source, column)
     if column.required:
-        return value.isnull()
+        # no whole number is an empty text, and to make texts of millions takes seconds
+        return cells.isnull() if column.kind == "text" and cells.type().is_integer() else value.isnull()
     if column.kind == "text" or not (cells.type().is_string() or cells.type().is_temporal() or column.detail):
         return ibis.literal(False)
     return value.isnull() & cells.cast("string").lower().notin(["", "nan"])

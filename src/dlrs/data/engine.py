@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import duckdb
 import ibis
+import pyarrow as pa
 
 from dlrs.errors import DataError
 
@@ -19,6 +21,12 @@ Table = Any  # ibis.Table
 
 ROW = "_row"
 """Position of a row in its table, from 1: errors and quarantine files name it."""
+
+MEMORY = "2GB"
+"""What tables and joins may take where there is a folder to spill into. The arrays need room, too."""
+
+BATCH = 1_000_000
+"""Rows that come out of the engine at a time."""
 
 
 @contextmanager
@@ -38,6 +46,8 @@ def connect(spill: Path | None = None) -> Iterator[Connection]:
     # Threads add doubles up in any order: the last bits would differ from run to run, and with them
     # the checkpoint that a killed training goes on from. On two cores it costs nothing measurable.
     connection.raw_sql("SET threads = 1")
+    if spill is not None:
+        connection.raw_sql(f"SET memory_limit = '{MEMORY}'")
     try:
         yield connection
     except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
@@ -54,6 +64,25 @@ def connect(spill: Path | None = None) -> Iterator[Connection]:
 def kept(connection: Connection, name: str, expression: Table) -> Table:
     """Compute an expression once and keep the result under a name for the life of the connection."""
     return connection.create_table(name, expression)
+
+
+def forget(connection: Connection, name: str) -> None:
+    """Drop a table that was `kept` and that nobody will ask for again."""
+    connection.raw_sql(f"DROP TABLE {name}")
+
+
+def batches(expression: Table) -> Iterator[pa.RecordBatch]:
+    """Fetch what an expression gives, some rows at a time, in any order.
+
+    What goes wrong on the way is raised as if the engine had given all rows at once.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Ibis calls DuckDB by an older name
+        try:
+            yield from expression.to_pyarrow_batches(chunk_size=BATCH)
+        except (OSError, pa.ArrowException) as error:  # DuckDB's errors once rows have begun to stream
+            kind = duckdb.OutOfMemoryException if "Out of Memory" in str(error) else duckdb.IOException
+            raise kind(str(error)) from error
 
 
 def in_short(error: Exception) -> str:

@@ -10,64 +10,93 @@ from pathlib import Path
 import ibis
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dlrs.data.bounds import first_reason
-from dlrs.data.cleaning import REASON, Column, Quarantine, read_typed
-from dlrs.data.engine import ROW, Connection, Table, kept
+from dlrs.data.cleaning import REASON, Column, Quarantine, read_typed, reading
+from dlrs.data.engine import ROW, Connection, Table, batches
 from dlrs.data.interactions import Interactions
 from dlrs.data.items import ITEM_ROW, REPEAT, VERSION_ROW, Items, microseconds
 from dlrs.data.sources import Source
+from dlrs.data.values import coded
 from dlrs.errors import DataError
 from dlrs.schema import EVENT, ITEM, TIME, TYPE, USER, VALID_FROM, VALID_TO, VERSION, Marketplace
 
 END_OF_TIME = ibis.literal(datetime.max.replace(tzinfo=UTC)).cast("timestamp('UTC')")
-USER_ROW = "user_row"
 TYPE_ROW = "type_row"
+NUMBERS = {
+    ITEM_ROW: pa.int32(),
+    VERSION_ROW: pa.int32(),
+    TYPE_ROW: pa.int8(),
+    TIME: pa.timestamp("us", "UTC"),
+    ROW: pa.int64(),
+}
+"""What is left of a usable event beside its user."""
 
 
 @dataclass(frozen=True)
 class Events:
-    """Usable events with the rows of user, item, version and type, and the events that are not."""
+    """Usable events as arrays, the id of each of their user rows, and the events that are not usable."""
 
-    table: Table  # USER_ROW, ITEM_ROW, VERSION_ROW, TYPE_ROW, TIME
+    log: Interactions
     user_ids: pa.Array
     quarantine: Quarantine
     rows_read: int
 
 
 def load_events(connection: Connection, marketplace: Marketplace, folder: Path, items: Items) -> Events:
-    """Read and check the log, and join each event to a version: by its name, or by time."""
+    """Read and check the log, and join each event to a version: by its name, or by time.
+
+    What is joined streams out of the engine: it never has the whole log, and Python only its numbers.
+    """
     source = Source.of(marketplace.events, folder)
     read = read_typed(connection, "events_read", source, _columns(marketplace))
-    typed = _with_repeats(_with_type_rows(read, marketplace, source))
-    joined = kept(connection, "events_joined", _join_versions(typed, items.versions, marketplace))
-    usable = joined.filter(joined[REASON].isnull())
-    users = kept(connection, "users", _numbered_users(usable))
-    rows = usable.join(users, USER).select(USER_ROW, ITEM_ROW, VERSION_ROW, TYPE_ROW, TIME, ROW)
-    # the file's order breaks ties in time, so that the same file gives the same arrays
-    events = kept(connection, "events", rows.order_by(TIME, ROW).drop(ROW))
-    if events.count().to_pyarrow().as_py() == 0:
+    with reading(source):
+        typed = _with_repeats(_with_type_rows(read, marketplace, source))
+        usable, left_out = _parted(_join_versions(typed, items, marketplace))
+    kept = len(usable[TIME])
+    if kept == 0:
         raise DataError(
             f"{source}: expected an event on an item of the item table, received none. Item ids of the log "
-            f"look like {_some_ids(read)}, of the item table like {_some_ids(items.versions)}; the reason is "
-            f"'{joined.limit(1).to_pyarrow()[REASON][0]}'."
+            f"look like {_some_ids(read)}, of the item table like {_some_ids(items.known)}; the reason is "
+            f"'{left_out[REASON][0]}'."
         )
-    left_out = joined.filter(joined[REASON].notnull()).select(ROW, USER, ITEM, TIME, REASON).order_by(ROW)
-    return Events(
-        table=events,
-        user_ids=users.order_by(USER_ROW).to_pyarrow()[USER].combine_chunks(),
-        quarantine=Quarantine(left_out.to_pyarrow()),
-        rows_read=read.count().to_pyarrow().as_py(),
-    )
+    log, user_ids = _log(usable)
+    return Events(log, user_ids, Quarantine(left_out), kept + left_out.num_rows)
 
 
-def interactions(events: Events) -> Interactions:
-    """Return the events as arrays."""
-    table = events.table.to_pyarrow()
-    user, item, version, kind = (
-        table[name].to_numpy().astype(np.int64) for name in (USER_ROW, ITEM_ROW, VERSION_ROW, TYPE_ROW)
+def _parted(joined: Table) -> tuple[dict[str, pa.ChunkedArray], pa.Table]:
+    """Return the usable events as numbers and users, in any order, and those to be left out by `ROW`."""
+    usable, left_out = [], []
+    for batch in batches(joined):
+        is_usable = batch[REASON].is_null()
+        left_out.append(batch.filter(pc.invert(is_usable)).select([ROW, USER, ITEM, TIME, REASON]))
+        # copied by the filter, for a column that stays as it is would keep the texts of its batch
+        usable.append(_numbers(batch.select([USER, *NUMBERS]).filter(is_usable)))
+    table = pa.Table.from_batches(usable)
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    return columns, pa.Table.from_batches(left_out).sort_by(ROW)
+
+
+def _numbers(part: pa.RecordBatch) -> pa.RecordBatch:
+    columns = [part[name].cast(NUMBERS[name]) for name in NUMBERS]
+    return pa.record_batch([part[USER].dictionary_encode(), *columns], names=[USER, *NUMBERS])
+
+
+def _log(usable: dict[str, pa.ChunkedArray]) -> tuple[Interactions, pa.Array]:
+    """Return the events in the order of time, and the users' ids; empties `usable` on the way."""
+    time_E, row_E = microseconds(usable.pop(TIME)), usable.pop(ROW).to_numpy()
+    # the file's order breaks ties in time, so that the same file gives the same arrays
+    later = (time_E[1:] > time_E[:-1]) | ((time_E[1:] == time_E[:-1]) & (row_E[1:] > row_E[:-1]))
+    order = slice(None) if later.all() else np.lexsort((row_E, time_E))
+    time_E = time_E[order]
+    del row_E, later
+    code_E, user_ids = coded(usable.pop(USER))
+    user_E = code_E[order].astype(np.int64)
+    item_E, version_E, type_E = (
+        usable.pop(name).to_numpy()[order].astype(np.int64) for name in (ITEM_ROW, VERSION_ROW, TYPE_ROW)
     )
-    return Interactions(user, item, version, kind, microseconds(table[TIME]))
+    return Interactions(user_E, item_E, version_E, type_E, time_E), user_ids
 
 
 def _columns(marketplace: Marketplace) -> list[Column]:
@@ -110,38 +139,35 @@ def _with_repeats(events: Table) -> Table:
     return events.mutate((ibis.row_number().over(same) > 0).name(REPEAT))
 
 
-def _join_versions(events: Table, versions: Table, marketplace: Marketplace) -> Table:
+def _join_versions(events: Table, items: Items, marketplace: Marketplace) -> Table:
     """Join on the version's name if the log has it, else on valid_from ≤ time < valid_to."""
-    keys = [ITEM_ROW, VERSION_ROW, ITEM, VALID_FROM, VALID_TO]
+    names = [VERSION_ROW, VALID_FROM, VALID_TO]
+    versions = items.versions.select(*names, seen_item=items.versions[ITEM_ROW], seen=_names(items.versions))
+    known = items.known.select(ITEM_ROW, known_item=items.known[ITEM])
+    events = events.join(known, events[ITEM] == known["known_item"], how="left")
     if marketplace.events.version is not None:
-        seen = versions.select(*keys, VERSION)
-        matched = events.join(seen, [ITEM, VERSION], how="left")
+        holds = [events[VERSION] == versions["seen"]]
     else:
-        seen = versions.select(*keys)
         holds = [
-            events[ITEM] == seen[ITEM],
-            events[TIME] >= seen[VALID_FROM],
-            events[TIME] < seen[VALID_TO].fill_null(END_OF_TIME),
+            events[TIME] >= versions[VALID_FROM],
+            events[TIME] < versions[VALID_TO].fill_null(END_OF_TIME),
         ]
-        matched = events.join(seen, holds, how="left")
-    known = versions.select(known_item=versions[ITEM]).distinct()
-    matched = matched.select(ROW, USER, ITEM, TIME, TYPE_ROW, REPEAT, ITEM_ROW, VERSION_ROW, VALID_FROM)
-    both = matched.join(known, matched[ITEM] == known["known_item"], how="left")
+    both = events.join(versions, [events[ITEM_ROW] == versions["seen_item"], *holds], how="left")
     checks = [
         (both[REPEAT], "an earlier row has the same event id"),
-        (both["known_item"].isnull(), "no usable row of this item in the item table"),
+        (both[ITEM_ROW].isnull(), "no usable row of this item in the item table"),
         (both[VERSION_ROW].isnull(), "no usable version of the item at that time"),
         # only a log that names versions can do so; taken at its word it would let the future in
         (both[VALID_FROM] > both[TIME], "the version begins after the event"),
     ]
-    return both.mutate(first_reason(checks).name(REASON)).drop("known_item", REPEAT)
+    both = both.mutate(first_reason(checks).name(REASON))
+    return both.select(ROW, USER, ITEM, TIME, TYPE_ROW, ITEM_ROW, VERSION_ROW, REASON)
+
+
+def _names(versions: Table) -> Table:
+    return versions[VERSION] if VERSION in versions.columns else ibis.null("string")
 
 
 def _some_ids(table: Table) -> str:
     ids = table.select(ITEM).distinct().order_by(ITEM).limit(2).to_pyarrow()[ITEM].to_pylist()
     return " and ".join(f"'{id}'" for id in ids)
-
-
-def _numbered_users(events: Table) -> Table:
-    users = events.select(USER).distinct()
-    return users.mutate(ibis.row_number().over(ibis.window(order_by=users[USER])).name(USER_ROW))

@@ -32,14 +32,14 @@ class Interactions(StoredArrays):
     def __len__(self) -> int:
         return len(self.time_E)
 
-    def take(self, events: Ints | Bools) -> Interactions:
-        """Return some of the events, by position or by mask."""
+    def take(self, events: Ints | Bools | slice) -> Interactions:
+        """Return some of the events, by position or by mask; a slice copies nothing."""
         return Interactions(*(getattr(self, field.name)[events] for field in fields(self)))
 
     def between(self, since: int, until: int) -> Interactions:
         """Return the events with since ≤ time < until."""
         low, high = np.searchsorted(self.time_E, [since, until])
-        return self.take(np.arange(low, high))
+        return self.take(slice(low, high))
 
     def matrix(self, users: int, items: int) -> sparse.csr_array:
         """Return how often each user met each item: (users, items), float32 counts."""

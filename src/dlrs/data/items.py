@@ -14,25 +14,32 @@ from dlrs.arrays import AnyArray, Ints
 from dlrs.data.bounds import first_reason, out_of_bounds
 from dlrs.data.catalog import FOREVER, Catalog
 from dlrs.data.cells import TIMESTAMP
-from dlrs.data.cleaning import REASON, Column, Quarantine, feature_columns, read_typed
-from dlrs.data.engine import ROW, Connection, Table, kept
+from dlrs.data.cleaning import REASON, Column, Quarantine, feature_columns, read_typed, reading
+from dlrs.data.engine import ROW, Connection, Table, batches, forget, kept
+from dlrs.data.placing import column_of
 from dlrs.data.sources import Source
+from dlrs.data.versions import Versions
 from dlrs.errors import DataError
 from dlrs.schema import DELETE, ITEM, OPERATION, VALID_FROM, VALID_TO, VERSION, Marketplace
 
 ITEM_ROW = "item_row"
 VERSION_ROW = "version_row"
 REPEAT = "repeat"
+DELETED = "deleted"
 ENDS = "ends"
+KEYS = "item_keys"
 ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 """When a row without `valid_from` begins to hold."""
 
 
 @dataclass(frozen=True)
 class Items:
-    """Usable versions (with rows, sorted by item and time), and the versions that are not."""
+    """Which rows of the item table are usable versions, since when and until when; and which are not."""
 
-    versions: Table  # VERSION_ROW, ITEM_ROW, ITEM, VALID_FROM, VALID_TO (null: it still holds), features
+    known: Table  # ITEM, ITEM_ROW: the items that have a version
+    versions: Table  # ROW, VERSION_ROW, ITEM_ROW, VALID_FROM, VALID_TO (null: it still holds), VERSION
+    features: Table  # ROW and the features of every row that was read, in any order
+    source: Source
     quarantine: Quarantine
     rows_read: int
 
@@ -43,32 +50,74 @@ def load_items(connection: Connection, marketplace: Marketplace, folder: Path) -
     A version holds until the next row of its item, whatever that row is: an update, a deletion, or
     a row that goes to quarantine; or until its own `valid_to`, if that comes first. So a version out of
     bounds leaves a gap, and no event falls back on features that its user did not see.
+
+    Sorting takes a row's keys alone: its features stay where they are until `version_table`.
     """
     source = Source.of(marketplace.items, folder)
-    read = read_typed(connection, "items_read", source, _columns(marketplace))
-    rows = kept(connection, "items_reasoned", _reasons(_with_starts(read, marketplace), marketplace))
-    usable = rows.filter(rows[REASON].isnull() & ~_deleted(rows))
-    by_item = ibis.window(order_by=usable[ITEM])
-    by_version = ibis.window(order_by=[usable[ITEM], usable[VALID_FROM]])
-    numbered = usable.mutate(
-        ibis.dense_rank().over(by_item).name(ITEM_ROW), ibis.row_number().over(by_version).name(VERSION_ROW)
-    )
-    versions = kept(connection, "versions", numbered.order_by(VERSION_ROW).drop(ROW, REASON, ENDS))
+    read = _with_starts(read_typed(connection, "items_read", source, _columns(marketplace)), marketplace)
+    with reading(source):
+        rows = kept(connection, KEYS, _reasons(_keys(read, marketplace)))
+    left_out = rows.filter(rows[REASON].notnull()).select(ROW, ITEM, VALID_FROM, REASON).order_by(ROW)
+    quarantine = Quarantine(left_out.to_pyarrow())
+    rows_read = rows.count().to_pyarrow().as_py()
+    usable = rows.filter(rows[REASON].isnull() & ~rows[DELETED]).drop(REASON, ENDS, DELETED)
+    known = kept(connection, "items", _numbered(usable.select(ITEM).distinct(), ITEM_ROW, [ITEM]))
+    with_items = usable.join(known, ITEM).drop(ITEM)
+    versions = kept(connection, "versions", _numbered(with_items, VERSION_ROW, [ITEM_ROW, VALID_FROM]))
+    forget(connection, KEYS)
     if versions.count().to_pyarrow().as_py() == 0:
         raise DataError(f"{source}: expected at least one usable item, received none. Check the bounds.")
-    left_out = rows.filter(rows[REASON].notnull()).select(ROW, ITEM, VALID_FROM, REASON).order_by(ROW)
-    return Items(versions, Quarantine(left_out.to_pyarrow()), read.count().to_pyarrow().as_py())
+    features = read.select(ROW, *marketplace.features.names)
+    return Items(known, versions, features, source, quarantine, rows_read)
 
 
-def catalog(versions: pa.Table) -> Catalog:
+def _numbered(rows: Table, name: str, order: list[str]) -> Table:
+    return rows.mutate(ibis.row_number().over(ibis.window(order_by=order)).name(name))
+
+
+def version_table(items: Items) -> pa.Table:
+    """Return the usable versions in the order of their rows: ITEM, the other keys, and their features.
+
+    Texts are dictionaries: of millions of versions few values are different ones.
+    """
+    keys = items.versions.order_by(VERSION_ROW).to_pyarrow()
+    version_R = np.full(items.rows_read + 1, -1, dtype=np.int32)
+    version_R[keys[ROW].to_numpy()] = np.arange(keys.num_rows, dtype=np.int32)
+    ids = items.known.order_by(ITEM_ROW).to_pyarrow()[ITEM].combine_chunks()
+    item_row, version_row = (keys[name].cast(pa.int32()).combine_chunks() for name in (ITEM_ROW, VERSION_ROW))
+    columns = {
+        ITEM: pa.DictionaryArray.from_arrays(item_row, ids),
+        ITEM_ROW: item_row,
+        VERSION_ROW: version_row,
+    }
+    columns |= {name: keys[name] for name in (VALID_FROM, VALID_TO)}
+    if VERSION in keys.column_names:
+        columns[VERSION] = keys[VERSION].dictionary_encode()
+    versions = keys.num_rows
+    del keys
+    names = [name for name in items.features.columns if name not in (ROW, *columns)]
+    placed = {name: column_of(items.features[name].type().to_pyarrow(), versions) for name in names}
+    with reading(items.source):
+        for batch in batches(items.features):
+            version_N = version_R[batch[ROW].to_numpy()]
+            usable = pa.array(version_N >= 0)
+            version_N = version_N[version_N >= 0]
+            for name, column in placed.items():
+                column.put(version_N, batch[name].filter(usable))
+    for name in names:
+        columns[name] = placed.pop(name).finished()
+    return pa.table(columns)
+
+
+def catalog(versions: pa.Table | Versions) -> Catalog:
     """Return the versions as arrays: `versions` has a row for each, in the order of their rows."""
-    table = versions.select([ITEM_ROW, VALID_FROM, VALID_TO])
-    item_V = table[ITEM_ROW].to_numpy().astype(np.int64)
+    item_V = versions[ITEM_ROW].to_numpy().astype(np.int64)
+    until = versions[VALID_TO]
     return Catalog(
         items=int(item_V[-1]) + 1,
         item_V=item_V,
-        valid_from_V=microseconds(table[VALID_FROM]),
-        valid_to_V=microseconds(table[VALID_TO].fill_null(pa.scalar(FOREVER, table[VALID_TO].type))),
+        valid_from_V=microseconds(versions[VALID_FROM]),
+        valid_to_V=microseconds(until.fill_null(pa.scalar(FOREVER, until.type))),
     )
 
 
@@ -104,14 +153,20 @@ def _with_starts(read: Table, marketplace: Marketplace) -> Table:
     return read
 
 
-def _reasons(rows: Table, marketplace: Marketplace) -> Table:
-    """Add `REASON`: the first thing that makes a row unusable, or null; and `VALID_TO`."""
+def _keys(read: Table, marketplace: Marketplace) -> Table:
+    """Return what decides about a row, and `REASON`: the first thing that makes it unusable, or null."""
+    deleted = _deleted(read)
     wrong = [
-        *out_of_bounds(rows, marketplace.features),
-        (rows[ENDS] <= rows[VALID_FROM], "it ends before it begins"),
+        *out_of_bounds(read, marketplace.features),
+        (read[ENDS] <= read[VALID_FROM], "it ends before it begins"),
     ]
-    reason = first_reason([(check.fill_null(False) & ~_deleted(rows), reason) for check, reason in wrong])
-    rows = rows.mutate(reason.name(REASON))
+    reason = first_reason([(check.fill_null(False) & ~deleted, reason) for check, reason in wrong])
+    names = [name for name in (ROW, ITEM, VALID_FROM, ENDS, VERSION) if name in read.columns]
+    return read.select(*names, deleted.name(DELETED), reason.name(REASON))
+
+
+def _reasons(rows: Table) -> Table:
+    """Complete `REASON` by what other rows of the item say, and add `VALID_TO`."""
     # Of several rows at one moment the last usable one in the file holds: where times are dates, it
     # is the day's last word.
     usable_first = [ibis.ifelse(rows[REASON].isnull(), 0, 1), rows[ROW].desc()]
@@ -122,7 +177,7 @@ def _reasons(rows: Table, marketplace: Marketplace) -> Table:
     rows = rows.mutate(ibis.least(following, rows[ENDS]).name(VALID_TO))
     rows = _add_reason(rows, rows[REPEAT], "a later row of this item has the same time")
     if VERSION in rows.columns:
-        usable = ibis.ifelse(rows[REASON].isnull() & ~_deleted(rows), 0, 1)
+        usable = ibis.ifelse(rows[REASON].isnull() & ~rows[DELETED], 0, 1)
         named = ibis.window(group_by=[rows[ITEM], rows[VERSION]], order_by=[usable, rows[VALID_FROM].desc()])
         again = (ibis.row_number().over(named) > 0) & (usable == 0)
         rows = _add_reason(rows, again, "a later row of this item has the same version")

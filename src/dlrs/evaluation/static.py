@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import Bools, Ints
+from dlrs.arrays import Bools, Ints, distinct, positions_in
 from dlrs.data.catalog import Catalog
 from dlrs.data.interactions import ALL_TIME, Interactions
 from dlrs.errors import DataError
@@ -117,10 +117,10 @@ def static_test(
     before = interactions.between(ALL_TIME, since)
     window = interactions.between(since, until)
 
-    keys_P = np.unique(_keys(window, catalog.items))
+    keys_P = distinct(_keys(window, catalog.items))
     user_P, item_P = np.divmod(keys_P, catalog.items)
     profiled_P = _mask(profiled_users, users)[user_P]
-    known_P = np.isin(keys_P, _keys(before, catalog.items))
+    known_P = positions_in(distinct(_keys(before, catalog.items)), keys_P) >= 0
     outside_P = ~_mask(items_A, catalog.items)[item_P]
     relevant_P = profiled_P & ~known_P & ~outside_P
 

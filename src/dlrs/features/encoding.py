@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
+from dlrs.arrays import Bools
+from dlrs.data.values import Columns
+from dlrs.data.versions import Versions
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.features.scaler import Scaler
 from dlrs.features.table import Entries, TableEncoding, pack
-from dlrs.profiles.profile import ProfileFacts, Profiles
+from dlrs.profiles.profile import ProfileFacts, Profiles, ValueCounts
 from dlrs.schema import Features
 
 
@@ -49,6 +53,14 @@ class Encoding:
         """The values of each discrete feature that users and items have in common."""
         return self.items.vocabularies
 
+    def write_items(self, versions: Versions, folder: Path) -> EncodedRows:
+        """Encode all versions into a folder, some at a time."""
+        features = self.items.features
+        single = set(features.discrete) == set(features.single_valued)
+        few = single and versions.num_rows * len(features.discrete) <= np.iinfo(np.int32).max
+        parts = (self.encode_items(part) for part in versions.parts())
+        return EncodedRows.write(folder, parts, np.int32 if few else np.int64)
+
     def encode_items(self, table: pa.Table) -> EncodedRows:
         """Encode raw features, one row an item version."""
         return self.items.encode(table)
@@ -58,14 +70,13 @@ class Encoding:
 
         `own` are the encoded features of each profile's user, where users have any.
         """
-        entries = []
-        for name in self.vocabularies:
-            counts = profiles.counts[name]
-            codes_E = self.items.codes(name, counts.value_E)
-            entries.append(Entries(counts.profile_E, codes_E, counts.weight_E))
+        entries = (self._entries(name, profiles.counts[name]) for name in self.vocabularies)
         numbers_NC = self.profile_scaler.apply(profiles.facts.numbers)
         rows = pack(entries, self.items.sizes_F, numbers_NC)
         return rows if own is None else rows.beside(own, self.space)
+
+    def _entries(self, name: str, counts: ValueCounts) -> Entries:
+        return Entries(counts.profile_E, self.items.codes(name, counts.value_E), counts.weight_E)
 
     @property
     def hash(self) -> str:
@@ -96,12 +107,18 @@ class Encoding:
 
 
 def fit_encoding(
-    features: Features, versions: pa.Table, profiles: ProfileFacts, own: TableEncoding | None = None
+    features: Features,
+    versions: Columns,
+    profiles: ProfileFacts,
+    own: TableEncoding | None = None,
+    *,
+    fitting_V: Bools | None = None,
 ) -> Encoding:
     """Learn vocabularies and scalers from the item versions and profiles that training may see.
 
-    All must end before the cut: the caller leaves later ones out, and out of what `own` was fitted on.
-    What users met is a subset of the versions, so the union vocabulary is the versions' own.
+    All must end before the cut: the caller leaves later profiles out, says which versions are to be
+    fitted on, and leaves later users out of what `own` was fitted on. What users met is a subset of the
+    versions, so the union vocabulary is the versions' own.
     """
-    items = TableEncoding.fit(features, versions)
-    return Encoding(items, own, profile_scaler=Scaler.fit(profiles.numbers))
+    items = TableEncoding.fit(features, versions, fitting_V)
+    return Encoding(items, own, profile_scaler=Scaler.fit(profiles.numbers.T))

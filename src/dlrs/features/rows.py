@@ -8,7 +8,7 @@ feature, column), and `offsets` has one place more than there are (row, feature)
 embedding-bag call serves all features of a whole batch. An item has weight 1 in one column of each
 known feature (one-hot), or shares it between the values of a multi-valued one; a user has his
 relative frequencies, which sum to 1 for each feature (one-many, method §2). A missing or unknown
-value leaves the pair without entries.
+value leaves the pair without entries. Offsets have 64 bits, or 32 where these are sure to be enough.
 
 Where users have features of their own, their rows go on: behind the 2C numbers of the profile come
 their own, and behind its F features theirs, with columns from K on.
@@ -17,15 +17,17 @@ their own, and behind its F features theirs, with columns from K on.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import Columns, Floats, Ints, StoredArrays, gather_ranges
+from dlrs.arrays import Columns, Floats, GrowingArray, Ints, StoredArrays, gather_ranges
 
 Side = Literal["user", "item"]
 
@@ -102,7 +104,7 @@ class EncodedRows(StoredArrays):
 
     def take(self, rows_B: Ints) -> EncodedRows:
         """Return the rows in the order given, repeats included."""
-        F = self.features
+        F, rows_B = self.features, np.asarray(rows_B, dtype=np.int64)
         bags = (rows_B[:, None] * F + np.arange(F)).ravel()
         lengths = self.offsets[bags + 1] - self.offsets[bags]
         starts_B = self.offsets[rows_B * F]
@@ -113,6 +115,29 @@ class EncodedRows(StoredArrays):
             columns_E=self.columns_E[positions],
             weights_E=self.weights_E[positions],
         )
+
+    @classmethod
+    def write(
+        cls, folder: Path, parts: Iterable[EncodedRows], offsets: type[np.signedinteger]
+    ) -> EncodedRows:
+        """Write parts one behind the other, none of which needs to stay in memory, and map the whole.
+
+        `offsets` is the type of the offsets: four bytes are enough for 2³¹ entries, and half of eight.
+        """
+        folder.mkdir()
+        entries = 0
+        with ExitStack() as stack:
+            numbers, places, columns, weights = (
+                stack.enter_context(GrowingArray(folder / f"{field.name}.npy")) for field in fields(cls)
+            )
+            places.append(np.zeros(1, dtype=offsets))
+            for part in parts:
+                numbers.append(part.continuous_NC)
+                places.append((part.offsets[1:] + entries).astype(offsets))
+                columns.append(part.columns_E)
+                weights.append(part.weights_E)
+                entries += len(part.columns_E)
+        return cls.load(folder)
 
     @classmethod
     def concatenate(cls, parts: Sequence[EncodedRows]) -> EncodedRows:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from dlrs.arrays import Bools, Doubles, Floats
+from dlrs.arrays import Doubles, Floats
 
 ROUNDING = 1e-12
 """A deviation that is a smaller share of the mean comes from rounding: 0.1 has no exact double."""
@@ -29,13 +29,10 @@ class Scaler:
     std_C: Doubles
 
     @classmethod
-    def fit(cls, values_NC: Doubles) -> Scaler:
-        """Learn means and sample standard deviations, leaving NaN out."""
-        known_NC: Bools = ~np.isnan(values_NC)
-        count_C = known_NC.sum(axis=0)
-        mean_C = np.where(known_NC, values_NC, 0).sum(axis=0) / np.maximum(count_C, 1)
-        square_C = (np.where(known_NC, values_NC - mean_C, 0) ** 2).sum(axis=0)
-        std_C = np.sqrt(square_C / np.maximum(count_C - 1, 1))
+    def fit(cls, columns: Iterable[Doubles]) -> Scaler:
+        """Learn means and sample standard deviations of C columns, leaving NaN out."""
+        moments = [_moments(column_N[~np.isnan(column_N)]) for column_N in columns]
+        mean_C, std_C = np.array(moments, dtype=np.float64).reshape(-1, 2).T
         varies_C = std_C > ROUNDING * np.maximum(1.0, np.abs(mean_C))
         return cls(mean_C, np.where(varies_C, std_C, np.inf))
 
@@ -54,3 +51,11 @@ class Scaler:
         """Read what `to_json` gave."""
         deviations = [np.inf if std is None else std for std in content["std"]]
         return cls(np.array(content["mean"], dtype=np.float64), np.array(deviations, dtype=np.float64))
+
+
+def _moments(known_N: Doubles) -> tuple[float, float]:
+    if len(known_N) == 0:
+        return 0.0, 0.0
+    mean = known_N.mean()
+    square = ((known_N - mean) ** 2).sum()
+    return float(mean), float(np.sqrt(square / max(len(known_N) - 1, 1)))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from dlrs.arrays import Bools, Doubles, Floats, Ints
-from dlrs.data.values import numbers_of, values_of
+from dlrs.arrays import AnyArray, Bools, Doubles, Floats, Ints, gather_ranges
+from dlrs.data.values import Columns, coded, number_of, numbers_of, positions_of, values_of
 from dlrs.features.rows import EncodedRows
 from dlrs.features.scaler import Scaler
 from dlrs.schema import Features
@@ -20,13 +19,19 @@ from dlrs.schema import Features
 class Entries(NamedTuple):
     """Weighted values of one feature: E entries of rows and of positions in the vocabulary."""
 
-    row_E: Ints
-    code_E: Ints  # −1 where the vocabulary lacks the value
+    row_E: AnyArray
+    code_E: AnyArray  # −1 where the vocabulary lacks the value
     weight_E: Doubles
 
     def take(self, chosen: Ints | Bools) -> Entries:
         """Return some of the entries, by position or by mask."""
         return Entries(self.row_E[chosen], self.code_E[chosen], self.weight_E[chosen])
+
+    def in_order(self, size: int) -> Entries:
+        """Return the known ones by (row, code), as they mostly are; `size` is the vocabulary's."""
+        known = self if self.code_E.min(initial=0) >= 0 else self.take(self.code_E >= 0)
+        keys_E = known.row_E.astype(np.int64) * size + known.code_E
+        return known if np.all(keys_E[1:] >= keys_E[:-1]) else known.take(np.argsort(keys_E, kind="stable"))
 
 
 @dataclass(frozen=True)
@@ -38,34 +43,37 @@ class TableEncoding:
     scaler: Scaler
 
     @classmethod
-    def fit(cls, features: Features, table: pa.Table) -> TableEncoding:
-        """Learn vocabularies and scales. Rows of a later time are the caller's to leave out."""
-        vocabularies = {
-            name: _distinct(values_of(table, name, features).value_E) for name in features.discrete
-        }
-        return cls(features, vocabularies, Scaler.fit(numbers_of(table, features)))
+    def fit(cls, features: Features, table: Columns, fitting_N: Bools | None = None) -> TableEncoding:
+        """Learn vocabularies and scales from some rows or all. Later ones are the caller's to leave out."""
+        if fitting_N is None:
+            fitting_N = np.ones(table.num_rows, dtype=np.bool_)
+        vocabularies = {}
+        for name in features.discrete:
+            values = values_of(table, name, features)
+            codes = np.flatnonzero(np.bincount(values.code_E[fitting_N[values.row_E]]))
+            vocabularies[name] = values.values_X.take(pa.array(codes))
+        numbers = [number_of(table, name, features)[fitting_N] for name in features.continuous]
+        return cls(features, vocabularies, Scaler.fit(numbers))
 
     @property
     def sizes_F(self) -> tuple[int, ...]:
         """Columns of each discrete feature. One without any known value keeps one, for ever empty."""
         return tuple(max(1, len(values)) for values in self.vocabularies.values())
 
-    def encode(self, table: pa.Table) -> EncodedRows:
+    def encode(self, table: Columns) -> EncodedRows:
         """Encode raw features: the weights of each known feature sum to 1 in a row."""
-        entries = []
-        for name in self.vocabularies:
-            values = values_of(table, name, self.features)
-            entries.append(Entries(values.row_E, self.codes(name, values.value_E), values.share_E))
         numbers_NC = self.scaler.apply(numbers_of(table, self.features))
-        return pack(entries, self.sizes_F, numbers_NC)
+        return pack((self._entries(table, name) for name in self.vocabularies), self.sizes_F, numbers_NC)
+
+    def _entries(self, table: Columns, name: str) -> Entries:
+        values = values_of(table, name, self.features)
+        code_E = positions_of(values.values_X, self.vocabularies[name])[values.code_E]
+        return Entries(values.row_E, code_E, values.share_E)
 
     def codes(self, name: str, values: pa.ChunkedArray | pa.Array) -> Ints:
         """Return each value's position in the feature's vocabulary; −1 for missing or unknown."""
-        found = pc.index_in(values, value_set=self.vocabularies[name])
-        if isinstance(found, pa.ChunkedArray):
-            found = found.combine_chunks()
-        codes: Ints = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-        return codes
+        code_N, values_X = coded(values)
+        return np.append(positions_of(values_X, self.vocabularies[name]), -1)[code_N].astype(np.int64)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON knows it."""
@@ -83,31 +91,26 @@ class TableEncoding:
         return cls(features, vocabularies, Scaler.from_json(content["scaler"]))
 
 
-def pack(entries_F: Sequence[Entries], sizes_F: Sequence[int], numbers_NC: Floats) -> EncodedRows:
+def pack(entries_F: Iterable[Entries], sizes_F: Sequence[int], numbers_NC: Floats) -> EncodedRows:
     """Lay the entries of F features side by side, the weights of each (row, feature) scaled to sum 1.
 
-    Entries that the vocabulary lacks are left out before.
+    Entries that the vocabulary lacks are left out before. Of the features' entries only one's are
+    needed at a time: they may be made on the way.
     """
-    known_F = [entries.take(entries.code_E >= 0) for entries in entries_F]
-    rows, F = len(numbers_NC), len(known_F)
-    counts_NF = np.zeros((rows, F), dtype=np.int64)
-    for feature, entries in enumerate(known_F):
-        counts_NF[:, feature] = np.bincount(entries.row_E, minlength=rows)
+    rows, F = len(numbers_NC), len(sizes_F)
+    counts_NF = np.zeros((rows, F), dtype=np.int32)
+    parts = []
+    starts = np.cumsum([0, *sizes_F])
+    for feature, (entries, size) in enumerate(zip(entries_F, sizes_F, strict=True)):
+        row_E, code_E, weight_E = entries.in_order(size)
+        counts_NF[:, feature] = np.bincount(row_E, minlength=rows)
+        sum_N = np.bincount(row_E, weights=weight_E, minlength=rows)
+        columns_E = code_E.astype(np.int32) + np.int32(starts[feature])
+        parts.append((columns_E, (weight_E / sum_N[row_E]).astype(np.float32)))
     offsets = np.concatenate(([0], np.cumsum(counts_NF.ravel())))
     columns_E = np.empty(offsets[-1], dtype=np.int32)
     weights_E = np.empty(offsets[-1], dtype=np.float32)
-    start = 0
-    for feature, (entries, size) in enumerate(zip(known_F, sizes_F, strict=True)):
-        in_order = np.argsort(entries.row_E * size + entries.code_E, kind="stable")  # mostly it is so already
-        row_E, code_E, weight_E = entries.take(in_order)
-        before_N = np.cumsum(counts_NF[:, feature]) - counts_NF[:, feature]
-        at_E = offsets[row_E * F + feature] + np.arange(len(row_E)) - before_N[row_E]
-        columns_E[at_E] = start + code_E
-        weights_E[at_E] = weight_E / np.bincount(row_E, weights=weight_E, minlength=rows)[row_E]
-        start += size
+    for feature, part in enumerate(parts):
+        at_E = gather_ranges(offsets[feature:-1:F], counts_NF[:, feature])
+        columns_E[at_E], weights_E[at_E] = part
     return EncodedRows(numbers_NC, offsets, columns_E, weights_E)
-
-
-def _distinct(values: pa.Array) -> pa.Array:
-    # Python sorts text by code point, which is the lexicographic order of UTF-8 bytes
-    return pa.array(sorted(pc.unique(values).to_pylist()), pa.string())

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import cached_property
 
@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-from dlrs.arrays import AnyArray, Doubles, Ints
+from dlrs.arrays import AnyArray, Columns, Doubles, Ints
 from dlrs.data.interactions import Interactions
 from dlrs.profiles.values import VersionValues
 from dlrs.schema import Marketplace
@@ -49,10 +49,17 @@ class Stays:
     """How often users met item versions, by bucket: E rows by (start, user, type, version)."""
 
     start_E: Ints  # microseconds since the epoch
-    user_E: Ints
-    type_E: Ints
-    version_E: Ints
-    count_E: Ints
+    user_E: Columns
+    type_E: Columns
+    version_E: Columns
+    count_E: Columns
+
+    @classmethod
+    def of(cls, parts: Sequence[Stays]) -> Stays:
+        """Return the stays of all parts, whose starts follow each other."""
+        names = [field.name for field in fields(cls)]
+        columns = [[getattr(part, name) for part in parts] or [_NONE] for name in names]
+        return cls(*(np.concatenate(column) for column in columns))
 
     @cached_property
     def places(self) -> Ints:
@@ -61,24 +68,20 @@ class Stays:
         return np.append(changes(*keys), len(self.start_E))
 
 
-def bucket_starts(time_E: Ints, border: int, width: timedelta) -> Ints:
-    """Return when the bucket of each event begins; one begins at `border`. In microseconds: (E,)."""
-    return time_E - (time_E - border) % (width // MICROSECOND)
+_NONE = np.empty(0, dtype=np.int32)
 
 
-def count_stays(log: Interactions, start_E: Ints) -> Stays:
-    """Group events into stays; `start_E` is when the bucket of each event begins."""
+def count_stays(log: Interactions, start: int) -> Stays:
+    """Group the events of one start into stays."""
     types, versions = (int(rows.max(initial=0)) + 1 for rows in (log.type_E, log.version_E))
     met_E = (log.user_E * types + log.type_E) * versions + log.version_E
-    order = np.lexsort((met_E, start_E))
-    start_E, met_E = start_E[order], met_E[order]
-    first = changes(start_E, met_E)
-    owner_E, version_E = np.divmod(met_E[first], versions)
-    user_E, type_E = np.divmod(owner_E, types)
-    return Stays(start_E[first], user_E, type_E, version_E, np.diff(first, append=len(met_E)))
+    met_E, count_E = np.unique(met_E, return_counts=True)
+    owner_E, version_E = np.divmod(met_E, versions)
+    columns = (*np.divmod(owner_E, types), version_E, count_E)
+    return Stays(np.full(len(met_E), start), *(column.astype(np.int32) for column in columns))
 
 
-def changes(*keys: Ints) -> Ints:
+def changes(*keys: AnyArray) -> Ints:
     """Return the positions at which sorted keys differ from the row before, 0 among them."""
     changed = [np.diff(key, prepend=key[:1] - 1) != 0 for key in keys]
     return np.flatnonzero(np.logical_or.reduce(changed))
@@ -89,13 +92,13 @@ class Buckets:
     """B buckets, by (start, user row, type row)."""
 
     start_B: Ints  # microseconds since the epoch
-    user_B: Ints
-    type_B: Ints
-    events_B: Ints
-    known_BF: Ints  # in how many events each discrete feature had a value
+    user_B: Columns
+    type_B: Columns
+    events_B: Columns
+    known_BF: Columns  # in how many events each discrete feature had a value
     shares: Mapping[str, sparse.csr_array]  # of each discrete feature: (B, X)
     values: Mapping[str, pa.Array]  # its X values, in lexicographic order
-    n_BC: Ints  # in how many events each continuous feature had a value
+    n_BC: Columns  # in how many events each continuous feature had a value
     weight_BC: Doubles  # their weights; the same as n unless events are weighed before merging
     mean_BC: Doubles  # 0 where there was none
     m2_BC: Doubles
@@ -108,7 +111,7 @@ ARRAYS = ("start_B", "user_B", "type_B", "events_B", "known_BF", "n_BC", "weight
 """The fields of `Buckets` that are arrays with a row for each bucket."""
 
 
-def fill_buckets(stays: Stays, weight_E: Doubles, versions: VersionValues) -> Buckets:
+def fill_buckets(stays: Stays, weight_E: Doubles | None, versions: VersionValues) -> Buckets:
     """Put the stays into their buckets.
 
     Each row is made of its own stays alone, in their order: it has the same bits whatever other buckets
@@ -116,36 +119,46 @@ def fill_buckets(stays: Stays, weight_E: Doubles, versions: VersionValues) -> Bu
 
     Args:
         stays: what was met.
-        weight_E: the weight of each event of a stay: 1 unless events are weighed before merging.
+        weight_E: the weight of each event of a stay; None if all weigh 1, as they do unless events are
+            weighed before merging.
         versions: what each version adds.
     """
-    shape, places = (len(stays.places) - 1, len(versions.item_V)), stays.places
+    shape, places = (len(stays.places) - 1, versions.versions.num_rows), stays.places
     met_BV = sparse.csr_array((stays.count_E.astype(np.float64), stays.version_E, places), shape=shape)
-    weighed_BV = sparse.csr_array((stays.count_E * weight_E, stays.version_E, places), shape=shape)
-    discrete, numbers = versions.discrete, versions.numbers.values()
-    mean_BC = _columns([_means(weighed_BV, number_V) for number_V in numbers], shape[0])
-    squares = [_squares(weighed_BV, number_V, mean_BC[:, c]) for c, number_V in enumerate(numbers)]
-    known = [~np.isnan(number_V) for number_V in numbers]
+    weighed_BV = met_BV if weight_E is None else sparse.csr_array(met_BV)
+    if weight_E is not None:
+        weighed_BV.data = met_BV.data * weight_E
+    shares, values, known = {}, {}, []
+    for name in versions.features.discrete:
+        discrete = versions.discrete(name)
+        shares[name], values[name] = sorted_product(weighed_BV, discrete.shares_VX), discrete.values_X
+        known.append((met_BV @ discrete.known_V).astype(np.int32))
+    moments = [_moments(met_BV, weighed_BV, versions.number(name)) for name in versions.features.continuous]
+    n, weight, mean, m2 = zip(*moments, strict=True) if moments else ([], [], [], [])
     first_B = places[:-1]
     return Buckets(
         start_B=stays.start_E[first_B],
         user_B=stays.user_E[first_B],
         type_B=stays.type_E[first_B],
-        events_B=met_BV.sum(axis=1).astype(np.int64),
-        known_BF=_columns([met_BV @ v.known_V for v in discrete.values()], shape[0]).astype(np.int64),
-        shares={name: sorted_product(weighed_BV, v.shares_VX) for name, v in discrete.items()},
-        values={name: values.values_X for name, values in discrete.items()},
-        n_BC=_columns([met_BV @ known_V for known_V in known], shape[0]).astype(np.int64),
-        weight_BC=_columns([weighed_BV @ known_V for known_V in known], shape[0]),
-        mean_BC=mean_BC,
-        m2_BC=_columns(squares, shape[0]),
+        events_B=met_BV.sum(axis=1).astype(np.int32),
+        known_BF=_columns(known, shape[0], np.int32),
+        shares=shares,
+        values=values,
+        n_BC=_columns(n, shape[0], np.int32),
+        weight_BC=_columns(weight, shape[0], np.float64),
+        mean_BC=_columns(mean, shape[0], np.float64),
+        m2_BC=_columns(m2, shape[0], np.float64),
     )
 
 
-def _means(weighed_BV: sparse.csr_array, number_V: Doubles) -> Doubles:
-    weight_B = weighed_BV @ ~np.isnan(number_V)
-    means_B: Doubles = (weighed_BV @ np.nan_to_num(number_V)) / np.where(weight_B > 0, weight_B, 1.0)
-    return means_B
+def _moments(
+    met_BV: sparse.csr_array, weighed_BV: sparse.csr_array, number_V: Doubles
+) -> tuple[AnyArray, Doubles, Doubles, Doubles]:
+    """Return n, weight, mean and M2 of one feature."""
+    known_V = ~np.isnan(number_V)
+    n_B, weight_B = met_BV @ known_V, weighed_BV @ known_V
+    mean_B = (weighed_BV @ np.nan_to_num(number_V)) / np.where(weight_B > 0, weight_B, 1.0)
+    return n_B.astype(np.int32), weight_B, mean_B, _squares(weighed_BV, number_V, mean_B)
 
 
 def _squares(weighed_BV: sparse.csr_array, number_V: Doubles, mean_B: Doubles) -> Doubles:
@@ -168,5 +181,5 @@ def _added_up(amount_E: AnyArray, bucket_E: Ints, buckets: int) -> Doubles:
     return sums_B
 
 
-def _columns(columns: Sequence[Doubles], rows: int) -> Doubles:
-    return np.stack(columns, axis=1) if columns else np.empty((rows, 0))
+def _columns(columns: Sequence[AnyArray], rows: int, dtype: type[np.number]) -> AnyArray:
+    return np.stack(columns, axis=1) if columns else np.empty((rows, 0), dtype=dtype)

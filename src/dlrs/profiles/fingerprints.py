@@ -12,9 +12,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dlrs.arrays import AnyArray, Ints
+from dlrs.arrays import AnyArray
 from dlrs.data.engine import Connection, Table
 from dlrs.data.interactions import Interactions
+from dlrs.data.items import microseconds
+from dlrs.data.values import coded
 from dlrs.profiles.values import VersionValues
 from dlrs.schema import ITEM, VALID_FROM
 
@@ -27,24 +29,25 @@ def hashes_of_users(connection: Connection, user_ids: pa.Array) -> Hashes:
     return _text_hashes(connection, user_ids)
 
 
-def hashes_of_versions(connection: Connection, versions: pa.Table, values: VersionValues) -> Hashes:
+def hashes_of_versions(connection: Connection, values: VersionValues) -> Hashes:
     """Return a hash of each version's item, start and feature values: (V,)."""
-    table = ibis.memtable(versions.select([ITEM, VALID_FROM]))
-    own = table.select(item=table[ITEM].hash(), since=table[VALID_FROM].hash())
-    hash_V = mixed(_fetched(connection, own))
-    for feature in values.discrete.values():
+    item_V, items_I = coded(values.versions[ITEM])
+    since_V = microseconds(values.versions[VALID_FROM]).view(np.uint64)
+    hash_V = mixed([_text_hashes(connection, items_I)[item_V], since_V])
+    for name in values.features.discrete:
+        feature = values.discrete(name)
         value_X, shares_VX = _text_hashes(connection, feature.values_X), feature.shares_VX
         entries = mixed([value_X[shares_VX.indices], shares_VX.data.view(np.uint64)])
         hash_V = mixed([hash_V, _added_up(entries, shares_VX.indptr)])
-    for number_V in values.numbers.values():
-        hash_V = mixed([hash_V, number_V.view(np.uint64)])
+    for name in values.features.continuous:
+        hash_V = mixed([hash_V, values.number(name).view(np.uint64)])
     return hash_V
 
 
-def fingerprints(log: Interactions, places: Ints, user_U: Hashes, version_V: Hashes) -> Hashes:
-    """Return the fingerprints of the events between one place and the next: (D,)."""
+def fingerprint(log: Interactions, user_U: Hashes, version_V: Hashes) -> np.uint64:
+    """Return the fingerprint of some events."""
     event_E = mixed([user_U[log.user_E], log.type_E.astype(np.uint64), version_V[log.version_E]])
-    return _added_up(event_E, places)
+    return np.uint64(event_E.sum(dtype=np.uint64))
 
 
 def mixed(columns: list[Hashes]) -> Hashes:

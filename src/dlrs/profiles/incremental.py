@@ -9,9 +9,10 @@ and repeats change the fingerprint of their own start and of no other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,23 +23,25 @@ from scipy import sparse
 from dlrs.arrays import AnyArray, Bools, Ints, positions_in
 from dlrs.data.engine import Connection
 from dlrs.data.interactions import Interactions, micros
+from dlrs.data.items import ITEM_ROW
+from dlrs.data.values import Columns
+from dlrs.data.versions import Some
 from dlrs.profiles.buckets import (
     ARRAYS,
     MICROSECOND,
     Buckets,
-    bucket_starts,
+    Stays,
     bucket_width,
-    changes,
     count_stays,
     fill_buckets,
 )
-from dlrs.profiles.fingerprints import Hashes, fingerprints, hashes_of_users, hashes_of_versions
+from dlrs.profiles.fingerprints import Hashes, fingerprint, hashes_of_users, hashes_of_versions
 from dlrs.profiles.kept import KeptBuckets, StoredBuckets
 from dlrs.profiles.values import VersionValues
 from dlrs.profiles.weights import InteractionWeights
 from dlrs.schema import Marketplace
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when the same events make other buckets than before."""
 
 
@@ -77,7 +80,7 @@ def make_buckets(
     connection: Connection,
     log: Interactions,
     user_ids: pa.Array,
-    versions: pa.Table,
+    versions: Columns,
     marketplace: Marketplace,
     weights: InteractionWeights,
     period_starts: Sequence[datetime],
@@ -88,51 +91,93 @@ def make_buckets(
     Where events are weighed before merging, every bucket changes with the weights, and so with each
     later step of its user: none is kept, none reused.
     """
-    days = _Days.of(log, marketplace, period_starts)
-    values = VersionValues.of(versions, marketplace.features)
+    days, values = _met(log, versions, marketplace, period_starts)
     width, starts = bucket_width(marketplace), len(days.start_D)
     if weights.before_merging:
         obstacle = "weights of (user, item) pairs change with every log" if earlier else None
-        buckets = _filled(days.log, days.start_E, values, weights)
-        return MadeBuckets(buckets, None, width, starts, 0, obstacle)
+        return MadeBuckets(_weighed(days, values, weights), None, width, starts, 0, obstacle)
 
-    hashes = hashes_of_users(connection, user_ids), hashes_of_versions(connection, versions, values)
-    fingerprint_D = fingerprints(days.log, days.places, *hashes)
+    hashes = hashes_of_users(connection, user_ids), hashes_of_versions(connection, values)
+    fingerprint_D = np.array([fingerprint(day, *hashes) for day in days], dtype=np.uint64)
     made_under = _made_under(connection, marketplace)
     obstacle = _obstacle(earlier.stored, made_under) if earlier else None
     if earlier is None or obstacle:
-        buckets, reused = _filled(days.log, days.start_E, values, weights), 0
+        same_D = np.zeros(starts, dtype=np.bool_)
     else:
         same_D = _unchanged(earlier.stored, days.start_D, fingerprint_D)
-        other_E = np.repeat(~same_D, np.diff(days.places))
-        filled = _filled(days.log.take(other_E), days.start_E[other_E], values, weights)
-        buckets, reused = _completed(filled, earlier, days.start_D[same_D], user_ids), int(same_D.sum())
+    buckets = fill_buckets(days.stays(~same_D), None, values)
+    if earlier is not None and same_D.any():
+        buckets = _completed(buckets, earlier, days.start_D[same_D], user_ids)
     kept = KeptBuckets(buckets, days.start_D, fingerprint_D, made_under)
-    return MadeBuckets(buckets, kept, width, starts, reused, obstacle)
+    return MadeBuckets(buckets, kept, width, starts, int(same_D.sum()), obstacle)
+
+
+def fresh_buckets(
+    log: Interactions,
+    versions: Columns,
+    marketplace: Marketplace,
+    weights: InteractionWeights,
+    period_starts: Sequence[datetime],
+) -> Buckets:
+    """Return the buckets of all windows, made from nothing but the log; none is kept."""
+    days, values = _met(log, versions, marketplace, period_starts)
+    if weights.before_merging:
+        return _weighed(days, values, weights)
+    return fill_buckets(days.stays(np.ones(len(days.start_D), dtype=np.bool_)), None, values)
 
 
 @dataclass(frozen=True)
 class _Days:
-    """The events of all windows, and when the bucket of each begins."""
+    """The events of all windows, by the start of their bucket."""
 
     log: Interactions
-    start_E: Ints
     start_D: Ints
     places: Ints  # where the events of each start begin, and their number at the end
 
     @classmethod
     def of(cls, log: Interactions, marketplace: Marketplace, period_starts: Sequence[datetime]) -> _Days:
-        since = micros(min(period_starts) - marketplace.profiles.window)
-        log = log.between(since, micros(max(period_starts)))
-        start_E = bucket_starts(log.time_E, since, bucket_width(marketplace))
-        first_D = changes(start_E)
-        return cls(log, start_E, start_E[first_D], np.append(first_D, len(log)))
+        since, until = micros(min(period_starts) - marketplace.profiles.window), micros(max(period_starts))
+        log = log.between(since, until)
+        starts = np.arange(since, until, bucket_width(marketplace) // MICROSECOND)
+        places = np.append(np.searchsorted(log.time_E, starts), len(log))
+        some = np.diff(places) > 0
+        return cls(log, starts[some], np.append(places[:-1][some], len(log)))
+
+    def __iter__(self) -> Iterator[Interactions]:
+        """Yield the events of each start."""
+        for first, last in pairwise(self.places.tolist()):
+            yield self.log.take(slice(first, last))
+
+    def stays(self, chosen_D: Bools) -> Stays:
+        """Return the stays of some starts."""
+        days = zip(self, self.start_D.tolist(), chosen_D.tolist(), strict=True)
+        return Stays.of([count_stays(day, start) for day, start, chosen in days if chosen])
 
 
-def _filled(log: Interactions, start_E: Ints, values: VersionValues, weights: InteractionWeights) -> Buckets:
-    stays = count_stays(log, start_E)
-    weight_E = weights.of_events(stays.user_E, values.item_V[stays.version_E], stays.type_E)
-    return fill_buckets(stays, weight_E, values)
+def _met(
+    log: Interactions, versions: Columns, marketplace: Marketplace, period_starts: Sequence[datetime]
+) -> tuple[_Days, VersionValues]:
+    """Return the events of all windows, and what each version that they met adds."""
+    days = _Days.of(log, marketplace, period_starts)
+    met_V, version_E = _renumbered(days.log.version_E, versions.num_rows)
+    days = replace(days, log=replace(days.log, version_E=version_E))
+    return days, VersionValues(Some(versions, met_V), marketplace.features)
+
+
+def _renumbered(version_E: Ints, versions: int) -> tuple[Ints, AnyArray]:
+    """Return the versions that were met, ascending, and where each event's stands among them."""
+    met = np.zeros(versions, dtype=np.bool_)
+    met[version_E] = True
+    position_V = np.cumsum(met, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(met), position_V[version_E]
+
+
+def _weighed(days: _Days, values: VersionValues, weights: InteractionWeights) -> Buckets:
+    """Return the buckets of events that are weighed one by one."""
+    stays = days.stays(np.ones(len(days.start_D), dtype=np.bool_))
+    item_V = values.versions[ITEM_ROW].to_numpy().astype(np.int64)
+    user_E, type_E = stays.user_E.astype(np.int64), stays.type_E
+    return fill_buckets(stays, weights.of_events(user_E, item_V[stays.version_E], type_E), values)
 
 
 def _made_under(connection: Connection, marketplace: Marketplace) -> dict[str, Any]:
@@ -171,7 +216,7 @@ def _completed(filled: Buckets, earlier: Earlier, starts: Ints, user_ids: pa.Arr
     old = earlier.stored.rows()
     taken = np.flatnonzero(np.isin(old.start_B, starts))
     order = np.argsort(np.concatenate([filled.start_B, old.start_B[taken]]), kind="stable")
-    old = replace(old, user_B=_positions(earlier.user_ids, user_ids)[old.user_B])
+    old = replace(old, user_B=_positions(earlier.user_ids, user_ids)[old.user_B].astype(np.int32))
     arrays = {
         name: np.concatenate([getattr(filled, name), getattr(old, name)[taken]])[order] for name in ARRAYS
     }

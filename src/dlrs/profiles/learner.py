@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-from dlrs.arrays import AnyArray, Doubles, Ints
+from dlrs.arrays import AnyArray, Columns, Doubles, Ints
 from dlrs.data.interactions import micros
 from dlrs.profiles.buckets import MICROSECOND, Buckets, sorted_product
 from dlrs.profiles.profile import ProfileFacts, Profiles, ValueCounts
@@ -55,13 +55,13 @@ class _Windows:
     user_P: Ints
     period_P: Ints
     events_P: Ints
-    profile_M: Ints
-    bucket_M: Ints  # ascending within a profile
+    profile_M: Columns
+    bucket_M: Columns  # ascending within a profile
     buckets: int
 
     def matrix(self, amount_B: Doubles) -> sparse.csr_array:
         """Return the buckets' amounts, each where a window holds the bucket: (P, B)."""
-        places = np.searchsorted(self.profile_M, np.arange(len(self.user_P) + 1))
+        places = np.searchsorted(self.profile_M, np.arange(len(self.user_P) + 1, dtype=np.int32))
         entries = (amount_B[self.bucket_M], self.bucket_M, places)
         return sparse.csr_array(entries, shape=(len(self.user_P), self.buckets))
 
@@ -74,7 +74,7 @@ def _windows(buckets: Buckets, rules: Rules, starts_Q: Sequence[int], users: int
         first, last = np.searchsorted(buckets.start_B, [start - length, start])
         user_M = buckets.user_B[first:last]
         events_U = np.bincount(user_M, weights=buckets.events_B[first:last], minlength=users).astype(np.int64)
-        profile_U = np.full(users, -1, dtype=np.int64)
+        profile_U = np.full(users, -1, dtype=np.int32)
         owner = np.flatnonzero(events_U >= rules.minimum_events)
         profile_U[owner] = np.arange(profiles, profiles + len(owner))
         profile_M = profile_U[user_M]
@@ -82,7 +82,7 @@ def _windows(buckets: Buckets, rules: Rules, starts_Q: Sequence[int], users: int
         kept = kept[np.argsort(profile_M[kept], kind="stable")]
         owners.append(owner)
         events.append(events_U[owner])
-        members.append((profile_M[kept], first + kept))
+        members.append((profile_M[kept], (first + kept).astype(np.int32)))
         profiles += len(owner)
     profile_M, bucket_M = (np.concatenate(parts) for parts in zip(*members, strict=True))
     period_P = np.repeat(np.arange(len(starts_Q)), [len(owner) for owner in owners])
@@ -93,8 +93,10 @@ def _windows(buckets: Buckets, rules: Rules, starts_Q: Sequence[int], users: int
 
 def _value_counts(weighted_PB: sparse.csr_array, buckets: Buckets, name: str) -> ValueCounts:
     merged_PX = sorted_product(weighted_PB, buckets.shares[name])
-    profile_E = np.repeat(np.arange(merged_PX.shape[0]), np.diff(merged_PX.indptr))
-    return ValueCounts(profile_E, buckets.values[name].take(pa.array(merged_PX.indices)), merged_PX.data)
+    profile_E = np.repeat(np.arange(merged_PX.shape[0], dtype=np.int32), np.diff(merged_PX.indptr))
+    codes_E = pa.array(merged_PX.indices.astype(np.int32))
+    value_E = pa.DictionaryArray.from_arrays(codes_E, buckets.values[name])
+    return ValueCounts(profile_E, value_E, merged_PX.data)
 
 
 def _moments(

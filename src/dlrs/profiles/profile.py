@@ -8,15 +8,15 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pyarrow as pa
 
-from dlrs.arrays import Doubles, Floats, Ints, StoredArrays
+from dlrs.arrays import AnyArray, Doubles, Floats, Ints, StoredArrays
 
 
 @dataclass(frozen=True)
 class ValueCounts:
     """Weighted counts of one discrete feature's values in long form: E entries."""
 
-    profile_E: Ints
-    value_E: pa.Array  # text, never null
+    profile_E: AnyArray  # whole numbers
+    value_E: pa.Array  # text or a dictionary of it, never null
     weight_E: Doubles
 
 

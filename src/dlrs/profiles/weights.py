@@ -23,7 +23,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import gammaln
 
-from dlrs.arrays import Doubles, Ints, positions_in
+from dlrs.arrays import AnyArray, Doubles, Ints, positions_in
 from dlrs.data.interactions import Interactions
 
 Level = Literal["domain", "user", "user-item"]
@@ -48,13 +48,12 @@ class Steps:
 
 def steps(interactions: Interactions, types: int) -> Steps:
     """Return the steps of a log. Its events must be in the order of time, as `Interactions` are."""
-    order = np.lexsort((interactions.item_E, interactions.user_E))  # stable: keeps the order of time
-    user_E, item_E, type_E = (
-        a[order] for a in (interactions.user_E, interactions.item_E, interactions.type_E)
-    )
-    same_pair = (user_E[1:] == user_E[:-1]) & (item_E[1:] == item_E[:-1])
-    step_S = type_E[:-1][same_pair] * types + type_E[1:][same_pair]
-    return Steps(user_E[1:][same_pair], item_E[1:][same_pair], step_S)
+    pair_E = _pair_keys(interactions.user_E, interactions.item_E)
+    order = np.argsort(pair_E, kind="stable")  # keeps the order of time
+    pair_E, type_E = pair_E[order], interactions.type_E[order]
+    same_pair = np.flatnonzero(pair_E[1:] == pair_E[:-1])
+    pair_S = pair_E[same_pair]
+    return Steps(pair_S >> 32, pair_S & (2**32 - 1), type_E[same_pair] * types + type_E[same_pair + 1])
 
 
 def stationary_distribution(chain_GTT: Doubles) -> Doubles:
@@ -128,7 +127,7 @@ class InteractionWeights:
         """Whether events must be weighed one by one, before they are put into buckets."""
         return self.pairs_GT is not None
 
-    def of_events(self, user_E: Ints, item_E: Ints, type_E: Ints) -> Doubles:
+    def of_events(self, user_E: Ints, item_E: Ints, type_E: AnyArray) -> Doubles:
         """Return the weights with which events enter their buckets: 1 unless `before_merging`.
 
         A pair without a step before the cut has its user's weights.
@@ -139,7 +138,7 @@ class InteractionWeights:
         of_pairs = np.vstack([self.pairs_GT, np.ones(len(self.domain_T))])[group_E, type_E]
         return np.where(group_E >= 0, of_pairs, self.users_UT[user_E, type_E])
 
-    def of_buckets(self, user_B: Ints, type_B: Ints) -> Doubles:
+    def of_buckets(self, user_B: AnyArray, type_B: AnyArray) -> Doubles:
         """Return the weights with which buckets are merged: 1 if `before_merging`."""
         return np.ones(len(user_B)) if self.before_merging else self.users_UT[user_B, type_B]
 

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from dlrs.arrays import NO_ITEM, Doubles, Ints
+from dlrs.arrays import NO_ITEM, Doubles, Ints, positions_in
 from dlrs.data.catalog import Catalog
 from dlrs.samples.pairs import Pairs
 from dlrs.samples.positives import Positives
@@ -67,9 +67,9 @@ class InCategory:
         member_R = member_R - pool_start_G[group_R]
 
         # V_u⁺: the positives of one user in one group stand together, their members ascending
-        order = np.lexsort((member_R, positives.user_E[rows], group_R))
-        rows, group_R, member_R = rows[order], group_R[order], member_R[order]
         owner_keys = group_R * users + positives.user_E[rows]
+        order = np.lexsort((member_R, owner_keys))
+        rows, group_R, member_R, owner_keys = (a[order] for a in (rows, group_R, member_R, owner_keys))
         first_R, owner_R = _runs(owner_keys)
         own_R = np.bincount(owner_R)[owner_R]
 
@@ -108,7 +108,7 @@ class FromPools:
         items = np.full(len(positives), NO_ITEM)
         size = 1 + max(int(rows.max(initial=0)) for rows in (*self.pools.values(), positives.item_E))
         owner_E = positives.period_E * (int(positives.user_E.max(initial=0)) + 1) + positives.user_E
-        chosen_E = owner_E * size + positives.item_E
+        chosen_E = owner_E * size + positives.item_E  # ascending, as positives are
         chances = {
             period: _chances(pool, positives.item_E[positives.period_E == period], self.exponent, size)
             for period, pool in self.pools.items()
@@ -119,9 +119,10 @@ class FromPools:
                 of_period = undrawn[positives.period_E[undrawn] == period]
                 if len(pool):
                     items[of_period] = rng.choice(pool, len(of_period), p=probability_I)
-            own = np.isin(owner_E[undrawn] * size + items[undrawn], chosen_E)
+            own = positions_in(chosen_E, owner_E[undrawn] * size + items[undrawn]) >= 0
             undrawn = undrawn[own | (items[undrawn] == NO_ITEM)]
-        drawn = np.setdiff1d(np.arange(len(positives)), undrawn)
+        items[undrawn] = NO_ITEM
+        drawn = np.flatnonzero(items != NO_ITEM)
         return drawn, items[drawn]
 
 
@@ -143,16 +144,18 @@ def labelled_pairs(positives: Positives, draws: Sequence[tuple[Ints, Ints]], cat
     """
     chosen = np.concatenate([rows for rows, _ in draws])
     items = np.concatenate([items for _, items in draws])
-    kept = np.unique(chosen)
+    some = np.zeros(len(positives), dtype=np.bool_)
+    some[chosen] = True
+    kept = np.flatnonzero(some)
     negative_versions = catalog.version_at(items, positives.time_E[chosen])
     label_P = np.zeros(len(kept) + len(chosen), dtype=np.float32)
     label_P[: len(kept)] = 1
     rows = np.concatenate([kept, chosen])
     return Pairs(
-        profile_P=positives.profile_E[rows],
-        version_P=np.concatenate([positives.version_E[kept], negative_versions]),
+        profile_P=positives.profile_E[rows].astype(np.int32),
+        version_P=np.concatenate([positives.version_E[kept], negative_versions]).astype(np.int32),
         label_P=label_P,
-        period_P=positives.period_E[rows],
+        period_P=positives.period_E[rows].astype(np.int16),
     )
 
 

@@ -6,20 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlrs.arrays import Floats, Ints, StoredArrays
+from dlrs.arrays import AnyArray, Floats, Ints, StoredArrays
 
 
 @dataclass(frozen=True)
 class Pairs(StoredArrays):
     """P labelled pairs of a user's profile and an item's version.
 
-    `profile_P` and `version_P` are rows of the encoded profiles and of the encoded item versions.
+    `profile_P` and `version_P` are rows of the encoded profiles and of the encoded item versions. Rows
+    have 32 bits and periods 16, for there are many pairs: widen them before you multiply.
     """
 
-    profile_P: Ints
-    version_P: Ints
+    profile_P: AnyArray
+    version_P: AnyArray
     label_P: Floats  # 1 positive, 0 negative
-    period_P: Ints
+    period_P: AnyArray
 
     def __len__(self) -> int:
         return len(self.label_P)
