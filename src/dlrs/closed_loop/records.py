@@ -23,7 +23,7 @@ from dlrs.data.catalog import Catalog
 from dlrs.data.engine import connect
 from dlrs.data.interactions import Interactions, micros
 from dlrs.data.items import catalog, load_items, version_table
-from dlrs.profiles.incremental import make_buckets
+from dlrs.profiles.incremental import fresh_buckets
 from dlrs.profiles.learner import learn_profiles
 from dlrs.profiles.profile import Profiles
 from dlrs.profiles.weights import InteractionWeights, fit_weights
@@ -47,7 +47,7 @@ class Records:
     versions: pa.Table
     catalog: Catalog
     item_of_N: Ints  # item row of each ad, −1 without a usable version
-    user_ids: pa.Array  # text, of each user row
+    users: int
 
     @classmethod
     def of(cls, market: Market, marketplace: Marketplace, folder: Path) -> Self:
@@ -70,7 +70,7 @@ class Records:
             versions=versions,
             catalog=catalog(versions),
             item_of_N=row_N.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64),
-            user_ids=pa.array(market.user_ids_U).cast(pa.string()),
+            users=len(market.user_ids_U),
         )
 
     @cached_property
@@ -109,13 +109,13 @@ class Records:
     def weights(self, before: Interactions) -> InteractionWeights:
         """Fit the interaction weights as `prepare` does on the events before the cut."""
         level, types = self.marketplace.profiles.weights, len(self.marketplace.interaction_types)
-        return fit_weights(before, level, users=len(self.user_ids), types=types)
+        return fit_weights(before, level, users=self.users, types=types)
 
     def profiles(self, log: Interactions, weights: InteractionWeights, day: int) -> Profiles:
         """Return the profiles of the log's users as a day begins, by user row."""
         until = self.moment(day)
-        made = make_buckets(log, self.user_ids, self.versions, self.marketplace, weights, [until])
-        return learn_profiles(made.buckets, self.marketplace.profiles, weights, [until])
+        buckets = fresh_buckets(log, self.versions, self.marketplace, weights, [until])
+        return learn_profiles(buckets, self.marketplace.profiles, weights, [until])
 
     def _holds(self, versions: Ints, times: Ints) -> Bools:
         begun: Bools = self.catalog.valid_from_V[versions] <= times

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from dlrs.arrays import AnyArray, Bools, Ints, positions_in
 from dlrs.data import engine
 from dlrs.data.cells import Kind
-from dlrs.data.cleaning import Column, read_typed
+from dlrs.data.cleaning import Column, read_typed, reading
 from dlrs.data.engine import ROW
 from dlrs.data.items import microseconds
 from dlrs.data.sources import Source
@@ -167,7 +167,7 @@ def attribute(shown: Keys, done: Keys, *, within: int) -> Ints:
     −1 where there is none, or none within so many microseconds.
     """
     (user_I, item_I, time_I), (user_O, item_O, time_O) = shown, done
-    items = int(item_I.max(initial=0)) + 1
+    items = int(max(item_I.max(initial=0), item_O.max(initial=0))) + 1
     pairs = np.unique(user_I * items + item_I)
     pair_I = positions_in(pairs, user_I * items + item_I)
     pair_O = np.where((user_O < 0) | (item_O < 0), -1, positions_in(pairs, user_O * items + item_O))
@@ -236,7 +236,9 @@ def column_names(renamed: Sequence[str]) -> dict[str, str]:
 def _read(source: Source, wanted: Sequence[str], names: Mapping[str, str]) -> pa.Table:
     columns = [Column(n, names.get(n, n), POSITIONS[n], required=n != TEAM) for n in wanted]
     with engine.connect() as connection:
-        return read_typed(connection, "read", source, columns).order_by(ROW).to_pyarrow()
+        typed = read_typed(connection, "read", source, columns)
+        with reading(source):
+            return typed.order_by(ROW).to_pyarrow()
 
 
 def _require_types(done: pa.Table, source: Source, rules: Rules, column: str) -> None:
