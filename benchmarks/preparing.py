@@ -3,49 +3,74 @@
     DLRS_DATA=DIR python benchmarks/preparing.py recipes/globo.toml
 
 It is prepared twice: from nothing, and with the buckets of the first time, as for a log that has not
-changed. Wall seconds are the machine's, processor seconds those of all threads.
+changed. Wall seconds are the machine's, processor seconds those of all threads. Memory is the most that
+the process had until the end of a stage: resident pages, those of mapped files among them.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import re
+import resource
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from dlrs import judging, pipeline, preparing
 
-def prepare(recipe: Path, out: Path, *options: str) -> None:
-    """Run the verb as a user would, and print what the system says of the process."""
-    command = [sys.executable, "-m", "dlrs", "prepare", str(recipe), "--out", str(out), *options]
-    started = os.times()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    output = process.stdout.read() if process.stdout else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(output)
-    for stage, seconds in re.findall(r"✓ (.+?) ([0-9.]+) s", output):
-        print(f"  {stage:48}{float(seconds):8.1f}")
-    wall = os.times().elapsed - started.elapsed
-    print(
-        f"{'in all: wall s, processor s, most memory in GB':50}{wall:8.1f}"
-        f"{usage.ru_utime + usage.ru_stime:8.1f}{usage.ru_maxrss / 1e6:8.2f}\n"
-    )
+
+def used() -> tuple[float, float]:
+    """Wall and processor seconds until now."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return time.perf_counter(), usage.ru_utime + usage.ru_stime
+
+
+def line(what: str, wall: float, processor: float) -> None:
+    """Print a line of the table."""
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    print(f"  {what:50}{wall:8.1f}{processor:8.1f}{memory:8.2f}", flush=True)
+
+
+@contextmanager
+def stage(what: str) -> Iterator[None]:
+    """Take the place of `dlrs.progress.stage`, and measure."""
+    started = used()
+    yield
+    line(what, *(after - before for after, before in zip(used(), started, strict=True)))
+
+
+def prepare(recipe: Path, out: Path, after: Path | None) -> None:
+    """Prepare in this process, and print the table."""
+    preparing.stage = judging.stage = stage
+    print(f"  {'':50}{'wall s':>8}{'proc. s':>8}{'GiB':>8}")
+    started = used()
+    facts = pipeline.prepare(recipe, out, after=after).facts
+    line("in all", *(after - before for after, before in zip(used(), started, strict=True)))
+    counts = (facts["items"]["versions"], facts["events"]["kept"], facts["profiles"], facts["pairs"])
+    print("  {:,} versions, {:,} events, {:,} profiles, {:,} pairs\n".format(*counts), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("recipe", type=Path)
-    recipe = parser.parse_args().recipe
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+    parser.add_argument("--out", type=Path, help="prepare there, once, in this process")
+    parser.add_argument("--after", type=Path)
+    options = parser.parse_args()
+    if options.out is not None:
+        prepare(options.recipe, options.out, options.after)
+        return
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         first, second = Path(folder) / "first", Path(folder) / "second"
-        print("From nothing")
-        prepare(recipe, first)
-        print("After the same")
-        prepare(recipe, second, "--after", str(first))
+        again = [sys.executable, __file__, str(options.recipe), "--out"]
+        print("From nothing", flush=True)
+        subprocess.run([*again, str(first)], check=True)
+        print("After the same", flush=True)
+        subprocess.run([*again, str(second), "--after", str(first)], check=True)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from dlrs.errors import DlrsError
+from dlrs.experiment_verbs import experiment
+from dlrs.progress import FOLLOWS
+from dlrs.simulator.settings import Scale
 from dlrs.stopping import stoppable
 
-console = Console()
+console = Console(quiet=FOLLOWS)
 
 
 class _Verbs(typer.core.TyperGroup):
@@ -68,14 +71,70 @@ Seed = Annotated[int, typer.Option(help="the same seed gives the same bytes")]
 
 
 @app.command()
-def simulate(out: Out, users: Users = 2000, items: Items = 20_000, weeks: Weeks = 5, seed: Seed = 0) -> None:
-    """Simulate a vehicle marketplace: an item table, an event log and the recipe for them."""
-    from dlrs import pipeline
-    from dlrs.simulator.settings import Simulation
+def simulate(
+    out: Out,
+    scale: Annotated[
+        Scale,
+        typer.Option(help="demo: 2,000 users, 20,000 ads, seconds; thesis: 100,000 and 1.7 million, minutes"),
+    ] = "demo",
+    users: Annotated[
+        int | None, typer.Option(help="people who look for a vehicle, if not the scale's")
+    ] = None,
+    items: Annotated[int | None, typer.Option(help="ads over the whole time, if not the scale's")] = None,
+    weeks: Weeks = 5,
+    seed: Seed = 0,
+    ads: Annotated[
+        Path | None,
+        typer.Option(help="table of real ads (make, model, price …) to sell; none are drawn then"),
+    ] = None,
+    guests: Annotated[
+        float, typer.Option(help="visitors with ids of their own who come once or twice, for each user")
+    ] = 0.1,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="give it twice: two bundles (REGISTRY, or REGISTRY@NAME) that users of the test week meet, "
+            "trained on this very simulation. OUT then holds what came of it"
+        ),
+    ] = None,
+    interleave: Annotated[
+        bool, typer.Option("--interleave", help="with --against: both in each list, not an arm a user")
+    ] = False,
+    k: Annotated[int, typer.Option(min=1, help="with --against: ads of a list")] = 5,
+) -> None:
+    """Simulate a vehicle marketplace: an item table, an event log and the recipe for them.
 
-    folder = pipeline.simulate(out, Simulation(users=users, items=items, weeks=weeks, seed=seed))
+    With --against twice it is simulated again, and its users meet the recommendations of two bundles.
+    """
+    from dlrs import pipeline
+    from dlrs.simulator.method_figures import as_text
+    from dlrs.simulator.settings import SCALES, Simulation
+
+    size = SCALES[scale]
+    settings = Simulation(
+        users=size.users if users is None else users,
+        items=items if items is not None else (0 if ads else size.items),
+        weeks=weeks,
+        seed=seed,
+        guest_share=guests,
+        ads=str(ads.resolve()) if ads else None,
+        scale=scale,
+    )
+    if against:
+        from dlrs.closed_loop.loop import EVENTS, IMPRESSIONS, OUTCOMES, Loop, closed_loop
+        from dlrs.experiment.analyse import RESULT
+
+        console.print(closed_loop(out, settings, against, Loop(interleave, k)).shown)
+        _say(f"In {out}: {RESULT}, {IMPRESSIONS}, {OUTCOMES} and the whole log, {EVENTS}.")
+        return
+    folder = pipeline.simulate(out, settings)
+    facts = folder.facts
+    _say(f"{facts['users']:,} users, {facts['items']:,} ads, {facts['events']:,} events.")
+    _say(as_text(facts))
     _say(f"Simulated {folder.path}. Next: dlrs run {folder / 'recipe.toml'} --out RUN")
 
+
+app.add_typer(experiment, name="experiment")
 
 schema = typer.Typer(no_args_is_help=True, help="Describe your own tables.")
 app.add_typer(schema, name="schema")

@@ -108,27 +108,27 @@ def train(prepared_folder: Path, out: Path) -> Folder:
 
     `validated` leaves what follows `validation_from` to early stopping; `refit` sees all of it, for
     as many epochs as were best there. Checkpoints lie beside `out` until both are done: after a
-    kill the same call goes on where it was.
+    kill the same call goes on where it was. Processes that torchrun started train together, and the first
+    one writes.
     """
     _require_extras("torch", "tensorboard")
-    from dlrs.fitting import checkpoints, fit
-    from dlrs.model.network import save_nets
+    from dlrs.fitting import checkpoints, fit_both, remove_others, write_both
+    from dlrs.training.workers import joined
 
     prepared = open_prepared(prepared_folder)
     settings = prepared.recipe.training.model_dump(mode="json")
     facts: dict[str, Any] = {"encoding_hash": prepared.encoding.hash, "settings": settings}
-    with bundle.writing(out, TRAINED, facts=facts) as folder:
-        work = checkpoints(prepared, out)
-        validated = fit(prepared, work / "validated", until=prepared.validation_period)
-        refit = fit(prepared, work / "refit", until=prepared.cut_period, epochs=validated.best_epoch)
-        for name, trained in (("validated", validated), ("refit", refit)):
-            save_nets(trained.network, folder / name)
-            shutil.copytree(work / name / "tensorboard", folder / "tensorboard" / name)
-            facts[name] = {
-                "best_epoch": trained.best_epoch,
-                "history": [asdict(epoch) for epoch in trained.history],
-            }
-    shutil.rmtree(work.parent)
+    work = checkpoints(prepared, out)
+    with joined() as workers:
+        if workers.leads:
+            with bundle.writing(out, TRAINED, facts=facts) as folder:
+                remove_others(work)
+                facts |= write_both(fit_both(prepared, work, workers), work, folder)
+        else:
+            fit_both(prepared, work, workers)
+        workers.wait()  # until nobody reads a checkpoint any more
+        if workers.leads:
+            shutil.rmtree(work.parent)
     return bundle.open_folder(out, TRAINED)
 
 
@@ -168,6 +168,7 @@ def publish(
             "encoding_hash": prepared.encoding.hash,
             "watermark": end.isoformat(),
             "items": len(versions_A),
+            "interaction_weights": prepared.facts["interaction_weights"],
         }
         return bundle.publish(registry, content, facts=facts)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import pyarrow as pa
 
 from dlrs.arrays import Ints, StoredArrays
 from dlrs.data.catalog import Catalog
@@ -115,6 +116,7 @@ def _read(marketplace: Marketplace, data: Path, folder: Path, engine: str) -> _T
         with stage("Read items"):
             items = load_items(connection, marketplace, data)
             versions = Versions.write(version_table(items), folder / VERSIONS)
+            pa.default_memory_pool().release_unused()
         with stage("Read events and join each to the version it saw"):
             events = load_events(connection, marketplace, data, items)
             events = replace(events, log=_stored(events.log, folder / INTERACTIONS))

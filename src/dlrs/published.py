@@ -11,6 +11,7 @@ report.json                     what the evaluation found, if there was one
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ class Published:
     encoding: Encoding
     items: pa.Table
     recommender: TwoStageRecommender
+    weights: Mapping[str, float]  # of the interaction types, where they are the domain's
 
     @classmethod
     def load(cls, bundle: Folder) -> Published:
@@ -57,7 +59,8 @@ class Published:
             nets, representations, np.arange(items.num_rows), Audience.empty(nets.space), recipe.candidates
         )
         encoding = Encoding.load(bundle / "encoding.json")
-        return cls(bundle.facts["bundle_id"], recipe, encoding, items, recommender)
+        weights = bundle.facts.get("interaction_weights", {})
+        return cls(bundle.facts["bundle_id"], recipe, encoding, items, recommender, weights)
 
     def recommend(self, profile: EncodedRows, k: int, *, known_ids: pa.Array) -> list[dict[str, Any]]:
         """Return the best k items for one profile, best first: id, logit and raw features of each.

@@ -204,3 +204,24 @@ def test_variables_in_a_database_url_are_expanded(tmp_path: Path, monkeypatch: p
         Source.of(described, tmp_path)
     monkeypatch.setenv("SHOP", "postgresql://host")
     assert Source.of(described, tmp_path).database == "postgresql://host/log"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "says"),
+    [
+        ("page 7 is damaged", r"events\.parquet: expected a readable table, received: .*page 7 is damaged"),
+        ("No space left on device", "expected room for the joins in memory and in .*No space left on device"),
+    ],
+)
+def test_what_goes_wrong_while_rows_stream_is_told_apart(trouble: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=says):
+        _stream_into(trouble, tmp_path)
+
+
+def _stream_into(trouble: str, folder: Path) -> None:
+    rows = f"SELECT CASE WHEN range > 2500000 THEN error('{trouble}') ELSE 'x' END AS x FROM range(3000000)"
+    with engine.connect() as connection:
+        connection.backend.raw_sql(f"CREATE VIEW rows AS {rows}")
+        with connection.reading(Source(folder, "events.parquet")):
+            for _ in engine.batches(connection.backend.table("rows")):
+                pass

@@ -88,7 +88,7 @@ def _require_columns(table: Table, source: Source, columns: list[Column]) -> Non
         if column.source not in table.columns:
             there = [c for c in table.columns if c != ROW]
             near = difflib.get_close_matches(column.source, there, n=1)
-            mend = f"Did you mean '{near[0]}'?" if near else "Name the column in the recipe as in the table."
+            mend = f"Did you mean '{near[0]}'?" if near else "Name the column as the table does."
             raise DataError.at(
                 file=str(source), column=column.source, row=None, expected="this column",
                 received=f"only {', '.join(there)}", mend=mend,
@@ -131,7 +131,8 @@ def _wrong(raw: Table, source: Source, column: Column) -> Table:
     """True where a cell is required and empty, or is not empty and yet not of its kind."""
     cells, value = raw[column.source], _typed(raw, source, column)
     if column.required:
-        return value.isnull()
+        # no whole number is an empty text, and to make texts of millions takes seconds
+        return cells.isnull() if column.kind == "text" and cells.type().is_integer() else value.isnull()
     if column.kind == "text" or not (cells.type().is_string() or cells.type().is_temporal() or column.detail):
         return ibis.literal(False)
     return value.isnull() & cells.cast("string").lower().notin(["", "nan"])

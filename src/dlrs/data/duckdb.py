@@ -14,7 +14,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 
-from dlrs.data.engine import ROW, Table
+from dlrs.data.engine import ROW, StreamError, Table
 from dlrs.errors import DataError
 
 
@@ -33,7 +33,7 @@ CASE WHEN json_valid(cell) THEN json_extract_string(cell, '$[*]') ELSE TRY_CAST(
 MEMORY = "2GB"
 """What tables and joins may take where there is a folder to spill into. The arrays need room, too."""
 
-NO_ROOM = "No space left on device"
+NO_ROOM = ("No space left on device", "Out of Memory")
 """What DuckDB says when the results of a query, not the table, are the trouble."""
 
 
@@ -83,10 +83,8 @@ class DuckDB:
         """See `engine.Engine`."""
         try:
             yield
-        except duckdb.OutOfMemoryException:
-            raise
-        except (duckdb.Error, pa.ArrowInvalid) as error:  # rows that stream come with Arrow's errors
-            if NO_ROOM in str(error):
+        except (duckdb.Error, StreamError) as error:
+            if any(sign in str(error) for sign in NO_ROOM):
                 raise
             raise DataError(f"{place}: expected a readable table, received: {_in_short(error)}") from error
 
@@ -106,7 +104,7 @@ def open_duckdb(spill: Path | None = None) -> Iterator[DuckDB]:
     backend.raw_sql(TEXT_LIST)
     try:
         yield DuckDB(backend)
-    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+    except (duckdb.OutOfMemoryException, duckdb.IOException, StreamError) as error:
         raise DataError(
             f"tables: expected room for the joins in memory and in {spill}, received: {_in_short(error)}. "
             "Make room there, or take fewer rows."

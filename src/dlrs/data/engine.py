@@ -28,6 +28,10 @@ DUCKDB = "duckdb"
 SPARK_MASTERS = ("local", "spark://", "yarn", "k8s://")
 
 
+class StreamError(OSError):
+    """What an engine says once rows have begun to stream: Arrow raises it, in words of the engine's."""
+
+
 class Engine(Protocol):
     """An open connection. Times are UTC throughout, text is ordered by its bytes in UTF-8.
 
@@ -129,7 +133,14 @@ def forget(connection: Connection, name: str) -> None:
 
 
 def batches(expression: Table) -> Iterator[pa.RecordBatch]:
-    """Fetch what an expression gives, some rows at a time, in any order."""
+    """Fetch what an expression gives, some rows at a time, in any order.
+
+    Raises:
+        StreamError: something went wrong on the way.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Ibis calls DuckDB by an older name
-        yield from expression.to_pyarrow_batches(chunk_size=BATCH)
+        try:
+            yield from expression.to_pyarrow_batches(chunk_size=BATCH)
+        except (OSError, pa.ArrowException) as error:
+            raise StreamError(str(error)) from error

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dlrs.arrays import Columns as Codes
 from dlrs.data.bounds import first_reason
 from dlrs.data.cleaning import REASON, Column, Quarantine, read_typed
 from dlrs.data.engine import ROW, Connection, Table, batches
@@ -55,18 +54,18 @@ def load_events(connection: Connection, marketplace: Marketplace, folder: Path, 
     with connection.reading(source):
         typed = _with_repeats(_with_type_rows(read, marketplace, source))
         usable, left_out = _parted(_join_versions(typed, items, marketplace))
-    if usable.num_rows == 0:
+    kept = len(usable[TIME])
+    if kept == 0:
         raise DataError(
             f"{source}: expected an event on an item of the item table, received none. Item ids of the log "
             f"look like {_some_ids(read)}, of the item table like {_some_ids(items.known)}; the reason is "
             f"'{left_out[REASON][0]}'."
         )
-    rows_read = usable.num_rows + left_out.num_rows
-    user_E, user_ids = coded(usable[USER])
-    return Events(_log(usable.drop_columns([USER]), user_E), user_ids, Quarantine(left_out), rows_read)
+    log, user_ids = _log(usable)
+    return Events(log, user_ids, Quarantine(left_out), kept + left_out.num_rows)
 
 
-def _parted(joined: Table) -> tuple[pa.Table, pa.Table]:
+def _parted(joined: Table) -> tuple[dict[str, pa.ChunkedArray], pa.Table]:
     """Return the usable events as numbers and users, in any order, and those to be left out by `ROW`."""
     usable, left_out = [], []
     for batch in batches(joined):
@@ -74,8 +73,9 @@ def _parted(joined: Table) -> tuple[pa.Table, pa.Table]:
         left_out.append(batch.filter(pc.invert(is_usable)).select([ROW, USER, ITEM, TIME, REASON]))
         # copied by the filter, for a column that stays as it is would keep the texts of its batch
         usable.append(_numbers(batch.select([USER, *NUMBERS]).filter(is_usable)))
-    table = pa.Table.from_batches(usable).unify_dictionaries()
-    return table, pa.Table.from_batches(left_out).sort_by(ROW)
+    table = pa.Table.from_batches(usable)
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    return columns, pa.Table.from_batches(left_out).sort_by(ROW)
 
 
 def _numbers(part: pa.RecordBatch) -> pa.RecordBatch:
@@ -83,16 +83,20 @@ def _numbers(part: pa.RecordBatch) -> pa.RecordBatch:
     return pa.record_batch([part[USER].dictionary_encode(), *columns], names=[USER, *NUMBERS])
 
 
-def _log(usable: pa.Table, user_E: Codes) -> Interactions:
-    """Return the events in the order of time."""
-    time_E, row_E = microseconds(usable[TIME]), usable[ROW].to_numpy()
+def _log(usable: dict[str, pa.ChunkedArray]) -> tuple[Interactions, pa.Array]:
+    """Return the events in the order of time, and the users' ids; empties `usable` on the way."""
+    time_E, row_E = microseconds(usable.pop(TIME)), usable.pop(ROW).to_numpy()
     # the file's order breaks ties in time, so that the same file gives the same arrays
     later = (time_E[1:] > time_E[:-1]) | ((time_E[1:] == time_E[:-1]) & (row_E[1:] > row_E[:-1]))
     order = slice(None) if later.all() else np.lexsort((row_E, time_E))
+    time_E = time_E[order]
+    del row_E, later
+    code_E, user_ids = coded(usable.pop(USER))
+    user_E = code_E[order].astype(np.int64)
     item_E, version_E, type_E = (
-        usable[name].to_numpy()[order].astype(np.int64) for name in (ITEM_ROW, VERSION_ROW, TYPE_ROW)
+        usable.pop(name).to_numpy()[order].astype(np.int64) for name in (ITEM_ROW, VERSION_ROW, TYPE_ROW)
     )
-    return Interactions(user_E[order].astype(np.int64), item_E, version_E, type_E, time_E[order])
+    return Interactions(user_E, item_E, version_E, type_E, time_E), user_ids
 
 
 def _columns(marketplace: Marketplace) -> list[Column]:

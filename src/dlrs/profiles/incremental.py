@@ -90,10 +90,7 @@ def make_buckets(
     Where events are weighed before merging, every bucket changes with the weights, and so with each
     later step of its user: none is kept, none reused.
     """
-    days = _Days.of(log, marketplace, period_starts)
-    met_V, version_E = _renumbered(days.log.version_E, versions.num_rows)
-    days = replace(days, log=replace(days.log, version_E=version_E))
-    values = VersionValues(Some(versions, met_V), marketplace.features)
+    days, values = _met(log, versions, marketplace, period_starts)
     width, starts = bucket_width(marketplace), len(days.start_D)
     if weights.before_merging:
         obstacle = "weights of (user, item) pairs change with every log" if earlier else None
@@ -112,6 +109,20 @@ def make_buckets(
         buckets = _completed(buckets, earlier, days.start_D[same_D], user_ids)
     kept = KeptBuckets(buckets, days.start_D, fingerprint_D, made_under)
     return MadeBuckets(buckets, kept, width, starts, int(same_D.sum()), obstacle)
+
+
+def fresh_buckets(
+    log: Interactions,
+    versions: Columns,
+    marketplace: Marketplace,
+    weights: InteractionWeights,
+    period_starts: Sequence[datetime],
+) -> Buckets:
+    """Return the buckets of all windows, made from nothing but the log; none is kept."""
+    days, values = _met(log, versions, marketplace, period_starts)
+    if weights.before_merging:
+        return _weighed(days, values, weights)
+    return fill_buckets(days.stays(np.ones(len(days.start_D), dtype=np.bool_)), None, values)
 
 
 @dataclass(frozen=True)
@@ -140,6 +151,16 @@ class _Days:
         """Return the stays of some starts."""
         days = zip(self, self.start_D.tolist(), chosen_D.tolist(), strict=True)
         return Stays.of([count_stays(day, start) for day, start, chosen in days if chosen])
+
+
+def _met(
+    log: Interactions, versions: Columns, marketplace: Marketplace, period_starts: Sequence[datetime]
+) -> tuple[_Days, VersionValues]:
+    """Return the events of all windows, and what each version that they met adds."""
+    days = _Days.of(log, marketplace, period_starts)
+    met_V, version_E = _renumbered(days.log.version_E, versions.num_rows)
+    days = replace(days, log=replace(days.log, version_E=version_E))
+    return days, VersionValues(Some(versions, met_V), marketplace.features)
 
 
 def _renumbered(version_E: Ints, versions: int) -> tuple[Ints, AnyArray]:
