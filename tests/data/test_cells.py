@@ -39,6 +39,9 @@ def _typed(connection: Connection, cells: pa.Array, kind: Kind, detail: str | No
         (pa.array([12.0, 0.5, None, float("nan")]), "text", None, ["12", "0.5", None, None]),
         (["a", "", None], "text", None, ["a", None, None]),
         (["2017-03-01", "2017-03-01T02:00:00+02:00", "x"], "time", None, [MARCH, MARCH, None]),
+        # a zone's name is no ISO 8601, and must not shift the rows behind it
+        (["2017-03-01 00:00:00 Asia/Tokyo", "2017-03-01", "2017/03/01"], "time", None, [None, MARCH, MARCH]),
+        (["2017-03-01 00:00:00 UTC", "2017-03-01T00:00:00Z"], "time", None, [MARCH, MARCH]),
         (pa.array([MARCH], pa.timestamp("us", "UTC")), "seconds", None, [MARCH.timestamp()]),
         (["201703", "2017", None], "time", "%Y%m", [MARCH, None, None]),
         (pa.array([201703, None]), "time", "%Y%m", [MARCH, None]),
@@ -57,6 +60,7 @@ def _typed(connection: Connection, cells: pa.Array, kind: Kind, detail: str | No
         (["b, a,,a ", "", ",", None], "values", ",", [["a", "b"], [], [], None]),
         (["b|a,c"], "values", "|", [["a,c", "b"]]),
         (['["b", "a, c"]', "['b', 'a']", "[]"], "values", ",", [["a, c", "b"], ["a", "b"], []]),
+        (['["\\u00e4", "a\\"b", 2.50]'], "values", ",", [["2.5", 'a"b', "ä"]]),  # as JSON escapes them
         (pa.array([["b", None, "a"], [], None]), "values", ",", [["a", "b"], [], None]),
         (pa.array([[3, 1]]), "values", ",", [["1", "3"]]),
     ],

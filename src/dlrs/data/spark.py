@@ -29,7 +29,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
 from pyspark.sql.types import StringType, StructField, StructType
 
-from dlrs.data.engine import ROW, Table
+from dlrs.data.engine import ROW, StreamError, Table
 from dlrs.data.spark_session import session
 from dlrs.data.spark_sql import SparkSQL
 from dlrs.errors import DataError
@@ -130,7 +130,7 @@ class Spark:
         """See `engine.Engine`."""
         try:
             yield
-        except (PySparkException, Py4JError, pa.ArrowInvalid) as error:
+        except (PySparkException, Py4JError, StreamError, pa.ArrowInvalid) as error:
             if _is_full(error):
                 raise
             raise DataError(f"{place}: expected a readable table, received: {_in_short(error)}") from error
@@ -165,7 +165,7 @@ def open_spark(master: str, spill: Path | None = None) -> Iterator[Spark]:
             backend.folder = folder
             backend.do_connect(opened)
             yield Spark(backend, opened, folder)
-    except (PySparkException, Py4JError) as error:
+    except (PySparkException, Py4JError, StreamError) as error:
         if not _is_full(error):
             raise
         raise DataError(

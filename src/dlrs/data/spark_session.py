@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -48,6 +50,7 @@ def session(master: str) -> Iterator[SparkSession]:
     if master.startswith("local"):
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # its workers have what this process has
         builder = builder.config("spark.sql.shuffle.partitions", str(_cores(master)))
+    stopping = signal.getsignal(signal.SIGINT)
     try:
         opened = builder.getOrCreate()
     except (PySparkException, Py4JError, OSError) as error:
@@ -55,6 +58,8 @@ def session(master: str) -> Iterator[SparkSession]:
             f"--engine {master}: expected a Spark that answers and Java 17 or later, received: {error}. "
             "Set JAVA_HOME, start the cluster, or leave --engine out."
         ) from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, stopping)  # Spark puts its own in the place of what stops a verb
     try:
         yield opened
     finally:
