@@ -46,6 +46,7 @@ SETTINGS = """
 spark.driver.memory 1g
 spark.driver.extraJavaOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 spark.sql.codegen.wholeStage false
+spark.sql.adaptive.enabled false
 spark.sql.files.maxPartitionBytes 2k
 spark.sql.files.openCostInBytes 1
 """
@@ -301,20 +302,20 @@ def test_what_spark_does_not_read_is_no_time(connection: Connection) -> None:
 
 def test_rows_are_numbered_in_the_order_of_the_file(connection: Connection, tmp_path: Path) -> None:
     lines = [
-        json.dumps({"id": f"{row:05d}", "late": row} if row > 4_000 else {"id": f"{row:05d}"})
-        for row in range(1, 5_001)
+        json.dumps({"id": f"{row:05d}", "late": row} if row > 800 else {"id": f"{row:05d}"})
+        for row in range(1, 1_001)
     ]
     (tmp_path / "t.jsonl").write_text("\n".join(lines))
     pq.write_table(
-        pa.table({"id": [f"{row:05d}" for row in range(1, 5_001)]}),
+        pa.table({"id": [f"{row:05d}" for row in range(1, 1_001)]}),
         tmp_path / "t.parquet",
-        row_group_size=300,
+        row_group_size=100,
     )
     for name in ("t.jsonl", "t.parquet"):
         read = Source(tmp_path, name).read(connection, "raw")
         wrong = read.filter(read["id"].cast("int64") != read[engine.ROW])
         assert wrong.count().to_pyarrow().as_py() == 0
-        assert read.count().to_pyarrow().as_py() == 5_000
+        assert read.count().to_pyarrow().as_py() == 1_000
 
 
 @pytest.mark.parametrize("name", ["broken.jsonl", "broken.parquet", "broken.csv"])
