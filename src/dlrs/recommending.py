@@ -121,7 +121,7 @@ def recommend_to_all(
         block: users answered together.
 
     Raises:
-        DataError: nobody has a profile, or there is no such engine.
+        DataError: nobody has a profile, there is no such engine, or its workers cannot answer.
         ArtifactError: nothing was published, or under another schema; something else is at `out`.
     """
     require(engine)
@@ -188,13 +188,22 @@ def _opened(task: Task) -> Answers:
 
 def _on_spark(master: str, task: Task, blocks: int) -> Iterator[pa.Table]:
     """Let the workers answer, each block in a task, and yield the answers in the order of the blocks."""
+    from pyspark.errors import PySparkException
+
     from dlrs.data.spark_session import session
 
     parts = Path(task.scratch) / "parts"
     with stage("Recommend to everybody, on Spark"), session(master) as spark:
         # a plain function: Spark looks at its arguments
         answered = spark.range(0, blocks, 1, blocks).mapInPandas(lambda frames: task(frames), ON_SPARK)
-        answered.write.parquet(f"file://{parts}")
+        try:
+            answered.write.parquet(f"file://{parts}")
+        except PySparkException as error:
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            raise DataError(
+                f"--engine {master}: expected workers that have this version of dlrs and reach "
+                f"{task.prepared_folder}, {task.bundle_folder} and {parts.parent}, received: {lines[-1]}."
+            ) from error
     for file in sorted(parts.glob("part-*.parquet")):  # one a task, numbered as the tasks are
         for batch in dataset.dataset(file).to_batches():
             yield pa.Table.from_batches([batch]).cast(SCHEMA)
