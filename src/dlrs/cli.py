@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,9 +16,11 @@ from rich.markup import escape
 
 from dlrs.errors import DlrsError
 from dlrs.experiment_verbs import experiment
+from dlrs.progress import FOLLOWS
+from dlrs.simulator.settings import Scale
 from dlrs.stopping import stoppable
 
-console = Console()
+console = Console(quiet=FOLLOWS)
 
 
 class _Verbs(typer.core.TyperGroup):
@@ -59,11 +61,13 @@ RecipeFile = Annotated[
 Prepared = Annotated[Path, typer.Argument(help="folder that `dlrs prepare` wrote", metavar="PREPARED")]
 Trained = Annotated[Path, typer.Argument(help="folder that `dlrs train` wrote", metavar="TRAINED")]
 Out = Annotated[Path, typer.Option(help="folder to write; an older one by dlrs is replaced")]
+Engine = Annotated[
+    str, typer.Option(help="what reads and joins the tables: duckdb, or a Spark: local[2], spark://HOST:7077")
+]
 Users = Annotated[int, typer.Option(help="people who look for a vehicle")]
 Items = Annotated[int, typer.Option(help="ads over the whole time")]
 Weeks = Annotated[int, typer.Option(help="weeks after 30 days of warm-up; the last one is the test")]
 Seed = Annotated[int, typer.Option(help="the same seed gives the same bytes")]
-Scale = Literal["demo", "thesis"]
 
 
 @app.command()
@@ -114,6 +118,7 @@ def simulate(
         seed=seed,
         guest_share=guests,
         ads=str(ads.resolve()) if ads else None,
+        scale=scale,
     )
     if against:
         from dlrs.closed_loop.loop import EVENTS, IMPRESSIONS, OUTCOMES, Loop, closed_loop
@@ -161,6 +166,7 @@ def prepare(
     after: Annotated[
         Path | None, typer.Option(help="an earlier preparation: what it has of unchanged days is used again")
     ] = None,
+    engine: Engine = "duckdb",
 ) -> None:
     """Check the two tables and turn them into profiles, encoded items and training pairs.
 
@@ -168,7 +174,7 @@ def prepare(
     """
     from dlrs import pipeline
 
-    facts = pipeline.prepare(recipe, out, after=after).facts
+    facts = pipeline.prepare(recipe, out, after=after, engine=engine).facts
     _say(f"{facts['events']['kept']:,} events, {facts['profiles']:,} profiles, {facts['pairs']:,} pairs.")
     for table in ("items", "events", "users"):
         if table not in facts:
@@ -232,13 +238,34 @@ def recommend(
     run: Annotated[Path, typer.Argument(help="folder that `dlrs run` or `dlrs demo` wrote", metavar="RUN")],
     user: Annotated[str | None, typer.Option(help="id of a user of the log; none: an active one")] = None,
     k: Annotated[int, typer.Option(min=1, help="how many items")] = 5,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="for every user with a profile, into --out")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Parquet file for the lists of --all")] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="who answers --all: duckdb (this process), or a Spark: local[2], spark://HOST:7077"
+        ),
+    ] = "duckdb",
 ) -> None:
-    """Recommend items to one user from the published bundle, beside his profile in words."""
-    from dlrs import showcase
+    """Recommend items to one user from the published bundle, beside his profile in words; or to all users.
+
+    --all --out FILE writes user_id, item_id, rank and score.
+    """
+    from dlrs import pipeline, showcase
     from dlrs.folders import RunFolder
     from dlrs.prepared import open_prepared
 
     folders = RunFolder(run)
+    if everybody:
+        if out is None or user is not None:
+            raise typer.BadParameter("--all needs --out FILE, and no --user")
+        facts = pipeline.recommend_all(folders.prepared, folders.registry, out, k, engine=engine)
+        _say(f"{facts['rows']:,} items for {facts['users']:,} users from bundle {facts['bundle_id']}: {out}")
+        return
+    if out is not None:
+        raise typer.BadParameter("--out is for --all")
     prepared = open_prepared(folders.prepared)
     user_id = showcase.active_user(prepared) if user is None else user
     found = showcase.recommend_to_user(prepared, folders.registry, user_id, k)
@@ -251,11 +278,12 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="folder to write; none: runs/ and the recipe's name")
     ] = None,
+    engine: Engine = "duckdb",
 ) -> None:
     """Run every stage: prepare, train, evaluate, publish. Then try: dlrs recommend OUT."""
     from dlrs import pipeline
 
-    folders = pipeline.run(recipe, out or Path("runs") / recipe.stem)
+    folders = pipeline.run(recipe, out or Path("runs") / recipe.stem, engine=engine)
     _show_report(folders.path)
     _say(f"Next: dlrs recommend {folders.path}")
 

@@ -23,10 +23,12 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM
-from dlrs.bundle import Folder
+from dlrs.bundle import Folder, current_bundle
+from dlrs.errors import ArtifactError
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Representations, load_nets
+from dlrs.prepared import Prepared
 from dlrs.recipe import Recipe, parse_recipe
 from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
@@ -74,6 +76,21 @@ class Published:
         rows_K = ranking.items_UK[0][ranking.items_UK[0] != NO_ITEM]
         records = self.items.take(rows_K).to_pylist()
         return [{**r, LOGIT: float(s)} for r, s in zip(records, ranking.scores_UK[0], strict=False)]
+
+
+def open_current(registry: Path, prepared: Prepared) -> Published:
+    """Open the current bundle, and make sure that it understands the profiles of a prepared data set.
+
+    Raises:
+        ArtifactError: nothing was published, or under another schema.
+    """
+    published = Published.load(current_bundle(registry))
+    if published.encoding.hash != prepared.encoding.hash:
+        raise ArtifactError(
+            f"{registry}: expected a bundle of the encoding {prepared.encoding.hash}, as the prepared data "
+            f"is, received one of {published.encoding.hash}. Train and publish again."
+        )
+    return published
 
 
 def write_content(

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlrs.arrays import Bools, Columns, Ints
-from dlrs.data import engine
 from dlrs.data.catalog import Catalog
+from dlrs.data.engine import connect
 from dlrs.data.interactions import Interactions, micros
 from dlrs.data.items import catalog, load_items, version_table
 from dlrs.profiles.incremental import fresh_buckets
@@ -58,7 +58,7 @@ class Records:
         """
         file = folder / marketplace.items.table
         write_items(market, file)
-        with engine.connect() as connection:
+        with connect() as connection:
             versions = version_table(load_items(connection, marketplace, folder))
         file.unlink()
         first = pa.array(catalog(versions).first_N[:-1])

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from dlrs.arrays import AnyArray, Bools, Ints, positions_in
 from dlrs.data import engine
 from dlrs.data.cells import Kind
-from dlrs.data.cleaning import Column, read_typed, reading
+from dlrs.data.cleaning import Column, read_typed
 from dlrs.data.engine import ROW
 from dlrs.data.items import microseconds
 from dlrs.data.sources import Source
@@ -237,7 +237,7 @@ def _read(source: Source, wanted: Sequence[str], names: Mapping[str, str]) -> pa
     columns = [Column(n, names.get(n, n), POSITIONS[n], required=n != TEAM) for n in wanted]
     with engine.connect() as connection:
         typed = read_typed(connection, "read", source, columns)
-        with reading(source):
+        with connection.reading(source):
             return typed.order_by(ROW).to_pyarrow()
 
 

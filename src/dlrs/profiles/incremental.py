@@ -15,13 +15,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
 from dlrs.arrays import AnyArray, Bools, Ints, positions_in
-from dlrs.data.engine import Connection
 from dlrs.data.interactions import Interactions, micros
 from dlrs.data.items import ITEM_ROW
 from dlrs.data.values import Columns
@@ -77,7 +77,6 @@ class MadeBuckets:
 
 
 def make_buckets(
-    connection: Connection,
     log: Interactions,
     user_ids: pa.Array,
     versions: Columns,
@@ -97,9 +96,9 @@ def make_buckets(
         obstacle = "weights of (user, item) pairs change with every log" if earlier else None
         return MadeBuckets(_weighed(days, values, weights), None, width, starts, 0, obstacle)
 
-    hashes = hashes_of_users(connection, user_ids), hashes_of_versions(connection, values)
+    hashes = hashes_of_users(user_ids), hashes_of_versions(values)
     fingerprint_D = np.array([fingerprint(day, *hashes) for day in days], dtype=np.uint64)
-    made_under = _made_under(connection, marketplace)
+    made_under = _made_under(marketplace)
     obstacle = _obstacle(earlier.stored, made_under) if earlier else None
     if earlier is None or obstacle:
         same_D = np.zeros(starts, dtype=np.bool_)
@@ -180,11 +179,11 @@ def _weighed(days: _Days, values: VersionValues, weights: InteractionWeights) ->
     return fill_buckets(stays, weights.of_events(user_E, item_V[stays.version_E], type_E), values)
 
 
-def _made_under(connection: Connection, marketplace: Marketplace) -> dict[str, Any]:
+def _made_under(marketplace: Marketplace) -> dict[str, Any]:
     width = bucket_width(marketplace) // MICROSECOND
     return {
         "format": FORMAT,
-        "engine": f"{connection.name} {connection.version}",  # hashes are the engine's
+        "hashes": f"duckdb {duckdb.__version__}",
         "bucket width": width,
         "bucket offset": micros(marketplace.split.test_from) % width,
         "interaction types": list(marketplace.interaction_types),

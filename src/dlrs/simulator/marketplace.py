@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
@@ -31,6 +29,7 @@ from dlrs.simulator.history import History, draw_history
 from dlrs.simulator.item_table import ItemTable
 from dlrs.simulator.life import Life, live
 from dlrs.simulator.models import draw_world
+from dlrs.simulator.recipes import recipe
 from dlrs.simulator.settings import DAY, Simulation
 from dlrs.simulator.users import Users, draw_users
 from dlrs.simulator.vehicles import World
@@ -124,12 +123,3 @@ def write_log(market: Market, events: Events, file: Path) -> None:
     """Write what happened on the marketplace as an event log."""
     ids = market.user_ids_U, market.item_ids_N
     write_events(events, market.history, *ids, market.settings.start, file)
-
-
-def recipe(settings: Simulation) -> str:
-    """Return the text of the recipe: a description of these tables that `read_recipe` takes."""
-    template = resources.files("dlrs.simulator").joinpath("recipe.template.toml").read_text(encoding="utf-8")
-    cuts = ("train_from", "validation_from", "test_from", "test_until")
-    return Template(template).substitute(
-        {cut: getattr(settings, cut).strftime("%Y-%m-%dT%H:%M:%SZ") for cut in cuts}
-    )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from dlrs.errors import SchemaError
 
 TRAIN_FROM = datetime(2017, 4, 3, tzinfo=UTC)
 """A Monday of the year the method was first measured in; always the same, so that runs compare."""
+
+Scale = Literal["demo", "thesis"]
 
 DAY = 86_400
 """Seconds. Inside the simulator, times are int64 seconds since the simulation's start."""
@@ -28,6 +31,7 @@ class Simulation:
     warm_up_days: int = 30  # events before the first train week, for its profiles (method §9)
     seed: int = 0
     guest_share: float = 0.1  # guests for each user: visitors with ids of their own, who come once or twice
+    scale: Scale = "demo"  # what the recipe is made for
     ads: str | None = None  # file of real ads to take as the catalogue; `items` of them, all for 0
 
     def __post_init__(self) -> None:
@@ -85,5 +89,8 @@ def _at_least(minimum: int, **settings: int) -> None:
             )
 
 
-SCALES = {"demo": Simulation(), "thesis": Simulation(users=100_000, items=1_711_190)}
+SCALES: dict[Scale, Simulation] = {
+    "demo": Simulation(),
+    "thesis": Simulation(users=100_000, items=1_711_190, scale="thesis"),
+}
 """Named sizes: of a first look, and of the data that the method was measured on (method §7)."""
