@@ -32,6 +32,7 @@ from dlrs.model.network import Network, without_torch
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.recipe import Evaluation
 from dlrs.recommender import Audience, Recommender, TwoStageRecommender
+from dlrs.samples.batches import Batches
 from dlrs.samples.pairs import Pairs
 from dlrs.simulator.settings import Simulation
 from dlrs.training.loop import Trained, train
@@ -233,13 +234,10 @@ def main() -> None:
     prepared = prepare(options.work)
     settings = prepared.recipe.evaluation
     shown = _some(_held_back(prepared), settings.seed)
-    raw_P = raw_cosine(
-        prepared.profiles,
-        prepared.encoded_versions,
-        prepared.encoding.space,
-        shown.profile_P,
-        shown.version_P,
+    one = Batches(shown, prepared.profiles, prepared.encoded_versions, len(shown), 0).at(
+        np.arange(len(shown))
     )
+    raw_P = raw_cosine(one.users, one.items, prepared.encoding.space, one.user_B, one.item_B)
     learned = {one: learn(prepared, one, options.work / one, shown) for one in OBJECTIVES}
     test = headline_test(prepared)
     models: dict[str, Recommender] = {}

@@ -115,7 +115,7 @@ def main() -> None:
     P = options.pairs
     labels_P = (rng.random(P) < 0.5).astype(np.float32)
     pairs = Pairs(rng.integers(0, USERS, P), rng.integers(0, ITEMS, P), labels_P, np.zeros(P, dtype=np.int64))
-    batches = Batches(pairs, profiles, versions, SETTINGS.batch_size, 0, labels_P)
+    batches = Batches(pairs, profiles, versions, SETTINGS.batch_size, 0)
     print(
         f"{os.cpu_count()} cores, torch on {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}"
     )

@@ -27,5 +27,5 @@ def learned(recipe: Recipe, folder: Path, weights: InteractionWeights | Doubles)
         if isinstance(weights, np.ndarray):
             weights = InteractionWeights(weights, np.tile(weights, (len(user_ids), 1)))
         versions = version_table(items)
-        made = make_buckets(connection, log, user_ids, versions, marketplace, weights, starts)
+        made = make_buckets(log, user_ids, versions, marketplace, weights, starts)
     return learn_profiles(made.buckets, marketplace.profiles, weights, starts)

@@ -2,124 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from dlrs import pipeline
+from dlrs.errors import ArtifactError
 from dlrs.folders import RunFolder
 from dlrs.prepared import Prepared, open_prepared
-
-START = datetime(2020, 1, 6, tzinfo=UTC)
-RECIPE = """
-data = "."
-
-[marketplace]
-name = "games"
-negatives_by = "genre"
-
-[marketplace.items]
-table = "items.jsonl"
-id = "id"
-valid_from = "from"
-valid_to = "to"
-time_format = "milliseconds"
-
-[marketplace.events]
-table = "log.tsv"
-user = "who"
-item = "id"
-time = "when"
-time_format = "%d.%m.%Y %H:%M"
-
-[marketplace.users]
-database = "sqlite:///people.db"
-table = "people"
-id = "user_id"
-
-[marketplace.users.features]
-categorical = ["user_id", "country"]
-multi_valued = { languages = { separator = "/" } }
-continuous = { age = {} }
-
-[marketplace.features]
-categorical = ["id", "genre"]
-dates = { released = { parts = ["year", "month"], format = "%Y%m" } }
-multi_valued = { tags = {} }
-text = { description = { buckets = 64 } }
-continuous.price = { transform = "log", min = 0 }
-continuous.released = { kind = "time", format = "%Y%m" }
-
-[marketplace.profiles]
-window = "14d"
-
-[marketplace.split]
-train_from = 2020-01-20T00:00:00Z
-validation_from = 2020-01-27T00:00:00Z
-test_from = 2020-02-03T00:00:00Z
-test_until = 2020-02-10T00:00:00Z
-
-[samples]
-uniform = 1
-
-[training]
-epochs = 2
-bias_init = "zeros"
-
-[candidates]
-count = 20
-"""
+from dlrs.published import LOGIT, open_current
+from dlrs.recommending import Answers, recommend_to_all
+from every_kind import write_games
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     folder = tmp_path_factory.mktemp("games")
-    _write(folder)
+    write_games(folder)
     return pipeline.run(folder / "recipe.toml", folder / "run")
 
 
 @pytest.fixture(scope="module")
 def prepared(folders: RunFolder) -> Prepared:
     return open_prepared(folders.prepared)
-
-
-def _write(folder: Path) -> None:
-    """Two crowds, each with a genre, its tags and its language."""
-    rng = np.random.default_rng(0)
-    genres, tags = ["puzzle", "shooter"], [["quiet", "maths"], ["loud", "guns", "space"]]
-    with (folder / "items.jsonl").open("w") as stream:
-        for item in range(60):
-            kind = item % 2
-            row = {
-                "id": item,
-                "from": int((START - timedelta(days=1)).timestamp() * 1000),
-                "to": None if item % 5 else int((START + timedelta(days=35)).timestamp() * 1000),
-                "genre": genres[kind] if item % 7 else None,
-                "tags": [str(t) for t in rng.choice(tags[kind], rng.integers(0, 3), replace=False)],
-                "released": 201501 + int(rng.integers(0, 12)),
-                "description": f"A {genres[kind]} game, number {item}" if item % 6 else None,
-                "price": float(rng.integers(0, 60)) if item % 8 else None,
-            }
-            stream.write(json.dumps(row) + "\n")
-    with (folder / "log.tsv").open("w") as stream:
-        stream.write("who\tid\twhen\n")
-        for user in range(40):
-            for day in rng.integers(0, 35, 30):
-                when = START + timedelta(days=int(day), hours=int(rng.integers(0, 24)))
-                stream.write(f"u{user}\t{2 * rng.integers(0, 30) + user % 2}\t{when:%d.%m.%Y %H:%M}\n")
-    database = sqlite3.connect(folder / "people.db")
-    database.execute("CREATE TABLE people (user_id TEXT, age INTEGER, country TEXT, languages TEXT)")
-    rows = [
-        (f"u{u}", 20 + u if u % 3 else None, ["de", "lu"][u % 2], "de/en" if u % 2 else "") for u in range(38)
-    ]
-    database.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", rows)
-    database.commit()
-    database.close()
-    (folder / "recipe.toml").write_text(RECIPE)
 
 
 def test_every_feature_has_its_columns(prepared: Prepared) -> None:
@@ -173,3 +81,41 @@ def test_it_recommends_and_shows_every_feature(folders: RunFolder) -> None:
     assert any(line.startswith("tags: ") for line in found.profile)
     assert any("×÷" in line for line in found.profile)  # prices on their logarithmic scale
     assert not any(line.startswith("description") for line in found.profile)
+
+
+def test_everybody_gets_what_he_would_get_alone(
+    folders: RunFolder, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "lists.parquet"
+    facts = recommend_to_all(folders.prepared, folders.registry, out, 3, block=16)
+    lists = pq.read_table(out)
+    assert lists.num_rows == facts["rows"] == 3 * facts["users"] == 3 * 40
+    assert lists["user_id"].to_pylist() == sorted(lists["user_id"].to_pylist())
+    assert lists["rank"].to_pylist() == [1, 2, 3] * 40
+    for user_id in ("u0", "u17", "u39"):
+        of_user = lists.filter(pc.equal(lists["user_id"], user_id))
+        alone = pipeline.recommend(folders.prepared, folders.registry, user_id, k=3).items
+        assert of_user["item_id"].to_pylist() == [item["item_id"] for item in alone]
+        np.testing.assert_allclose(of_user["score"].to_numpy(), [item[LOGIT] for item in alone], atol=1e-6)
+    # again, in the place of the first; but in nobody else's
+    assert recommend_to_all(folders.prepared, folders.registry, out, 1)["rows"] == 40
+    monkeypatch.setattr(Answers, "of_block", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        recommend_to_all(folders.prepared, folders.registry, out, 1)
+    assert pq.read_table(out).num_rows == 40
+    assert [file.name for file in tmp_path.iterdir()] == ["lists.parquet"]
+    pq.write_table(lists.replace_schema_metadata(None), out)
+    with pytest.raises(ArtifactError, match="an older file of recommendations"):
+        recommend_to_all(folders.prepared, folders.registry, out, 1)
+
+
+def test_a_long_history_still_leaves_what_is_left(
+    folders: RunFolder, prepared: Prepared, tmp_path: Path
+) -> None:
+    recommend_to_all(folders.prepared, folders.registry, tmp_path / "lists.parquet", 100)
+    lists = pq.read_table(tmp_path / "lists.parquet")
+    log, user = prepared.interactions, prepared.user_ids.index("u5").as_py()
+    met = set(prepared.item_ids.take(log.item_E[log.user_E == user]).to_pylist())
+    recommended = lists.filter(pc.equal(lists["user_id"], "u5"))["item_id"].to_pylist()
+    alive = set(open_current(folders.registry, prepared).items["item_id"].to_pylist())
+    assert sorted(recommended) == sorted(alive - met)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,12 @@ import pytest
 
 from dlrs import bundle, pipeline
 from dlrs.errors import ArtifactError, DataError
+from dlrs.evaluation.report import Report
 from dlrs.folders import RunFolder
+from dlrs.judging import judge
 from dlrs.model.forward import load_nets
 from dlrs.prepared import open_prepared
+from dlrs.recipe import Baselines
 from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
 from dlrs.showcase import active_user
@@ -94,6 +98,25 @@ def test_the_report_judges_every_model_by_every_metric(run: RunFolder) -> None:
     page = (run.path / "report.html").read_text()
     assert all(name in page for name in MODELS)
     assert "http" not in page.replace("http://www.w3.org", "")  # nothing is fetched from elsewhere
+
+
+def test_only_the_chosen_compete_and_ivf_finds_what_exact_does(run: RunFolder) -> None:
+    prepared, trained = open_prepared(run.prepared), bundle.open_folder(run.trained, pipeline.TRAINED)
+    whole = Report.from_json((run.path / "report.json").read_text())
+    recipe = prepared.recipe.model_copy(
+        update={
+            "baselines": Baselines(models=("recently popular", "most popular")),
+            "candidates": prepared.recipe.candidates.model_copy(update={"index": "ivf"}),
+        }
+    )
+    report, page = judge(replace(prepared, recipe=recipe), trained)
+    assert list(report.models) == ["recently popular", "most popular", *MODELS[-2:]]
+    for name, metrics in report.models.items():  # clusters so small and few that all are looked at
+        assert metrics == pytest.approx(whole.models[name], abs=1e-6)
+    assert report.ceilings == whole.ceilings
+    assert "multi-cos reaches Precision" in page
+    assert "recently popular" in page
+    assert "EASE" not in page
 
 
 def test_data_are_described_without_a_model(run: RunFolder, tmp_path: Path) -> None:

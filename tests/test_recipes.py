@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dlrs.recipe import parse_recipe, read_recipe
-from dlrs.simulator.marketplace import recipe as simulated_recipe
-from dlrs.simulator.settings import Simulation
+from dlrs.simulator.recipes import recipe as simulated_recipe
+from dlrs.simulator.settings import SCALES, Scale, Simulation
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 THESIS = Path(__file__).parents[1] / "recipes/thesis.toml"
@@ -42,3 +42,10 @@ def test_the_thesiss_recipe_fits_the_tables_that_simulate_writes() -> None:
     simulated = parse_recipe(content, source="simulated").marketplace
     assert read_recipe(THESIS).marketplace == simulated.model_copy(update={"name": "thesis"})
     assert read_recipe(THESIS).candidates.count >= Simulation().items  # every ad is ranked
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_recipe_of_every_scale_can_be_read(scale: Scale) -> None:
+    recipe = parse_recipe(tomllib.loads(simulated_recipe(SCALES[scale])), source=scale)
+    assert recipe.candidates.index == {"demo": "exact", "thesis": "ivf"}[scale]
+    assert (recipe.samples.category, recipe.samples.uniform) == {"demo": (1, 1), "thesis": (0, 1)}[scale]

@@ -113,11 +113,20 @@ def stores(matrix_UN: sparse.csr_array, columns_UK: Ints) -> Bools:
 
     False where a column is negative, as `NO_ITEM` is.
     """
+    rows_UK = np.broadcast_to(np.arange(len(columns_UK))[:, None], columns_UK.shape)
+    return stores_pairs(matrix_UN, rows_UK.ravel(), columns_UK.ravel()).reshape(columns_UK.shape)
+
+
+def stores_pairs(matrix_UN: sparse.csr_array, rows_P: Ints, columns_P: Ints) -> Bools:
+    """Tell whether a sparse matrix stores an entry, zero or not, at each (row, column): (P,).
+
+    False where a column is negative.
+    """
     users, items = matrix_UN.shape
     row_E = np.repeat(np.arange(users), np.diff(matrix_UN.indptr))
-    keys_UK = np.arange(users)[:, None] * items + columns_UK
-    stored_UK: Bools = np.isin(keys_UK, row_E * items + matrix_UN.indices)
-    return stored_UK & (columns_UK >= 0)
+    keys_E = np.sort(row_E * items + matrix_UN.indices)
+    stored_P: Bools = positions_in(keys_E, rows_P * items + columns_P) >= 0
+    return stored_P & (columns_P >= 0)
 
 
 def gather_ranges(starts_P: AnyArray, lengths_P: AnyArray) -> Ints:

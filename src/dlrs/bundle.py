@@ -154,6 +154,20 @@ def current_bundle(registry: Path) -> Folder:
     return open_folder(registry / pointer.read_text(encoding="utf-8").strip(), "bundle")
 
 
+def bundle_at(place: str) -> Folder:
+    """Open the bundle that a command names: REGISTRY (its current one), REGISTRY@NAME, or its own folder.
+
+    Raises:
+        ArtifactError: there is none, or it is damaged.
+    """
+    registry, _, name = place.rpartition("@")
+    if registry and not Path(place).exists():
+        return open_folder(Path(registry) / name, "bundle")
+    if (Path(place) / MANIFEST).is_file():
+        return open_folder(Path(place), "bundle")
+    return current_bundle(Path(place))
+
+
 def _require_replaceable(path: Path, kind: str) -> None:
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return

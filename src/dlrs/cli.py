@@ -15,9 +15,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from dlrs.errors import DlrsError
+from dlrs.experiment_verbs import experiment
+from dlrs.progress import FOLLOWS
+from dlrs.simulator.settings import Scale
 from dlrs.stopping import stoppable
 
-console = Console()
+console = Console(quiet=FOLLOWS)
 
 
 class _Verbs(typer.core.TyperGroup):
@@ -58,6 +61,9 @@ RecipeFile = Annotated[
 Prepared = Annotated[Path, typer.Argument(help="folder that `dlrs prepare` wrote", metavar="PREPARED")]
 Trained = Annotated[Path, typer.Argument(help="folder that `dlrs train` wrote", metavar="TRAINED")]
 Out = Annotated[Path, typer.Option(help="folder to write; an older one by dlrs is replaced")]
+Engine = Annotated[
+    str, typer.Option(help="what reads and joins the tables: duckdb, or a Spark: local[2], spark://HOST:7077")
+]
 Users = Annotated[int, typer.Option(help="people who look for a vehicle")]
 Items = Annotated[int, typer.Option(help="ads over the whole time")]
 Weeks = Annotated[int, typer.Option(help="weeks after 30 days of warm-up; the last one is the test")]
@@ -65,14 +71,70 @@ Seed = Annotated[int, typer.Option(help="the same seed gives the same bytes")]
 
 
 @app.command()
-def simulate(out: Out, users: Users = 2000, items: Items = 20_000, weeks: Weeks = 5, seed: Seed = 0) -> None:
-    """Simulate a vehicle marketplace: an item table, an event log and the recipe for them."""
-    from dlrs import pipeline
-    from dlrs.simulator.settings import Simulation
+def simulate(
+    out: Out,
+    scale: Annotated[
+        Scale,
+        typer.Option(help="demo: 2,000 users, 20,000 ads, seconds; thesis: 100,000 and 1.7 million, minutes"),
+    ] = "demo",
+    users: Annotated[
+        int | None, typer.Option(help="people who look for a vehicle, if not the scale's")
+    ] = None,
+    items: Annotated[int | None, typer.Option(help="ads over the whole time, if not the scale's")] = None,
+    weeks: Weeks = 5,
+    seed: Seed = 0,
+    ads: Annotated[
+        Path | None,
+        typer.Option(help="table of real ads (make, model, price …) to sell; none are drawn then"),
+    ] = None,
+    guests: Annotated[
+        float, typer.Option(help="visitors with ids of their own who come once or twice, for each user")
+    ] = 0.1,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="give it twice: two bundles (REGISTRY, or REGISTRY@NAME) that users of the test week meet, "
+            "trained on this very simulation. OUT then holds what came of it"
+        ),
+    ] = None,
+    interleave: Annotated[
+        bool, typer.Option("--interleave", help="with --against: both in each list, not an arm a user")
+    ] = False,
+    k: Annotated[int, typer.Option(min=1, help="with --against: ads of a list")] = 5,
+) -> None:
+    """Simulate a vehicle marketplace: an item table, an event log and the recipe for them.
 
-    folder = pipeline.simulate(out, Simulation(users=users, items=items, weeks=weeks, seed=seed))
+    With --against twice it is simulated again, and its users meet the recommendations of two bundles.
+    """
+    from dlrs import pipeline
+    from dlrs.simulator.method_figures import as_text
+    from dlrs.simulator.settings import SCALES, Simulation
+
+    size = SCALES[scale]
+    settings = Simulation(
+        users=size.users if users is None else users,
+        items=items if items is not None else (0 if ads else size.items),
+        weeks=weeks,
+        seed=seed,
+        guest_share=guests,
+        ads=str(ads.resolve()) if ads else None,
+        scale=scale,
+    )
+    if against:
+        from dlrs.closed_loop.loop import EVENTS, IMPRESSIONS, OUTCOMES, Loop, closed_loop
+        from dlrs.experiment.analyse import RESULT
+
+        console.print(closed_loop(out, settings, against, Loop(interleave, k)).shown)
+        _say(f"In {out}: {RESULT}, {IMPRESSIONS}, {OUTCOMES} and the whole log, {EVENTS}.")
+        return
+    folder = pipeline.simulate(out, settings)
+    facts = folder.facts
+    _say(f"{facts['users']:,} users, {facts['items']:,} ads, {facts['events']:,} events.")
+    _say(as_text(facts))
     _say(f"Simulated {folder.path}. Next: dlrs run {folder / 'recipe.toml'} --out RUN")
 
+
+app.add_typer(experiment, name="experiment")
 
 schema = typer.Typer(no_args_is_help=True, help="Describe your own tables.")
 app.add_typer(schema, name="schema")
@@ -104,6 +166,7 @@ def prepare(
     after: Annotated[
         Path | None, typer.Option(help="an earlier preparation: what it has of unchanged days is used again")
     ] = None,
+    engine: Engine = "duckdb",
 ) -> None:
     """Check the two tables and turn them into profiles, encoded items and training pairs.
 
@@ -111,7 +174,7 @@ def prepare(
     """
     from dlrs import pipeline
 
-    facts = pipeline.prepare(recipe, out, after=after).facts
+    facts = pipeline.prepare(recipe, out, after=after, engine=engine).facts
     _say(f"{facts['events']['kept']:,} events, {facts['profiles']:,} profiles, {facts['pairs']:,} pairs.")
     for table in ("items", "events", "users"):
         if table not in facts:
@@ -175,13 +238,34 @@ def recommend(
     run: Annotated[Path, typer.Argument(help="folder that `dlrs run` or `dlrs demo` wrote", metavar="RUN")],
     user: Annotated[str | None, typer.Option(help="id of a user of the log; none: an active one")] = None,
     k: Annotated[int, typer.Option(min=1, help="how many items")] = 5,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="for every user with a profile, into --out")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Parquet file for the lists of --all")] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="who answers --all: duckdb (this process), or a Spark: local[2], spark://HOST:7077"
+        ),
+    ] = "duckdb",
 ) -> None:
-    """Recommend items to one user from the published bundle, beside his profile in words."""
-    from dlrs import showcase
+    """Recommend items to one user from the published bundle, beside his profile in words; or to all users.
+
+    --all --out FILE writes user_id, item_id, rank and score.
+    """
+    from dlrs import pipeline, showcase
     from dlrs.folders import RunFolder
     from dlrs.prepared import open_prepared
 
     folders = RunFolder(run)
+    if everybody:
+        if out is None or user is not None:
+            raise typer.BadParameter("--all needs --out FILE, and no --user")
+        facts = pipeline.recommend_all(folders.prepared, folders.registry, out, k, engine=engine)
+        _say(f"{facts['rows']:,} items for {facts['users']:,} users from bundle {facts['bundle_id']}: {out}")
+        return
+    if out is not None:
+        raise typer.BadParameter("--out is for --all")
     prepared = open_prepared(folders.prepared)
     user_id = showcase.active_user(prepared) if user is None else user
     found = showcase.recommend_to_user(prepared, folders.registry, user_id, k)
@@ -194,11 +278,12 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="folder to write; none: runs/ and the recipe's name")
     ] = None,
+    engine: Engine = "duckdb",
 ) -> None:
     """Run every stage: prepare, train, evaluate, publish. Then try: dlrs recommend OUT."""
     from dlrs import pipeline
 
-    folders = pipeline.run(recipe, out or Path("runs") / recipe.stem)
+    folders = pipeline.run(recipe, out or Path("runs") / recipe.stem, engine=engine)
     _show_report(folders.path)
     _say(f"Next: dlrs recommend {folders.path}")
 

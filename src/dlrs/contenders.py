@@ -5,79 +5,86 @@ A items of the catalogue, ascending by item row; N all item rows
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Ints
-from dlrs.baselines.cf import Factors, cf_recommender, fit_cf
-from dlrs.baselines.content_knn import ContentModel, content_recommender, fit_content
-from dlrs.baselines.ease import Ease, ease_recommender, fit_ease
-from dlrs.baselines.hybrid import HybridModel, fit_hybrid, hybrid_recommender
+from dlrs.baselines.cf import cf_recommender, fit_cf
+from dlrs.baselines.content_knn import content_recommender, fit_content
+from dlrs.baselines.ease import ease_recommender, fit_ease
+from dlrs.baselines.hybrid import fit_hybrid, hybrid_recommender
 from dlrs.baselines.item_knn import item_knn_recommender
 from dlrs.baselines.popular import most_popular, recently_popular
 from dlrs.data.interactions import ALL_TIME
 from dlrs.model.forward import Nets, load_nets
 from dlrs.prepared import Prepared
+from dlrs.recipe import Rival
 from dlrs.recommender import Audience, Recommender, TwoStageRecommender
 
-MOST_POPULAR = "most popular"
-RECENTLY_POPULAR = "recently popular"
-CF = "CF"
-ITEM_KNN = "item-kNN"
-EASE = "EASE"
-CONTENT_KNN = "content-kNN"
-HYBRID = "hybrid CF-CBF"
+
+@dataclass(frozen=True)
+class Offer:
+    """What may be recommended: one version of each item of a catalogue."""
+
+    prepared: Prepared
+    versions_A: Ints
+
+    @cached_property
+    def items_A(self) -> Ints:
+        """The item rows."""
+        return self.prepared.catalog.item_V[self.versions_A]
+
+    @cached_property
+    def version_of_N(self) -> Ints:
+        """The version of each item row, −1 for those that are not in the catalogue."""
+        version_of_N = np.full(self.prepared.catalog.items, -1)
+        version_of_N[self.items_A] = self.versions_A
+        return version_of_N
+
+
+Build = Callable[[Offer], Recommender]
+"""A fitted model: it becomes a recommender when it is told the catalogue."""
 
 
 @dataclass(frozen=True)
 class Contenders:
-    """Fitted models: each becomes a recommender when it is told the catalogue."""
+    """Fitted models, by the name that reports show."""
 
     prepared: Prepared
-    train_UN: sparse.csr_array
-    factors: Factors
-    ease: Ease
-    content: ContentModel
-    hybrid: HybridModel
-    networks: Mapping[str, Nets]  # ours, by the name that reports show
+    fitted: Mapping[str, Build]
 
-    def recommenders(self, versions_A: Ints) -> dict[str, Recommender]:
-        """Return a recommender for each model over the items of these versions, ascending by item."""
-        prepared, settings = self.prepared, self.prepared.recipe.baselines
-        log, versions = prepared.interactions, prepared.encoded_versions
-        audience = _audience(prepared)
-        items_A = prepared.catalog.item_V[versions_A]
-        cut, items = int(prepared.starts_Q[-1]), prepared.catalog.items
-        version_of_N = np.full(items, -1)
-        version_of_N[items_A] = versions_A
-        ours = {
-            name: TwoStageRecommender(
-                nets,
-                nets.embed_items(versions.take(versions_A)),
-                items_A,
-                audience,
-                prepared.recipe.candidates,
-            )
-            for name, nets in self.networks.items()
-        }
-        return {
-            MOST_POPULAR: most_popular(log, items_A, items=items, cut=cut),
-            RECENTLY_POPULAR: recently_popular(log, items_A, items=items, cut=cut, settings=settings),
-            CF: cf_recommender(self.factors, items_A),
-            ITEM_KNN: item_knn_recommender(self.train_UN, items_A, settings),
-            EASE: ease_recommender(self.ease, items_A),
-            CONTENT_KNN: content_recommender(self.content, items_A, versions, version_of_N),
-            HYBRID: hybrid_recommender(self.hybrid, items_A, audience, versions, version_of_N),
-            **ours,
-        }
+    def recommenders(self, versions_A: Ints) -> Mapping[str, Recommender]:
+        """Return the models over the items of these versions, ascending by item.
+
+        Each is built when it is looked up, and again the next time: a million items take a gigabyte
+        with ours, so that all of them at once would need more than there is.
+        """
+        return _Built(self.fitted, Offer(self.prepared, versions_A))
+
+
+class _Built(Mapping[str, Recommender]):
+    def __init__(self, fitted: Mapping[str, Build], offer: Offer) -> None:
+        self._fitted = fitted
+        self._offer = offer
+
+    def __getitem__(self, name: str) -> Recommender:
+        return self._fitted[name](self._offer)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fitted)
+
+    def __len__(self) -> int:
+        return len(self._fitted)
 
 
 def fit_contenders(prepared: Prepared, networks: Mapping[str, Path]) -> Contenders:
-    """Fit every baseline on all that happened before the cut, and load our trained networks.
+    """Fit the recipe's baselines on all that happened before the cut, and load our trained networks.
 
     The baselines see the whole log before the cut, warm-up and validation included: whatever our
     networks learn from, or meet in a profile, they may learn from too.
@@ -86,24 +93,69 @@ def fit_contenders(prepared: Prepared, networks: Mapping[str, Path]) -> Contende
         prepared: the data set.
         networks: folder of the trained networks, by the name that reports show.
     """
-    settings, catalog = prepared.recipe.baselines, prepared.catalog
+    history = _History(prepared)
+    rivals: dict[str, Build] = {name: _fit(name, history) for name in prepared.recipe.baselines.models}
+    ours = {name: _ours(load_nets(folder), history.audience) for name, folder in networks.items()}
+    return Contenders(prepared, rivals | ours)
+
+
+class _History:
+    """What is known before the cut."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+        self.cut = int(prepared.starts_Q[-1])
+        profile_of_U = prepared.profile_of_QU[prepared.cut_period]
+        space, own = prepared.encoding.space, prepared.own_features
+        self.audience = Audience(prepared.profiles, profile_of_U, space, own)
+
+    @cached_property
+    def train_UN(self) -> sparse.csr_array:
+        before = self.prepared.interactions.between(ALL_TIME, self.cut)
+        return before.matrix(len(self.prepared.user_ids), self.prepared.catalog.items)
+
+    @cached_property
+    def version_of_N(self) -> Ints:
+        """The version of each item that training may see, −1 for an item that begins after the cut."""
+        catalog = self.prepared.catalog
+        version_of_N = catalog.version_at(np.arange(catalog.items), np.full(catalog.items, self.cut - 1))
+        version_of_N[catalog.valid_from_V[version_of_N] >= self.cut] = -1
+        return version_of_N
+
+
+def _fit(name: Rival, history: _History) -> Build:
+    prepared, settings, cut = history.prepared, history.prepared.recipe.baselines, history.cut
+    log, items = prepared.interactions, prepared.catalog.items
     versions, space = prepared.encoded_versions, prepared.encoding.space
-    cut = int(prepared.starts_Q[-1])
-    train_UN = prepared.interactions.between(ALL_TIME, cut).matrix(len(prepared.user_ids), catalog.items)
-    # an item that begins after the cut has no version that training may see
-    version_of_N = catalog.version_at(np.arange(catalog.items), np.full(catalog.items, cut - 1))
-    version_of_N[catalog.valid_from_V[version_of_N] >= cut] = -1
-    return Contenders(
-        prepared=prepared,
-        train_UN=train_UN,
-        factors=fit_cf(train_UN, settings),
-        ease=fit_ease(train_UN, settings),
-        content=fit_content(train_UN, versions, version_of_N, space),
-        hybrid=fit_hybrid(train_UN, _audience(prepared), versions, version_of_N, settings),
-        networks={name: load_nets(folder) for name, folder in networks.items()},
-    )
+    match name:
+        case "most popular":
+            return lambda offer: most_popular(log, offer.items_A, items=items, cut=cut)
+        case "recently popular":
+            return lambda offer: recently_popular(log, offer.items_A, items=items, cut=cut, settings=settings)
+        case "CF":
+            factors = fit_cf(history.train_UN, settings)
+            return lambda offer: cf_recommender(factors, offer.items_A)
+        case "item-kNN":
+            return lambda offer: item_knn_recommender(history.train_UN, offer.items_A, settings)
+        case "EASE":
+            ease = fit_ease(history.train_UN, settings)
+            return lambda offer: ease_recommender(ease, offer.items_A)
+        case "content-kNN":
+            content = fit_content(history.train_UN, versions, history.version_of_N, space)
+            return lambda offer: content_recommender(content, offer.items_A, versions, offer.version_of_N)
+        case "hybrid CF-CBF":
+            audience = history.audience
+            hybrid = fit_hybrid(history.train_UN, audience, versions, history.version_of_N, settings)
+            return lambda offer: hybrid_recommender(
+                hybrid, offer.items_A, audience, versions, offer.version_of_N
+            )
+        case _:
+            assert_never(name)
 
 
-def _audience(prepared: Prepared) -> Audience:
-    profile_of_U = prepared.profile_of_QU[prepared.cut_period]
-    return Audience(prepared.profiles, profile_of_U, prepared.encoding.space, prepared.own_features)
+def _ours(nets: Nets, audience: Audience) -> Build:
+    def build(offer: Offer) -> TwoStageRecommender:
+        items = nets.embed_items(offer.prepared.encoded_versions.take(offer.versions_A))
+        return TwoStageRecommender(nets, items, offer.items_A, audience, offer.prepared.recipe.candidates)
+
+    return build

@@ -5,30 +5,71 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from dlrs.model.network import Network
+import numpy as np
+
+from dlrs.model.network import Network, save_nets
 from dlrs.prepared import REUSE, Prepared
+from dlrs.samples.pairs import Pairs
 from dlrs.training.loop import Trained, train
 from dlrs.training.validation import Validation, validate_on
+from dlrs.training.workers import ALONE, Workers
+
+VALIDATED, REFIT = "validated", "refit"
+"""The two trainings."""
+
+HELD_BACK = 1_000_000
+"""Pairs that early stopping looks at: the AUC of so many is known to about 0.0006, epochs differ by more."""
 
 
 def checkpoints(prepared: Prepared, out: Path) -> Path:
-    """Return where this training leaves its checkpoints; those of another one for `out` are removed."""
+    """Return where this training leaves its checkpoints on the way to `out`."""
     facts = {name: fact for name, fact in prepared.facts.items() if name != REUSE}
     described = json.dumps([facts, prepared.recipe.model_dump(mode="json")], sort_keys=True)
     identity = hashlib.sha256((described + prepared.encoding.hash).encode()).hexdigest()[:12]
     out = out.absolute()
-    place = out.with_name(f".{out.name}.checkpoints")
-    for other in place.glob("*") if place.is_dir() else ():
-        if other.name != identity:
+    return out.with_name(f".{out.name}.checkpoints") / identity
+
+
+def remove_others(work: Path) -> None:
+    """Remove what other trainings left beside these checkpoints."""
+    for other in work.parent.glob("*") if work.parent.is_dir() else ():
+        if other != work:
             shutil.rmtree(other)
-    return place / identity
 
 
-def fit(prepared: Prepared, folder: Path, *, until: int, epochs: int | None = None) -> Trained:
-    """Train on the periods before `until`; without fixed epochs, stop by the AUC of those after it."""
-    following = prepared.pairs.in_periods(until, prepared.cut_period)
+def fit_both(prepared: Prepared, work: Path, workers: Workers) -> tuple[Trained, Trained]:
+    """Train twice: with the validation periods held back, then on all for as many epochs as were best."""
+    validated = fit(prepared, work / VALIDATED, workers, until=prepared.validation_period)
+    epochs = validated.best_epoch
+    return validated, fit(prepared, work / REFIT, workers, until=prepared.cut_period, epochs=epochs)
+
+
+def write_both(both: tuple[Trained, Trained], work: Path, folder: Path) -> dict[str, Any]:
+    """Write both networks and TensorBoard's files into `folder`, and return how the trainings went."""
+    facts = {}
+    for name, trained in zip((VALIDATED, REFIT), both, strict=True):
+        save_nets(trained.network, folder / name)
+        shutil.copytree(work / name / "tensorboard", folder / "tensorboard" / name)
+        facts[name] = {
+            "best_epoch": trained.best_epoch,
+            "history": [asdict(epoch) for epoch in trained.history],
+        }
+    return facts
+
+
+def fit(
+    prepared: Prepared, folder: Path, workers: Workers = ALONE, *, until: int, epochs: int | None = None
+) -> Trained:
+    """Train on the periods before `until`; without fixed epochs, stop by the AUC of those after it.
+
+    Of more than `HELD_BACK` pairs after it, so many are drawn once: the same for every epoch.
+    """
+    settings = prepared.recipe.training
+    following = _some(prepared.pairs.in_periods(until, prepared.cut_period), settings.seed)
 
     def validate(network: Network) -> Validation:
         return validate_on(network, following, prepared.profiles, prepared.encoded_versions)
@@ -38,8 +79,15 @@ def fit(prepared: Prepared, folder: Path, *, until: int, epochs: int | None = No
         prepared.profiles,
         prepared.encoded_versions,
         prepared.encoding.space,
-        prepared.recipe.training,
+        settings,
         folder=folder,
         epochs=epochs,
         validate=validate if epochs is None else None,
+        workers=workers,
     )
+
+
+def _some(pairs: Pairs, seed: int) -> Pairs:
+    if len(pairs) <= HELD_BACK:
+        return pairs
+    return pairs.take(np.random.default_rng(seed).choice(len(pairs), HELD_BACK, replace=False))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from dlrs.bundle import Folder
-from dlrs.contenders import CF, CONTENT_KNN, EASE, HYBRID, MOST_POPULAR, Contenders, fit_contenders
+from dlrs.contenders import Contenders, fit_contenders
 from dlrs.data.interactions import micros
 from dlrs.errors import DataError
-from dlrs.evaluation.judged import Yardsticks, evaluate
+from dlrs.evaluation.judged import Judged, Yardsticks, evaluate
 from dlrs.evaluation.page import Rows, render
 from dlrs.evaluation.pairs import balanced_pairs
 from dlrs.evaluation.report import Report
@@ -17,24 +17,27 @@ from dlrs.evaluation.summary import summarise
 from dlrs.features.similarity import unit_rows
 from dlrs.prepared import Prepared
 from dlrs.progress import stage
-from dlrs.recommender import Recommender
+from dlrs.recipe import PRIMITIVE, Rival
 from dlrs.showcase import examples
 from dlrs.statistics import DataStatistics, data_statistics
 
+RIVALS: tuple[Rival, ...] = ("CF", "EASE", "content-kNN", "hybrid CF-CBF")
+"""Those of the baselines that ours is compared with in a sentence each; if none competes, all that do."""
+
 
 def judge(prepared: Prepared, trained: Folder) -> tuple[Report, str]:
-    """Fit the baselines, judge all on both universes, and return the report and its page (HTML)."""
-    ours = prepared.recipe.training.objective
-    refit = f"{ours}, refit"
+    """Fit the recipe's baselines, judge all on both universes, and return the report and its page (HTML)."""
+    ours, refit = _ours(prepared)
     contenders = fit_contenders(prepared, {ours: trained / "validated", refit: trained / "refit"})
     test, strict_test = headline_test(prepared), _strict_test(prepared)
     strict = None if strict_test is None else _judge(strict_test, contenders, ours)[0]
-    report, models = _judge(test, contenders, ours, data=data_statistics(prepared), strict=strict)
+    report, judged = _judge(test, contenders, ours, data=data_statistics(prepared), strict=strict)
+    rivals = prepared.recipe.baselines.models
     page = render(
         report,
         title=f"{prepared.recipe.marketplace.name}: which model recommends best?",
-        rivals=(CF, EASE, CONTENT_KNN, HYBRID),
-        examples=examples(prepared, test, models[refit]),
+        rivals=[name for name in RIVALS if name in rivals] or rivals,
+        examples=examples(prepared, test, judged[refit].items_UK),
         facts=_shown_facts(prepared, trained),
     )
     return report, page
@@ -80,13 +83,13 @@ def _judge(
     *,
     data: DataStatistics | None = None,
     strict: Report | None = None,
-) -> tuple[Report, dict[str, Recommender]]:
+) -> tuple[Report, dict[str, Judged]]:
     prepared = contenders.prepared
     settings = prepared.recipe.evaluation
-    models = contenders.recommenders(test.versions_A)
     yardsticks = _yardsticks(contenders, test)
+    judged = evaluate(contenders.recommenders(test.versions_A), test, yardsticks, settings.k)
     report = summarise(
-        evaluate(models, test, yardsticks, settings.k),
+        judged,
         test,
         yardsticks,
         ks=settings.k,
@@ -97,7 +100,7 @@ def _judge(
         data=data,
         strict=strict,
     )
-    return report, models
+    return report, judged
 
 
 def _yardsticks(contenders: Contenders, test: StaticTest) -> Yardsticks:
@@ -106,11 +109,17 @@ def _yardsticks(contenders: Contenders, test: StaticTest) -> Yardsticks:
     category_A = prepared.encoding.items.codes(category, prepared.versions[category].take(test.versions_A))
     features = prepared.encoded_versions.take(test.versions_A)
     return Yardsticks(
-        primitive=MOST_POPULAR,
+        primitive=PRIMITIVE,
         unit_AK=unit_rows(features.matrix(prepared.encoding.space, side="item")),
         pairs=balanced_pairs(test, category_A, prepared.recipe.evaluation.seed),
-        thresholds=dict.fromkeys(contenders.networks, 0.0),  # a logit of 0 is p̂ = 0.5
+        thresholds=dict.fromkeys(_ours(prepared), 0.0),  # a logit of 0 is p̂ = 0.5
     )
+
+
+def _ours(prepared: Prepared) -> tuple[str, str]:
+    """Return the names of our two: trained without the validation period, and refit with it."""
+    objective = prepared.recipe.training.objective
+    return objective, f"{objective}, refit"
 
 
 def _settings(prepared: Prepared) -> dict[str, object]:

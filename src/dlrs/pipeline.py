@@ -21,6 +21,7 @@ import numpy as np
 from dlrs import bundle
 from dlrs.atomic import hidden_folder, write_text
 from dlrs.bundle import Folder
+from dlrs.data.engine import DUCKDB
 from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError, DataError, MissingExtra
 from dlrs.evaluation.page import render_statistics
@@ -32,6 +33,7 @@ from dlrs.prepared import Prepared, open_earlier, open_prepared
 from dlrs.preparing import prepare as prepare_arrays
 from dlrs.published import write_content
 from dlrs.recipe import data_folder, read_recipe
+from dlrs.recommending import recommend_to_all
 from dlrs.showcase import Recommendation, recommend_to_user
 from dlrs.simulator.marketplace import Simulation
 from dlrs.simulator.marketplace import simulate as simulate_tables
@@ -67,8 +69,10 @@ def infer(files: Sequence[Path], recipe_file: Path) -> None:
         write_text(recipe_file, text)
 
 
-def prepare(recipe_file: Path, out: Path, *, after: Path | None = None) -> Folder:
+def prepare(recipe_file: Path, out: Path, *, after: Path | None = None, engine: str = DUCKDB) -> Folder:
     """Turn the recipe's two tables into profiles, encoded versions and training pairs.
+
+    The `engine` reads, checks and joins the tables: DuckDB, or a Spark by its master (docs/spark.md).
 
     The recipe's settings travel along: `train` and `evaluate` follow those of this moment. `after`
     is an earlier preparation, which may be `out` itself: what it has of days that did not change since
@@ -83,7 +87,7 @@ def prepare(recipe_file: Path, out: Path, *, after: Path | None = None) -> Folde
     facts: dict[str, Any] = {}
     with bundle.writing(out, PREPARED, facts=facts) as folder:
         data = data_folder(recipe, recipe_file.parent)
-        prepared = prepare_arrays(recipe, data, folder, after=earlier)
+        prepared = prepare_arrays(recipe, data, folder, engine=engine, after=earlier)
         _require_enough(prepared)
         facts |= prepared.facts
     return bundle.open_folder(out, PREPARED)
@@ -104,27 +108,27 @@ def train(prepared_folder: Path, out: Path) -> Folder:
 
     `validated` leaves what follows `validation_from` to early stopping; `refit` sees all of it, for
     as many epochs as were best there. Checkpoints lie beside `out` until both are done: after a
-    kill the same call goes on where it was.
+    kill the same call goes on where it was. Processes that torchrun started train together, and the first
+    one writes.
     """
     _require_extras("torch", "tensorboard")
-    from dlrs.fitting import checkpoints, fit
-    from dlrs.model.network import save_nets
+    from dlrs.fitting import checkpoints, fit_both, remove_others, write_both
+    from dlrs.training.workers import joined
 
     prepared = open_prepared(prepared_folder)
     settings = prepared.recipe.training.model_dump(mode="json")
     facts: dict[str, Any] = {"encoding_hash": prepared.encoding.hash, "settings": settings}
-    with bundle.writing(out, TRAINED, facts=facts) as folder:
-        work = checkpoints(prepared, out)
-        validated = fit(prepared, work / "validated", until=prepared.validation_period)
-        refit = fit(prepared, work / "refit", until=prepared.cut_period, epochs=validated.best_epoch)
-        for name, trained in (("validated", validated), ("refit", refit)):
-            save_nets(trained.network, folder / name)
-            shutil.copytree(work / name / "tensorboard", folder / "tensorboard" / name)
-            facts[name] = {
-                "best_epoch": trained.best_epoch,
-                "history": [asdict(epoch) for epoch in trained.history],
-            }
-    shutil.rmtree(work.parent)
+    work = checkpoints(prepared, out)
+    with joined() as workers:
+        if workers.leads:
+            with bundle.writing(out, TRAINED, facts=facts) as folder:
+                remove_others(work)
+                facts |= write_both(fit_both(prepared, work, workers), work, folder)
+        else:
+            fit_both(prepared, work, workers)
+        workers.wait()  # until nobody reads a checkpoint any more
+        if workers.leads:
+            shutil.rmtree(work.parent)
     return bundle.open_folder(out, TRAINED)
 
 
@@ -164,6 +168,7 @@ def publish(
             "encoding_hash": prepared.encoding.hash,
             "watermark": end.isoformat(),
             "items": len(versions_A),
+            "interaction_weights": prepared.facts["interaction_weights"],
         }
         return bundle.publish(registry, content, facts=facts)
 
@@ -178,11 +183,18 @@ def recommend(prepared_folder: Path, registry: Path, user_id: str, k: int = 5) -
     return recommend_to_user(open_prepared(prepared_folder), registry, user_id, k)
 
 
-def run(recipe_file: Path, out: Path) -> RunFolder:
+def recommend_all(
+    prepared_folder: Path, registry: Path, out: Path, k: int = 5, *, engine: str = DUCKDB
+) -> dict[str, Any]:
+    """Write the lists of all users with a profile into one Parquet file; see `recommending`."""
+    return recommend_to_all(prepared_folder, registry, out, k, engine=engine)
+
+
+def run(recipe_file: Path, out: Path, *, engine: str = DUCKDB) -> RunFolder:
     """Run every stage from the recipe to a published bundle; `out` has links to the two reports."""
     _require_extras(*EXTRAS)
     folders = RunFolder(out)
-    prepare(recipe_file, folders.prepared)
+    prepare(recipe_file, folders.prepared, engine=engine)
     train(folders.prepared, folders.trained)
     evaluated = evaluate(folders.prepared, folders.trained, folders.evaluated)
     for name in REPORTS:

@@ -15,10 +15,9 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from dlrs.arrays import Ints, StoredArrays
-from dlrs.data import engine
+from dlrs.arrays import Ints, StoredArrays, distinct
 from dlrs.data.catalog import Catalog
-from dlrs.data.engine import Connection
+from dlrs.data.engine import DUCKDB, Connection, connect
 from dlrs.data.events import Events, load_events
 from dlrs.data.interactions import ALL_TIME, Interactions, micros
 from dlrs.data.items import Items, catalog, load_items, microseconds, version_table
@@ -59,9 +58,12 @@ SPILL = "spill"
 """The folder for what does not fit into memory; gone at the end."""
 
 
-def prepare(recipe: Recipe, data: Path, folder: Path, *, after: Earlier | None = None) -> Prepared:
+def prepare(
+    recipe: Recipe, data: Path, folder: Path, *, engine: str = DUCKDB, after: Earlier | None = None
+) -> Prepared:
     """Run every stage from the raw tables to training pairs, and write what comes out into `folder`.
 
+    The `engine` (see `data.engine.connect`) reads, checks and joins the tables; the rest is done here.
     Each stage writes its arrays when they are done and goes on with them mapped into memory: together
     they take more than there may be. Buckets of days that were the same when `after` was prepared are
     taken from there; the outcome has the same bits (method §2, §3).
@@ -71,7 +73,7 @@ def prepare(recipe: Recipe, data: Path, folder: Path, *, after: Earlier | None =
     """
     marketplace = recipe.marketplace
     write_recipe(recipe, folder)
-    tables = _read(marketplace, data, folder)
+    tables = _read(marketplace, data, folder, engine)
     write_ids(tables.events.user_ids, folder)
     write_quarantine({name: table.quarantine.rows for name, table in tables.by_name.items()}, folder)
     weights = _weights(tables, marketplace)
@@ -115,8 +117,8 @@ class _Tables:
         return tables if self.users is None else {**tables, "users": self.users}
 
 
-def _read(marketplace: Marketplace, data: Path, folder: Path) -> _Tables:
-    with engine.connect(folder / SPILL) as connection:
+def _read(marketplace: Marketplace, data: Path, folder: Path, engine: str) -> _Tables:
+    with connect(engine, spill=folder / SPILL) as connection:
         with stage("Read items"):
             items = load_items(connection, marketplace, data)
             versions = Versions.write(version_table(items), folder / VERSIONS)
@@ -138,8 +140,8 @@ def _profiles(
     """Return the profiles, and the facts about the buckets that they were merged from."""
     starts = _profile_starts(marketplace)
     user_ids, versions = tables.events.user_ids, tables.versions
-    with engine.connect(folder / SPILL) as connection, stage("Put events into buckets"):
-        made = make_buckets(connection, tables.log, user_ids, versions, marketplace, weights, starts, after)
+    with stage("Put events into buckets"):
+        made = make_buckets(tables.log, user_ids, versions, marketplace, weights, starts, after)
         if made.kept is not None:
             made.kept.save(folder / BUCKETS)
     with stage("Merge the buckets of each window"):
@@ -207,7 +209,7 @@ def _own_encoding(users: Users | None, log: Interactions, marketplace: Marketpla
     """Fit the encoding of the users' own features on the users of before the cut."""
     if users is None or marketplace.users is None:
         return None
-    before = np.unique(log.between(ALL_TIME, micros(marketplace.split.test_from)).user_E)
+    before = distinct(log.between(ALL_TIME, micros(marketplace.split.test_from)).user_E)
     return TableEncoding.fit(marketplace.users.features, users.table.take(before))
 
 

@@ -6,6 +6,7 @@ line when it is done.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 T = TypeVar("T")
-console = Console(stderr=True)
+FOLLOWS = os.environ.get("RANK", "0") != "0"
+"""Of several workers that torchrun started only the first one shows anything; errors each says itself."""
+
+console = Console(stderr=True, quiet=FOLLOWS)
 
 GLANCE = 1.0
 """Seconds. What is over sooner leaves no line in a log."""

@@ -11,6 +11,7 @@ report.json                     what the evaluation found, if there was one
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,12 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM
-from dlrs.bundle import Folder
+from dlrs.bundle import Folder, current_bundle
+from dlrs.errors import ArtifactError
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Representations, load_nets
+from dlrs.prepared import Prepared
 from dlrs.recipe import Recipe, parse_recipe
 from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
@@ -42,6 +45,7 @@ class Published:
     encoding: Encoding
     items: pa.Table
     recommender: TwoStageRecommender
+    weights: Mapping[str, float]  # of the interaction types, where they are the domain's
 
     @classmethod
     def load(cls, bundle: Folder) -> Published:
@@ -55,7 +59,8 @@ class Published:
             nets, representations, np.arange(items.num_rows), Audience.empty(nets.space), recipe.candidates
         )
         encoding = Encoding.load(bundle / "encoding.json")
-        return cls(bundle.facts["bundle_id"], recipe, encoding, items, recommender)
+        weights = bundle.facts.get("interaction_weights", {})
+        return cls(bundle.facts["bundle_id"], recipe, encoding, items, recommender, weights)
 
     def recommend(self, profile: EncodedRows, k: int, *, known_ids: pa.Array) -> list[dict[str, Any]]:
         """Return the best k items for one profile, best first: id, logit and raw features of each.
@@ -71,6 +76,21 @@ class Published:
         rows_K = ranking.items_UK[0][ranking.items_UK[0] != NO_ITEM]
         records = self.items.take(rows_K).to_pylist()
         return [{**r, LOGIT: float(s)} for r, s in zip(records, ranking.scores_UK[0], strict=False)]
+
+
+def open_current(registry: Path, prepared: Prepared) -> Published:
+    """Open the current bundle, and make sure that it understands the profiles of a prepared data set.
+
+    Raises:
+        ArtifactError: nothing was published, or under another schema.
+    """
+    published = Published.load(current_bundle(registry))
+    if published.encoding.hash != prepared.encoding.hash:
+        raise ArtifactError(
+            f"{registry}: expected a bundle of the encoding {prepared.encoding.hash}, as the prepared data "
+            f"is, received one of {published.encoding.hash}. Train and publish again."
+        )
+    return published
 
 
 def write_content(

@@ -7,7 +7,7 @@ import string
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -32,7 +32,7 @@ class Samples(Description):
 
 
 class Training(Description):
-    """How the networks are trained (method §4); the defaults are the thesis's, but for one Adam alone."""
+    """How the networks are trained (method §4); defaults: the thesis's, but for one Adam and `together`."""
 
     objective: Literal["single", "multi-cos", "multi-cos-bar"] = "multi-cos"
     similarity_weight: float = Field(default=0.5, ge=0, description="λ of the similarity term")
@@ -43,6 +43,9 @@ class Training(Description):
     learning_rate: float = Field(default=0.003, gt=0, description="of Adam: embeddings and deep part")
     wide_learning_rate: float = Field(default=0.05, gt=0, description="of FTRL: wide part")
     batch_size: int = Field(default=2048, ge=2)
+    together: int = Field(
+        default=4, ge=1, description="pairs of one profile side by side in an epoch, at most; 1: any order"
+    )
     epochs: int = Field(default=5, ge=1)
     patience: int = Field(default=2, ge=1, description="epochs without a better validation before stopping")
     dropout: float = Field(default=0.5, ge=0, lt=1, description="share of layer 2 that is dropped")
@@ -62,14 +65,21 @@ class Training(Description):
 class Candidates(Description):
     """How the catalogue is narrowed before ranking (method §5)."""
 
-    index: Literal["exact"] = "exact"
+    index: Literal["exact", "ivf"] = "exact"
     metric: Literal["cosine", "inner-product", "euclidean"] = "cosine"
     count: int = Field(default=1000, ge=1, description="T: candidates ranked per user")
+    probes: int = Field(default=64, ge=1, description="ivf: clusters looked at for 1,000 candidates")
+
+
+Rival = Literal["most popular", "recently popular", "CF", "item-kNN", "EASE", "content-kNN", "hybrid CF-CBF"]
+PRIMITIVE: Rival = "most popular"
+"""The model whose lists are what anybody would expect: serendipity is measured against them."""
 
 
 class Baselines(Description):
-    """Settings of the models that ours is compared with (method §7)."""
+    """Which models ours is compared with, and their settings (method §7)."""
 
+    models: tuple[Rival, ...] = Field(default=get_args(Rival), description="those that compete")
     recent_window: Duration = timedelta(days=7)
     cf_factors: int = Field(default=100, ge=1)
     cf_iterations: int = Field(default=15, ge=1)
@@ -81,6 +91,17 @@ class Baselines(Description):
     hybrid_epochs: int = Field(default=10, ge=1)
     hybrid_learning_rate: float = Field(default=0.03, gt=0)
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.models)) < len(self.models):
+            raise ValueError(f"models: expected each once, received {list(self.models)}")
+        if PRIMITIVE not in self.models:
+            raise ValueError(
+                f"models: expected '{PRIMITIVE}' among them, for serendipity is measured against it; "
+                f"received {list(self.models)}"
+            )
+        return self
 
 
 class Evaluation(Description):

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Floats, Ints, positions_in
-from dlrs.candidates.exact import ExactIndex
+from dlrs.candidates.building import build_index
 from dlrs.candidates.generator import generate
 from dlrs.candidates.index import ItemIndex
 from dlrs.features.rows import EncodedRows, FeatureSpace
@@ -102,7 +102,7 @@ class TwoStageRecommender:
         self.items_A = items_A
         self.audience = audience
         self.settings = settings
-        self.index: ItemIndex = ExactIndex(items.embedding_ND, settings.metric)
+        self.index: ItemIndex = build_index(items.embedding_ND, settings)
         self._halves = nets.item_halves(items)
 
     def recommend(self, users_U: Ints, k: int, *, known_UN: sparse.csr_array) -> Ranking:

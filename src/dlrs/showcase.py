@@ -13,15 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from dlrs import bundle
-from dlrs.arrays import NO_ITEM
-from dlrs.errors import ArtifactError, DataError
+from dlrs.arrays import NO_ITEM, Ints
+from dlrs.errors import DataError
 from dlrs.evaluation.page import Example
 from dlrs.evaluation.static import StaticTest
 from dlrs.features.words import item_in_words, profile_in_words
 from dlrs.prepared import Prepared
-from dlrs.published import Published
-from dlrs.recommender import Recommender
+from dlrs.published import open_current
 from dlrs.schema import ITEM, Features
 
 EXAMPLES = 3
@@ -44,12 +42,7 @@ def recommend_to_user(prepared: Prepared, registry: Path, user_id: str, k: int) 
         DataError: the log does not know the user, or he has no profile then.
         ArtifactError: the bundle was made under another schema.
     """
-    published = Published.load(bundle.current_bundle(registry))
-    if published.encoding.hash != prepared.encoding.hash:
-        raise ArtifactError(
-            f"{registry}: expected a bundle of the encoding {prepared.encoding.hash}, as the prepared data "
-            f"is, received one of {published.encoding.hash}. Train and publish again."
-        )
+    published = open_current(registry, prepared)
     row = _profile_row(prepared, user_id)
     profile = prepared.profiles.take(np.array([row]))
     seen = prepared.interactions.item_E[prepared.interactions.user_E == prepared.profile_facts.user_P[row]]
@@ -80,15 +73,17 @@ def active_user(prepared: Prepared) -> str:
     return str(prepared.user_ids[int(prepared.profile_facts.user_P[middle])])
 
 
-def examples(prepared: Prepared, test: StaticTest, ours: Recommender) -> list[Example]:
-    """A few users of the test, from the least to the most active of them, and our best five."""
+def examples(prepared: Prepared, test: StaticTest, ours_UK: Ints) -> list[Example]:
+    """A few users of the test, from the least to the most active of them, and our best five.
+
+    `ours_UK` are our lists for all users of the test: item rows, padded with `NO_ITEM`.
+    """
     rows_U = prepared.profile_of_QU[prepared.cut_period][test.users_U]
     by_activity = np.argsort(prepared.profile_facts.events_P[rows_U], kind="stable")
     chosen = np.unique(by_activity[np.linspace(0, len(by_activity) - 1, EXAMPLES + 2).astype(int)[1:-1]])
-    ranking = ours.recommend(test.users_U[chosen], 5, known_UN=test.known_UN[chosen])
     features = prepared.recipe.marketplace.features
     shown = []
-    for user, items_K in zip(chosen, ranking.items_UK, strict=True):
+    for user, items_K in zip(chosen, ours_UK[chosen, :5], strict=True):
         versions = test.versions_A[np.searchsorted(test.items_A, items_K[items_K != NO_ITEM])]
         items = [
             {"item": item[ITEM]} | item_in_words(item, features)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from dlrs.arrays import Ints, distinct
+from dlrs.arrays import Ints, distinct, positions_in
 from dlrs.data.interactions import ALL_TIME, Interactions, micros
 from dlrs.metrics.beyond import top_shares
 from dlrs.prepared import Prepared
@@ -136,21 +136,22 @@ def stretch(log: Interactions, since: int, until: int, *, items: int, types: Seq
         types: the names of the interaction types.
     """
     before, inside = log.between(ALL_TIME, since), log.between(since, until)
-    pairs = distinct(_keys(inside, items))
+    pairs = distinct(inside.pairs(items))
     pair_users, pair_items = np.divmod(pairs, items)
-    users, met = np.unique(inside.user_E), np.unique(inside.item_E)
-    by_user, by_item = _counts(inside.user_E), _counts(inside.item_E)
+    old = positions_in(distinct(before.pairs(items)), pairs) >= 0
+    of_user, of_item = np.bincount(inside.user_E), np.bincount(inside.item_E)
+    by_user, by_item = of_user[of_user > 0], of_item[of_item > 0]
     shares = np.bincount(inside.type_E, minlength=len(types)) / max(len(inside), 1)
     return Stretch(
         since=_iso(since),
         until=_iso(until),
         interactions=len(inside),
         pairs=len(pairs),
-        new_pairs=int((~np.isin(pairs, _keys(before, items))).sum()),
-        users=len(users),
-        cold_users=int((~np.isin(users, before.user_E)).sum()),
-        items=len(met),
-        cold_items=int((~np.isin(met, before.item_E)).sum()),
+        new_pairs=int((~old).sum()),
+        users=len(by_user),
+        cold_users=_cold(of_user, before.user_E),
+        items=len(by_item),
+        cold_items=_cold(of_item, before.item_E),
         type_shares=dict(zip(types, shares.tolist(), strict=True)),
         interactions_per_user=spread(by_user),
         pairs_per_user=spread(_counts(pair_users)),
@@ -197,13 +198,16 @@ def timeline(log: Interactions, train_from: int, test_from: int, test_until: int
     return Timeline(_iso(start), width // HOUR, tuple(counts.tolist()), *cuts)
 
 
-def _keys(log: Interactions, items: int) -> Ints:
-    return log.user_E * items + log.item_E
-
-
 def _counts(rows_E: Ints) -> Ints:
     """Return how often each row occurs that does."""
-    return np.unique(rows_E, return_counts=True)[1]
+    counts = np.bincount(rows_E)
+    return counts[counts > 0]
+
+
+def _cold(inside: Ints, before_E: Ints) -> int:
+    """Return how many rows have a count inside and do not occur before."""
+    earlier = np.bincount(before_E, minlength=len(inside))[: len(inside)]
+    return int(((inside > 0) & (earlier == 0)).sum())
 
 
 def _iso(time: int) -> str:

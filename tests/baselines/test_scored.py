@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from dlrs.arrays import Doubles, Ints
-from dlrs.baselines import scored
+from dlrs.baselines import catalogue
 from dlrs.baselines.scored import ScoredRecommender
 
 
 def test_pairs_are_scored_in_their_order_however_many_users_there_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scored, "USERS_AT_ONCE", 2)
+    monkeypatch.setattr(catalogue, "CELLS", 2 * 3)  # two users, three items
     asked: list[int] = []
 
     def score_users(users_U: Ints) -> Doubles:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Floats, Ints
 from dlrs.candidates import generator
-from dlrs.candidates.exact import ExactIndex, Metric
+from dlrs.candidates.building import build_index
 from dlrs.candidates.generator import generate
 from dlrs.candidates.index import ItemIndex
+from dlrs.candidates.metric import Metric
+from dlrs.recipe import Candidates
 
+INDEXES = ("exact", "ivf")
 METRICS: tuple[Metric, ...] = ("cosine", "inner-product", "euclidean")
 Build = Callable[[Floats], ItemIndex]
+
+
+@pytest.fixture(params=INDEXES)
+def kind(request: pytest.FixtureRequest) -> str:
+    chosen: str = request.param
+    return chosen
 
 
 @pytest.fixture(params=METRICS)
@@ -25,8 +36,9 @@ def metric(request: pytest.FixtureRequest) -> Metric:
 
 
 @pytest.fixture
-def build(metric: Metric) -> Build:
-    return lambda vectors: ExactIndex(vectors, metric)
+def build(kind: str, metric: Metric) -> Build:
+    settings = Candidates.model_validate({"index": kind, "metric": metric})
+    return lambda vectors: build_index(vectors, settings)
 
 
 def _similarity(queries: Floats, vectors: Floats, metric: Metric) -> np.ndarray:
@@ -42,34 +54,56 @@ def _vectors(n: int, width: int = 8, seed: int = 0) -> Floats:
     return np.random.default_rng(seed).normal(size=(n, width)).astype(np.float32)
 
 
+def _like_ads(n: int, width: int = 13, seed: int = 0) -> Floats:
+    """Groups within groups of very unequal size, as makes and models are."""
+    of_groups = np.random.default_rng(7)
+    makes = of_groups.normal(size=(20, width))
+    models = np.repeat(makes, 15, axis=0) + 0.5 * of_groups.normal(size=(300, width))
+    shares = 1 / np.arange(1, 301)
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(300, n, p=shares / shares.sum())
+    return (models[chosen] + 0.4 * rng.normal(size=(n, width))).astype(np.float32)
+
+
 def _nothing_known(users: int, items: int) -> sparse.csr_array:
     return sparse.csr_array((users, items), dtype=np.float32)
 
 
-def test_recall_against_brute_force(build: Build, metric: Metric) -> None:
-    vectors, queries = _vectors(2000), _vectors(20, seed=1)
+def test_recall_against_brute_force(kind: str, build: Build, metric: Metric) -> None:
+    vectors, queries = _like_ads(20_000), _like_ads(40, seed=1)
     rows, similarity = build(vectors).propose(queries, 100)
     truth = _similarity(queries, vectors, metric)
     best = np.argsort(-truth, axis=1)[:, :100]
     recall = np.mean([len(set(a) & set(b)) / 100 for a, b in zip(rows, best, strict=True)])
-    assert recall > 0.99
+    assert recall > (0.99 if kind == "exact" else 0.95)
     np.testing.assert_allclose(similarity, np.take_along_axis(truth, rows, axis=1), rtol=1e-4, atol=1e-4)
+    assert (np.diff(similarity, axis=1) <= 0).all()
+    assert all(len(set(r)) == 100 for r in rows.tolist())
 
 
-def test_the_whole_catalogue_is_reachable(build: Build) -> None:
-    index = build(_vectors(50))
-    rows, _ = index.propose(_vectors(3, seed=1), 1000)
-    assert rows.shape == (3, len(index))
-    assert all(sorted(r) == list(range(50)) for r in rows.tolist())
+@pytest.mark.parametrize("size", [2, 50, 6000])
+def test_the_whole_catalogue_is_reachable(build: Build, size: int) -> None:
+    """Small catalogues have no clusters to find; of a larger one all must be looked at to ask for all."""
+    index = build(_vectors(size))
+    rows, _ = index.propose(_vectors(3, seed=1), 10_000)
+    assert rows.shape == (3, len(index)) == (3, size)
+    assert all(sorted(r) == list(range(size)) for r in rows.tolist())
 
 
 def test_one_item(build: Build) -> None:
     assert build(_vectors(1)).propose(_vectors(2, seed=1), 5)[0].tolist() == [[0], [0]]
 
 
-def test_duplicate_vectors_come_in_the_order_of_their_rows(build: Build) -> None:
-    rows, _ = build(np.tile(_vectors(1), (9, 1))).propose(_vectors(1, seed=1), 9)
-    assert rows.tolist() == [list(range(9))]
+@pytest.mark.parametrize("size", [9, 500])
+def test_duplicate_vectors_come_in_the_order_of_their_rows(build: Build, size: int) -> None:
+    rows, _ = build(np.tile(_vectors(1), (size, 1))).propose(_vectors(1, seed=1), size)
+    assert rows.tolist() == [list(range(size))]
+
+
+def test_a_query_of_zeros_has_a_full_list(build: Build) -> None:
+    rows, similarity = build(_vectors(500)).propose(np.zeros((1, 8), dtype=np.float32), 400)
+    assert len(set(rows[0].tolist())) == 400
+    assert np.isfinite(similarity).all()
 
 
 def test_nan_is_refused(build: Build) -> None:
@@ -79,10 +113,26 @@ def test_nan_is_refused(build: Build) -> None:
         build(vectors)
 
 
-def test_read_only_vectors_are_accepted(build: Build) -> None:
-    vectors = _vectors(3)
-    vectors.flags.writeable = False
-    assert len(build(vectors)) == 3
+def test_mapped_vectors_are_accepted(build: Build, tmp_path: Path) -> None:
+    np.save(tmp_path / "vectors.npy", _vectors(300))
+    mapped = np.load(tmp_path / "vectors.npy", mmap_mode="r")
+    rows, _ = build(mapped).propose(mapped[:2], 5)
+    np.testing.assert_array_equal(rows, build(_vectors(300)).propose(_vectors(300)[:2], 5)[0])
+
+
+def test_answers_depend_on_neither_threads_nor_company(build: Build) -> None:
+    vectors, queries = _like_ads(5000), _like_ads(30, seed=1)
+    threads = faiss.omp_get_max_threads()
+    answers = []
+    for count in (1, 2):
+        faiss.omp_set_num_threads(count)
+        try:
+            index = build(vectors)
+            answers += [index.propose(queries, 50)[0], index.propose(queries[::-1], 50)[0][::-1]]
+        finally:
+            faiss.omp_set_num_threads(threads)
+    for answer in answers[1:]:
+        np.testing.assert_array_equal(answer, answers[0])
 
 
 def test_exclusions_never_cost_a_place(build: Build) -> None:

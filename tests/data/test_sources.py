@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dlrs.data import engine
-from dlrs.data.cleaning import Column, read_typed, reading
+from dlrs.data.cleaning import Column, read_typed
 from dlrs.data.engine import Connection
 from dlrs.data.sources import Source
 from dlrs.errors import DataError, SchemaError
@@ -221,7 +221,7 @@ def test_what_goes_wrong_while_rows_stream_is_told_apart(trouble: str, says: str
 def _stream_into(trouble: str, folder: Path) -> None:
     rows = f"SELECT CASE WHEN range > 2500000 THEN error('{trouble}') ELSE 'x' END AS x FROM range(3000000)"
     with engine.connect() as connection:
-        connection.raw_sql(f"CREATE VIEW rows AS {rows}")
-        with reading(Source(folder, "events.parquet")):
-            for _ in engine.batches(connection.table("rows")):
+        connection.backend.raw_sql(f"CREATE VIEW rows AS {rows}")
+        with connection.reading(Source(folder, "events.parquet")):
+            for _ in engine.batches(connection.backend.table("rows")):
                 pass

@@ -131,12 +131,12 @@ def test_a_full_disk_behind_standard_output_is_an_error(finished: Finished, tmp_
 
 
 def sort_much(spill: Path | None) -> None:
-    with engine.connect(spill) as connection:
-        connection.raw_sql("SET memory_limit = '30MB'")
-        connection.raw_sql(
+    with engine.connect(spill=spill) as connection:
+        connection.backend.raw_sql("SET memory_limit = '30MB'")
+        connection.backend.raw_sql(
             "CREATE TABLE much AS SELECT range AS a, hash(range)::VARCHAR AS b FROM range(1000000)"
         )
-        connection.raw_sql("SELECT count(*) FROM (SELECT * FROM much ORDER BY b, a)").fetchall()
+        connection.backend.raw_sql("SELECT count(*) FROM (SELECT * FROM much ORDER BY b, a)").fetchall()
 
 
 def test_joins_spill_beside_the_output_and_nowhere_else(

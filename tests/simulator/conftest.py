@@ -38,7 +38,15 @@ class Simulated:
 
     @cached_property
     def user_E(self) -> np.ndarray:
-        return np.searchsorted(np.unique(self.truth["user_id"].to_numpy()), self.events["user_id"].to_numpy())
+        """Rows as in the table of true tastes: guests are the last ones."""
+        ids_U = self.truth["user_id"].to_numpy()[::3]
+        order_U = np.argsort(ids_U)
+        return order_U[np.searchsorted(ids_U[order_U], self.events["user_id"].to_numpy())]
+
+    @cached_property
+    def known_E(self) -> np.ndarray:
+        """Events of users, not of guests."""
+        return self.user_E < self.settings.users
 
     @cached_property
     def time_V(self) -> np.ndarray:
@@ -55,7 +63,7 @@ class Simulated:
     @cached_property
     def first_N(self) -> np.ndarray:
         """First version of each item."""
-        return np.flatnonzero(self.items["version"].to_numpy() == 1)
+        return np.flatnonzero(np.diff(self.item_V, prepend=-1))
 
     def feature_V(self, name: str) -> np.ndarray:
         """A feature of every version: numbers with NaN, or texts with "None"."""
@@ -71,10 +79,16 @@ class Simulated:
 
     @cached_property
     def train_E(self) -> np.ndarray:
-        return (self.time_E >= micros(self.settings.train_from)) & ~self.test_E
+        """Of users only."""
+        return (self.time_E >= micros(self.settings.train_from)) & ~self._late_E & self.known_E
 
     @cached_property
     def test_E(self) -> np.ndarray:
+        """Of users only."""
+        return self._late_E & self.known_E
+
+    @cached_property
+    def _late_E(self) -> np.ndarray:
         return self.time_E >= micros(self.settings.test_from)
 
 

@@ -84,13 +84,14 @@ def test_popularity_is_heavy_tailed(simulated):
     events_N = np.sort(np.bincount(simulated.item_E[simulated.train_E]))[::-1]
     events_N = events_N[events_N > 0]
     shares = [events_N[: len(events_N) // part].sum() / events_N.sum() for part in (100, 10)]
-    assert shares == pytest.approx([0.10, 0.43], rel=0.2)  # method §7
+    assert 0.05 < shares[0] < 0.15  # of all sizes; closer at 1/20: test_calibration
+    assert shares[1] == pytest.approx(0.43, abs=0.09)  # method §7
 
 
 def test_most_users_have_a_profile_and_two_thirds_are_active_in_the_test_week(simulated):
     users = simulated.settings.users
     cut = int(simulated.settings.test_from.timestamp()) * 1_000_000
-    window_E = (simulated.time_E >= cut - 30 * DAY) & (simulated.time_E < cut)
+    window_E = (simulated.time_E >= cut - 30 * DAY) & (simulated.time_E < cut) & simulated.known_E
     assert (np.bincount(simulated.user_E[window_E], minlength=users) >= 2).mean() > 0.9
     assert len(np.unique(simulated.user_E[simulated.test_E])) / users == pytest.approx(0.67, abs=0.09)
 
@@ -128,7 +129,7 @@ def test_users_keep_to_a_price_band_within_a_subcategory(simulated, train):
     log_price = np.log(price_N[pair_item])
     body = simulated.subcategory_N()[pair_item]
     own = np.unique(pair_user * 1000 + body, return_inverse=True)[1]
-    assert _spread(log_price, own) < 0.8 * _spread(log_price, body)
+    assert _spread(log_price, own) < 0.85 * _spread(log_price, body)
 
 
 def _spread(values, group):
@@ -169,8 +170,8 @@ def test_the_truth_tells_what_users_then_do(simulated, train):
     wanted = {}
     for user, body in zip(truth["user_id"], truth["subcategory"], strict=True):
         wanted.setdefault(user, set()).add(body)
-    user_ids = np.unique(truth["user_id"])
+    user_ids = truth["user_id"][::3]
     pair_user, pair_item = train.nonzero()
-    met = zip(user_ids[pair_user[::50]], names_N[pair_item[::50]], strict=True)
+    met = zip(np.array(user_ids)[pair_user[::50]], names_N[pair_item[::50]], strict=True)
     assert np.mean([body in wanted[user] for user, body in met]) > 0.7
     assert not set(truth) & {"item_id", "time"}

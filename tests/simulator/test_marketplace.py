@@ -10,10 +10,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from dlrs.cli import app
 from dlrs.errors import SchemaError
 from dlrs.recipe import data_folder, read_recipe
+from dlrs.simulator import event_log
 from dlrs.simulator.marketplace import Simulation, simulate
+from dlrs.simulator.settings import SCALES
 
 FILES = ["events.parquet", "items.parquet", "recipe.toml", "truth.parquet"]
 SMALL = {"users": 40, "items": 600}
@@ -47,7 +51,7 @@ def test_tables_have_the_types_of_an_export(simulated):
     types = {field.name: field.type for field in simulated.items.schema}
     assert list(types)[:4] == ["item_id", "version", "valid_from", "operation"]
     assert types["first_registration"] == types["valid_from"] == moment
-    assert types["price"] == pa.float64()
+    assert types["price"] == types["power"] == pa.float64()
     assert types["subcategory"] == pa.string()
 
 
@@ -56,7 +60,7 @@ def test_the_recipe_describes_the_tables(simulated):
     market = recipe.marketplace
     assert data_folder(recipe, simulated.folder) == simulated.folder
     features = [*market.features.continuous, *market.features.categorical]
-    assert simulated.items.column_names[4:] == features
+    assert [name for name in simulated.items.column_names[4:] if name != "power"] == features
     assert (len(market.features.continuous), len(market.features.categorical)) == (6, 15)
     assert market.interaction_types == ("view", "bookmark", "print", "contact")
     assert market.profiles.window == timedelta(days=30)
@@ -108,6 +112,54 @@ def test_facts_go_into_a_manifest(simulated):
     assert facts["test_events"] == simulated.test_E.sum()
 
 
+def test_the_log_is_the_same_in_any_row_groups(simulated, tmp_path, monkeypatch):
+    monkeypatch.setattr(event_log, "ROWS", 1000)
+    settings = Simulation(users=40, items=600, weeks=3)
+    contents(tmp_path / "small", settings)
+    monkeypatch.setattr(event_log, "ROWS", 10**6)
+    contents(tmp_path / "large", settings)
+    small, large = (pq.ParquetFile(tmp_path / name / "events.parquet") for name in ("small", "large"))
+    assert small.num_row_groups > 3
+    assert large.num_row_groups == 1
+    assert small.read().equals(large.read())
+
+
+def test_the_verb_takes_a_scale_and_what_differs_from_it(tmp_path):
+    call = [
+        "simulate",
+        "--out",
+        str(tmp_path / "data"),
+        "--scale",
+        "thesis",
+        "--users",
+        "30",
+        "--items",
+        "300",
+    ]
+    done = CliRunner().invoke(app, [*call, "--weeks", "3", "--seed", "5", "--guests", "0.5"])
+    assert done.exit_code == 0, done.output
+    settings = json.loads((tmp_path / "data" / "manifest.json").read_text())["facts"]["settings"]
+    asked = {"users": 30, "items": 300, "weeks": 3, "seed": 5, "guest_share": 0.5}
+    assert settings == {**asked, "warm_up_days": 30, "ads": None}
+    assert "pairs a user, train: mean" in done.output
+    assert (SCALES["thesis"].users, SCALES["thesis"].items, SCALES["thesis"].weeks) == (100_000, 1_711_190, 5)
+
+
+def test_the_verb_sells_the_ads_of_a_table(tmp_path):
+    (tmp_path / "ads.csv").write_text("make,model,price\n" + "Opel,Corsa,7000\nBMW,320,18500\n" * 20)
+    call = ["simulate", "--users", "30", "--weeks", "3", "--ads", str(tmp_path / "ads.csv")]
+    done = CliRunner().invoke(app, [*call, "--out", str(tmp_path / "all")])
+    assert done.exit_code == 0, done.output
+    items = pq.read_table(tmp_path / "all" / "items.parquet")
+    assert len(items["item_id"].unique()) == 40
+    assert set(items["make_id"].drop_null().to_pylist()) == {"Opel", "BMW"}
+    CliRunner().invoke(app, [*call, "--items", "25", "--out", str(tmp_path / "some")])
+    assert len(pq.read_table(tmp_path / "some" / "items.parquet")["item_id"].unique()) == 25
+    lost = CliRunner().invoke(app, [*call[:-1], str(tmp_path / "none.csv"), "--out", str(tmp_path / "none")])
+    assert lost.exit_code == 2
+    assert not (tmp_path / "none").exists()
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("size", [{"users": 1, "items": 50}, {"users": 3, "items": 10, "warm_up_days": 0}])
 def test_tiny_marketplaces_work(tmp_path, size, seed):
@@ -119,7 +171,15 @@ def test_tiny_marketplaces_work(tmp_path, size, seed):
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("users", 0), ("items", 9), ("weeks", 2), ("warm_up_days", -1), ("seed", -1), ("users", 2.5)],
+    [
+        ("users", 0),
+        ("items", 9),
+        ("weeks", 2),
+        ("warm_up_days", -1),
+        ("seed", -1),
+        ("users", 2.5),
+        ("guest_share", -0.1),
+    ],
 )
 def test_silly_settings_are_refused(setting, value):
     with pytest.raises(SchemaError, match=rf"'{setting}': expected .* received {value}"):

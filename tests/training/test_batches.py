@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -26,7 +27,7 @@ def batches() -> Batches:
     profile_P, version_P = rng.integers(0, 5, 23), rng.integers(0, 9, 23)
     label_P = np.arange(23, dtype=np.float32)  # tells the pairs apart
     pairs = Pairs(profile_P, version_P, label_P, np.zeros(23, dtype=np.int64))
-    return Batches(pairs, numbered(5), numbered(9), size=10, seed=3, raw_cosine_P=label_P / 100)
+    return Batches(pairs, numbered(5), numbered(9), size=10, seed=3)
 
 
 def labels(batches: list[Batch]) -> list[list[float]]:
@@ -49,8 +50,6 @@ def test_a_batch_holds_each_user_and_item_once_and_leads_back_to_them(batches: B
         assert np.array_equal(batch.users.continuous_NC[batch.user_B, 0], pairs.profile_P[rows_B])
         assert np.array_equal(batch.items.continuous_NC[batch.item_B, 0], pairs.version_P[rows_B])
         assert np.array_equal(np.diff(batch.items.offsets), batch.items.continuous_NC[:, 0])
-        assert batch.raw_cosine_B is not None
-        np.testing.assert_allclose(batch.raw_cosine_B, batch.label_B / 100)
 
 
 def test_the_order_depends_on_seed_and_epoch(batches: Batches) -> None:
@@ -59,6 +58,17 @@ def test_the_order_depends_on_seed_and_epoch(batches: Batches) -> None:
     assert labels(list(batches.epoch(1))) == labels(list(again.epoch(1)))
     assert labels(list(batches.epoch(1))) != labels(list(batches.epoch(2)))
     assert labels(list(batches.epoch(1))) != labels(list(other.epoch(1)))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_the_workers_shares_make_up_each_batch(batches: Batches, workers: int) -> None:
+    """Of the last batch, of 3 pairs, the fourth worker gets none."""
+    shares = [list(replace(batches, worker=rank, workers=workers).epoch(0)) for rank in range(workers)]
+    for step, batch in enumerate(batches.epoch(0)):
+        parts = [share[step] for share in shares]
+        assert np.concatenate([part.label_B for part in parts]).tolist() == batch.label_B.tolist()
+        assert {part.whole for part in parts} == {len(batch)}
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 @pytest.mark.parametrize("step", [0, 1, 2, 3])

@@ -181,7 +181,7 @@ def test_tensorboard_shows_losses_weights_and_predictions_that_drift_apart(
     def validate(network: Network) -> Validation:
         return validate_on(network, planted.test, planted.profiles, planted.versions)
 
-    settings = SETTINGS.model_copy(update={"learning_rate": 0.01})
+    settings = SETTINGS.model_copy(update={"learning_rate": 0.01, "together": 1})
     trained = fit(planted, settings, tmp_path, epochs=6, validate=validate)
     board = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"histograms": 0})
     board.Reload()

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from dlrs.features.similarity import raw_cosine
 from dlrs.model.network import Network
 from dlrs.recipe import Training
 from dlrs.samples.batches import Batch, Batches
@@ -25,8 +24,7 @@ TOGETHER = APART.model_copy(update={"similarity_optimiser": "joint"})
 @pytest.fixture
 def batch(planted: Any) -> Batch:
     pairs = planted.train.take(np.arange(64))
-    raw_P = raw_cosine(planted.profiles, planted.versions, planted.space, pairs.profile_P, pairs.version_P)
-    return Batches(pairs, planted.profiles, planted.versions, 64, 0, raw_P).at(np.arange(64))
+    return Batches(pairs, planted.profiles, planted.versions, 64, 0).at(np.arange(64))
 
 
 @pytest.fixture

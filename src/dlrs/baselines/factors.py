@@ -29,8 +29,7 @@ class FactorRecommender:
 
     def recommend(self, users_U: Ints, k: int, *, known_UN: sparse.csr_array) -> Ranking:
         """Recommend the items of the highest scores; see `Recommender`."""
-        scores_UA = self._users_UD[users_U].astype(np.float64) @ self._factors_AD.T + self._bias_A
-        return self.catalogue.best(scores_UA.astype(np.float32), k, known_UN)
+        return self.catalogue.recommend(self._score_users, users_U, k, known_UN)
 
     def score(self, users_P: Ints, items_P: Ints) -> Floats:
         """Return e_u · e_v + b_v for each pair; −inf for items outside of the catalogue."""
@@ -41,6 +40,11 @@ class FactorRecommender:
             pairs_B = inside_I[start : start + PAIRS_AT_ONCE]
             scores_P[pairs_B] = self._scores(users_P[pairs_B], position_P[pairs_B])
         return scores_P
+
+    def _score_users(self, users_U: Ints) -> Floats:
+        scores_UA = self._users_UD[users_U].astype(np.float64) @ self._factors_AD.T
+        scores_UA += self._bias_A
+        return scores_UA.astype(np.float32)
 
     def _scores(self, users_B: Ints, position_B: Ints) -> Doubles:
         users_BD = self._users_UD[users_B].astype(np.float64)

@@ -7,8 +7,9 @@ from datetime import timedelta
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import Floats, Ints
-from dlrs.baselines.catalogue import Catalogue
+from dlrs.arrays import NO_ITEM, Floats, Ints
+from dlrs.baselines.catalogue import Catalogue, require_row_each
+from dlrs.candidates.generator import generate
 from dlrs.data.interactions import Interactions
 from dlrs.popularity import item_counts
 from dlrs.recipe import Baselines
@@ -22,11 +23,30 @@ class PopularRecommender:
         """Take the catalogue, ascending by item row, and a count for every item row there is."""
         self.catalogue = Catalogue(items_A)
         self.counts_N = counts_N.astype(np.float32)
+        self._order_A = np.argsort(-counts_N[items_A], kind="stable")
+
+    def __len__(self) -> int:
+        return len(self._order_A)
 
     def recommend(self, users_U: Ints, k: int, *, known_UN: sparse.csr_array) -> Ranking:
         """Recommend the most frequent items; see `Recommender`."""
-        counts_UA = np.tile(self.counts_N[self.catalogue.items_A], (len(users_U), 1))
-        return self.catalogue.best(counts_UA, k, known_UN)
+        require_row_each(users_U, known_UN)
+        items_A = self.catalogue.items_A
+        nothing_U0 = np.empty((len(users_U), 0), dtype=np.float32)
+        found = generate(self, nothing_U0, k, sparse.csr_array(known_UN[:, items_A]))
+        listed_UK = found.positions_UT != NO_ITEM
+        ranking = Ranking(
+            np.full((len(users_U), k), NO_ITEM), np.full((len(users_U), k), -np.inf, dtype=np.float32)
+        )
+        ranking.items_UK[:, : listed_UK.shape[1]] = np.where(listed_UK, items_A[found.positions_UT], NO_ITEM)
+        ranking.scores_UK[:, : listed_UK.shape[1]] = found.similarity_UT
+        return ranking
+
+    def propose(self, queries_UD: Floats, count: int) -> tuple[Ints, Floats]:
+        """Return the most frequent items, the same for everybody; see `ItemIndex`."""
+        first_K = self._order_A[:count]
+        counts_K = self.counts_N[self.catalogue.items_A[first_K]]
+        return np.tile(first_K, (len(queries_UD), 1)), np.tile(counts_K, (len(queries_UD), 1))
 
     def score(self, users_P: Ints, items_P: Ints) -> Floats:
         """Return each item's count, whoever the user is; −inf for items outside of the catalogue."""

@@ -14,8 +14,6 @@ from dlrs.arrays import Doubles, Floats, Ints
 from dlrs.baselines.catalogue import Catalogue
 from dlrs.recommender import Ranking
 
-USERS_AT_ONCE = 1024
-
 
 class ScoredRecommender:
     """Recommends by a function from U user rows to their scores of the catalogue, (U, A).
@@ -31,7 +29,7 @@ class ScoredRecommender:
 
     def recommend(self, users_U: Ints, k: int, *, known_UN: sparse.csr_array) -> Ranking:
         """Recommend the items of the highest scores; see `Recommender`."""
-        return self.catalogue.best(self._score_users(users_U).astype(np.float32), k, known_UN)
+        return self.catalogue.recommend(self._scores, users_U, k, known_UN)
 
     def score(self, users_P: Ints, items_P: Ints) -> Floats:
         """Return the score of each pair; −inf for items outside of the catalogue."""
@@ -39,8 +37,11 @@ class ScoredRecommender:
         position_P = self.catalogue.positions(items_P)
         inside_P = position_P >= 0
         distinct_U, user_P = np.unique(users_P, return_inverse=True)
-        for start in range(0, len(distinct_U), USERS_AT_ONCE):
-            scores_UA = self._score_users(distinct_U[start : start + USERS_AT_ONCE])
-            asked_P = inside_P & (user_P >= start) & (user_P < start + USERS_AT_ONCE)
-            scores_P[asked_P] = scores_UA[user_P[asked_P] - start, position_P[asked_P]]
+        for some in self.catalogue.blocks(distinct_U):
+            scores_UA = self._scores(distinct_U[some])
+            asked_P = inside_P & (user_P >= some.start) & (user_P < some.stop)
+            scores_P[asked_P] = scores_UA[user_P[asked_P] - some.start, position_P[asked_P]]
         return scores_P
+
+    def _scores(self, users_U: Ints) -> Floats:
+        return self._score_users(users_U).astype(np.float32)

@@ -46,9 +46,11 @@ def _generate(index: ItemIndex, queries_UD: Floats, count: int, known_UN: sparse
     most_known = int(np.diff(known_UN.indptr).max(initial=0))
     positions_UT, similarity_UT = index.propose(queries_UD, count + most_known)
     keep_UT = ~stores(known_UN, positions_UT)
-    order_UT = np.argsort(~keep_UT, axis=1, kind="stable")[:, :count]
-    kept_UT = np.take_along_axis(keep_UT, order_UT, axis=1)
-    return Candidates(
-        np.where(kept_UT, np.take_along_axis(positions_UT, order_UT, axis=1), NO_ITEM),
-        np.where(kept_UT, np.take_along_axis(similarity_UT, order_UT, axis=1), -np.inf).astype(np.float32),
-    )
+    place_UT = np.cumsum(keep_UT, axis=1) - 1
+    user_L, old_L = np.nonzero(keep_UT & (place_UT < count))
+    shape = len(queries_UD), min(count, len(index))
+    found = Candidates(np.full(shape, NO_ITEM), np.full(shape, -np.inf, dtype=np.float32))
+    places = user_L, place_UT[user_L, old_L]
+    found.positions_UT[places] = positions_UT[user_L, old_L]
+    found.similarity_UT[places] = similarity_UT[user_L, old_L]
+    return found

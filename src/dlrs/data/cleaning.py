@@ -9,24 +9,19 @@ a file with its row number and the reason, and a count for each reason in the ma
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlrs.data.cells import EXPECTED, Kind, typed
-from dlrs.data.engine import ROW, Connection, Table, in_short
+from dlrs.data.engine import ROW, Connection, Table
 from dlrs.data.sources import Source
 from dlrs.errors import DataError
 from dlrs.schema import Features
 
 REASON = "reason"
-NO_ROOM = "No space left on device"
-"""What the engine says when the results of a query, not the table, are the trouble."""
 
 
 @dataclass(frozen=True)
@@ -76,30 +71,16 @@ def read_typed(connection: Connection, name: str, source: Source, columns: list[
     """Return the columns of a table with their types, and `ROW`; what is copied of it is called `name`.
 
     Every cell was checked, but nothing is kept: whoever uses the expression reads the table again, only
-    the columns that he needs where the format allows it, and does so `reading` it.
+    the columns that he needs where the format allows it, and does so `Engine.reading` it.
 
     Raises:
         DataError: a column is missing, a cell is not of its kind, or a required cell is empty.
     """
     raw = source.read(connection, f"{name}_raw")
     _require_columns(raw, source, columns)
-    with reading(source):
+    with connection.reading(source):
         _require_cells(raw, source, columns)
     return raw.select(ROW, **{c.name: _typed(raw, source, c) for c in columns})
-
-
-@contextmanager
-def reading(source: Source) -> Iterator[None]:
-    """Turn what the engine says of a damaged table into an error that names it.
-
-    A damaged page may show only when its column is read.
-    """
-    try:
-        yield
-    except duckdb.Error as error:
-        if isinstance(error, duckdb.OutOfMemoryException) or NO_ROOM in str(error):
-            raise
-        raise DataError(f"{source}: expected a readable table, received: {in_short(error)}") from error
 
 
 def _require_columns(table: Table, source: Source, columns: list[Column]) -> None:
@@ -107,7 +88,7 @@ def _require_columns(table: Table, source: Source, columns: list[Column]) -> Non
         if column.source not in table.columns:
             there = [c for c in table.columns if c != ROW]
             near = difflib.get_close_matches(column.source, there, n=1)
-            mend = f"Did you mean '{near[0]}'?" if near else "Name the column in the recipe as in the table."
+            mend = f"Did you mean '{near[0]}'?" if near else "Name the column as the table does."
             raise DataError.at(
                 file=str(source), column=column.source, row=None, expected="this column",
                 received=f"only {', '.join(there)}", mend=mend,

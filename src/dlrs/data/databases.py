@@ -35,10 +35,9 @@ def read_database(connection: Connection, name: str, uri: str, table: str, *, pl
             cursor.execute(f"SELECT * FROM {quoted} LIMIT 0")
             columns = ", ".join(_as_text(field) for field in cursor.fetch_record_batch().schema)
             cursor.execute(f"SELECT {columns} FROM {quoted}")
-            connection.con.from_arrow(cursor.fetch_record_batch()).create(name)
+            return connection.copied(name, cursor.fetch_record_batch())
     except adbc_driver_manager.Error as error:
         raise DataError(f"{place}: expected a readable table, received: {str(error).strip()}") from error
-    return connection.table(name)
 
 
 def _connect(uri: str) -> Any:

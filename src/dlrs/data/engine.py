@@ -1,92 +1,146 @@
-"""The engine that runs the data queries: Ibis expressions on an embedded DuckDB."""
+"""The engine that runs the data queries: the same Ibis expressions on an embedded DuckDB or on Spark.
+
+Everything that an engine must bring is in the protocol `Engine`; there is a module for each.
+"""
 
 from __future__ import annotations
 
-import re
-import shutil
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import duckdb
-import ibis
 import pyarrow as pa
 
-from dlrs.errors import DataError
+from dlrs.errors import DataError, MissingExtra
 
-Connection = Any  # ibis.BaseBackend; Ibis ships no types
-Table = Any  # ibis.Table
+Table = Any  # ibis.Table; Ibis ships no types
 
 ROW = "_row"
 """Position of a row in its table, from 1: errors and quarantine files name it."""
 
-MEMORY = "2GB"
-"""What tables and joins may take where there is a folder to spill into. The arrays need room, too."""
-
 BATCH = 1_000_000
 """Rows that come out of the engine at a time."""
 
+DUCKDB = "duckdb"
+SPARK_MASTERS = ("local", "spark://", "yarn", "k8s://")
+
+
+class StreamError(OSError):
+    """What an engine says once rows have begun to stream: Arrow raises it, in words of the engine's."""
+
+
+class Engine(Protocol):
+    """An open connection. Times are UTC throughout, text is ordered by its bytes in UTF-8.
+
+    Tables that are read have `ROW`, whatever order the engine keeps rows in.
+    """
+
+    def read_parquet(self, file: Path) -> Table:
+        """Return the columns with the types of the file, and `ROW`."""
+        ...
+
+    def read_delimited(self, file: Path, delimiter: str) -> Table:
+        """Return the columns of a file with a header as text, and `ROW`."""
+        ...
+
+    def read_json_lines(self, file: Path) -> Table:
+        """Return the keys of all lines as columns of text, and `ROW`; what is nested stays JSON."""
+        ...
+
+    def copied(self, name: str, batches: pa.RecordBatchReader) -> Table:
+        """Return a table `name` with what the batches hold, and `ROW`."""
+        ...
+
+    def kept(self, name: str, expression: Table) -> Table:
+        """Compute an expression once and keep the result under a name for the life of the connection."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Drop a table that was `kept` and that nobody will ask for again."""
+        ...
+
+    def to_pyarrow(self, expression: Table) -> pa.Table:
+        """Fetch what a table expression gives; `expression.to_pyarrow()` is the same."""
+        ...
+
+    def reading(self, place: object) -> AbstractContextManager[None]:
+        """Turn what the engine says of a damaged table into a DataError that names its place.
+
+        A damaged page may show only when its column is read: whoever fetches from a table does it within.
+        """
+        ...
+
+
+Connection = Engine
+
 
 @contextmanager
-def connect(spill: Path | None = None) -> Iterator[Connection]:
-    """Open an empty database in memory for the length of the block. Times are UTC throughout.
+def connect(name: str = DUCKDB, *, spill: Path | None = None) -> Iterator[Connection]:
+    """Open an engine without any tables for the length of the block.
 
-    What does not fit into memory goes to the folder `spill`, which is removed at the end; without one
-    that is an error.
+    Args:
+        name: 'duckdb', or the master of a Spark: local[2], spark://HOST:PORT …
+        spill: a folder for what does not fit into memory, removed at the end. A Spark of several machines
+            must reach it from each. Without one DuckDB has only memory, and Spark takes a temporary folder.
 
     Raises:
-        DataError: memory and `spill` are full.
+        DataError: there is no such engine, or memory and `spill` are full.
+        MissingExtra: it is Spark, and pyspark is not installed.
     """
-    # by default it would spill into the working directory, where a kill would leave it
-    connection = ibis.duckdb.connect(temp_directory=str(spill or ""))
-    connection.raw_sql("SET TimeZone = 'UTC'")
-    connection.raw_sql("SET enable_progress_bar = false")
-    # Threads add doubles up in any order: the last bits would differ from run to run, and with them
-    # the checkpoint that a killed training goes on from. On two cores it costs nothing measurable.
-    connection.raw_sql("SET threads = 1")
-    if spill is not None:
-        connection.raw_sql(f"SET memory_limit = '{MEMORY}'")
-    try:
-        yield connection
-    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+    # an engine is loaded when it is asked for: Spark is an extra, and slow to start
+    require(name)
+    if name == DUCKDB:
+        from dlrs.data.duckdb import open_duckdb
+
+        with open_duckdb(spill) as duckdb:
+            yield duckdb
+    else:
+        from dlrs.data.spark import open_spark
+
+        with open_spark(name, spill) as spark:
+            yield spark
+
+
+def require(name: str) -> None:
+    """Say at once what is wrong with an engine.
+
+    Raises:
+        DataError: there is no such engine.
+        MissingExtra: it is Spark, and pyspark is not installed.
+    """
+    if name == DUCKDB:
+        return
+    if not name.startswith(SPARK_MASTERS):
         raise DataError(
-            f"tables: expected room for the joins in memory and in {spill}, received: {in_short(error)}. "
-            "Make room there, or take fewer rows."
-        ) from error
-    finally:
-        connection.disconnect()
-        if spill is not None:
-            shutil.rmtree(spill, ignore_errors=True)
+            f"--engine {name}: expected '{DUCKDB}' or a Spark master like local[2] or spark://HOST:7077, "
+            f"received '{name}'."
+        )
+    if find_spec("pyspark") is None:
+        raise MissingExtra("pyspark", "spark")
 
 
 def kept(connection: Connection, name: str, expression: Table) -> Table:
     """Compute an expression once and keep the result under a name for the life of the connection."""
-    return connection.create_table(name, expression)
+    return connection.kept(name, expression)
 
 
 def forget(connection: Connection, name: str) -> None:
     """Drop a table that was `kept` and that nobody will ask for again."""
-    connection.raw_sql(f"DROP TABLE {name}")
+    connection.forget(name)
 
 
 def batches(expression: Table) -> Iterator[pa.RecordBatch]:
     """Fetch what an expression gives, some rows at a time, in any order.
 
-    What goes wrong on the way is raised as if the engine had given all rows at once.
+    Raises:
+        StreamError: something went wrong on the way.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Ibis calls DuckDB by an older name
         try:
             yield from expression.to_pyarrow_batches(chunk_size=BATCH)
-        except (OSError, pa.ArrowException) as error:  # DuckDB's errors once rows have begun to stream
-            kind = duckdb.OutOfMemoryException if "Out of Memory" in str(error) else duckdb.IOException
-            raise kind(str(error)) from error
-
-
-def in_short(error: Exception) -> str:
-    """Return what DuckDB says of a file, without the pages of advice that follow it."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    telling = [line for line in lines[1:] if re.match(r"(CSV Error|Original Line|Expected Number)", line)]
-    return " ".join([*lines[:1], *telling[:3]])
+        except (OSError, pa.ArrowException) as error:
+            raise StreamError(str(error)) from error

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlrs.data.bounds import first_reason
-from dlrs.data.cleaning import REASON, Column, Quarantine, read_typed, reading
+from dlrs.data.cleaning import REASON, Column, Quarantine, read_typed
 from dlrs.data.engine import ROW, Connection, Table, batches
 from dlrs.data.interactions import Interactions
 from dlrs.data.items import ITEM_ROW, REPEAT, VERSION_ROW, Items, microseconds
@@ -51,7 +51,7 @@ def load_events(connection: Connection, marketplace: Marketplace, folder: Path, 
     """
     source = Source.of(marketplace.events, folder)
     read = read_typed(connection, "events_read", source, _columns(marketplace))
-    with reading(source):
+    with connection.reading(source):
         typed = _with_repeats(_with_type_rows(read, marketplace, source))
         usable, left_out = _parted(_join_versions(typed, items, marketplace))
     kept = len(usable[TIME])

@@ -46,6 +46,10 @@ class Interactions(StoredArrays):
         low, high = np.searchsorted(self.time_E, [since, until])
         return self.take(slice(low, high))
 
+    def pairs(self, items: int) -> Ints:
+        """Return (user, item) of each event as one number, user · items + item."""
+        return self.user_E.astype(np.int64) * items + self.item_E
+
     def matrix(self, users: int, items: int) -> sparse.csr_array:
         """Return how often each user met each item: (users, items), float32 counts."""
         ones = np.ones(len(self), dtype=np.float32)

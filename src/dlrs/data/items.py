@@ -14,7 +14,7 @@ from dlrs.arrays import AnyArray, Ints
 from dlrs.data.bounds import first_reason, out_of_bounds
 from dlrs.data.catalog import FOREVER, Catalog
 from dlrs.data.cells import TIMESTAMP
-from dlrs.data.cleaning import REASON, Column, Quarantine, feature_columns, read_typed, reading
+from dlrs.data.cleaning import REASON, Column, Quarantine, feature_columns, read_typed
 from dlrs.data.engine import ROW, Connection, Table, batches, forget, kept
 from dlrs.data.placing import column_of
 from dlrs.data.sources import Source
@@ -39,6 +39,7 @@ class Items:
     known: Table  # ITEM, ITEM_ROW: the items that have a version
     versions: Table  # ROW, VERSION_ROW, ITEM_ROW, VALID_FROM, VALID_TO (null: it still holds), VERSION
     features: Table  # ROW and the features of every row that was read, in any order
+    connection: Connection
     source: Source
     quarantine: Quarantine
     rows_read: int
@@ -55,7 +56,7 @@ def load_items(connection: Connection, marketplace: Marketplace, folder: Path) -
     """
     source = Source.of(marketplace.items, folder)
     read = _with_starts(read_typed(connection, "items_read", source, _columns(marketplace)), marketplace)
-    with reading(source):
+    with connection.reading(source):
         rows = kept(connection, KEYS, _reasons(_keys(read, marketplace)))
     left_out = rows.filter(rows[REASON].notnull()).select(ROW, ITEM, VALID_FROM, REASON).order_by(ROW)
     quarantine = Quarantine(left_out.to_pyarrow())
@@ -68,7 +69,7 @@ def load_items(connection: Connection, marketplace: Marketplace, folder: Path) -
     if versions.count().to_pyarrow().as_py() == 0:
         raise DataError(f"{source}: expected at least one usable item, received none. Check the bounds.")
     features = read.select(ROW, *marketplace.features.names)
-    return Items(known, versions, features, source, quarantine, rows_read)
+    return Items(known, versions, features, connection, source, quarantine, rows_read)
 
 
 def _numbered(rows: Table, name: str, order: list[str]) -> Table:
@@ -97,7 +98,7 @@ def version_table(items: Items) -> pa.Table:
     del keys
     names = [name for name in items.features.columns if name not in (ROW, *columns)]
     placed = {name: column_of(items.features[name].type().to_pyarrow(), versions) for name in names}
-    with reading(items.source):
+    with items.connection.reading(items.source):
         for batch in batches(items.features):
             version_N = version_R[batch[ROW].to_numpy()]
             usable = pa.array(version_N >= 0)

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-import duckdb
 import ibis
 
 from dlrs.data.cells import typed
 from dlrs.data.databases import read_database
-from dlrs.data.engine import ROW, Connection, Table, in_short
+from dlrs.data.engine import ROW, Connection, Table
 from dlrs.errors import DataError
 from dlrs.recipe import expand_variables
 from dlrs.schema import EventTable, ItemTable, UserTable
@@ -23,11 +22,6 @@ from dlrs.schema import EventTable, ItemTable, UserTable
 SQLITE = "sqlite:///"
 CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 JSON_SUFFIXES = (".jsonl", ".ndjson")
-
-
-@ibis.udf.scalar.builtin(name="json_extract_string", signature=(("json", "string"), "string"))  # type: ignore[untyped-decorator]
-def _json_text(value: object, path: str) -> None:
-    """Return a JSON value as text, a string without its quotes."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +56,13 @@ class Source:
             DataError: there is no such table, its kind is unknown, or it cannot be read.
             MissingExtra: it is in a database, and the drivers are not installed.
         """
-        try:
+        with connection.reading(self):
             table = (
                 self._read_file(connection) if self.database is None else self._read_rows(connection, name)
             )
-        except duckdb.Error as error:
-            raise DataError(f"{self}: expected a readable table, received: {in_short(error)}") from error
-        cells = {name: self._emptied(table[name]) for name in table.columns}
-        return table.select(ibis.row_number().add(1).name(ROW), **cells)
+        return table.select(
+            **{name: table[name] if name == ROW else self._emptied(table[name]) for name in table.columns}
+        )
 
     def _emptied(self, cells: Table) -> Table:
         text = typed(cells, "text")  # so that '-1' means the number, too; lists have no text
@@ -99,20 +92,9 @@ class Source:
             case ".parquet":
                 return connection.read_parquet(file)
             case suffix if suffix in CSV_SUFFIXES:
-                # quotes named, for a first quoted cell may come after the rows that DuckDB guesses from
-                return connection.read_csv(
-                    file, header=True, all_varchar=True, delim=CSV_SUFFIXES[suffix], quote='"', escape='"'
-                )
+                return connection.read_delimited(file, CSV_SUFFIXES[suffix])
             case suffix if suffix in JSON_SUFFIXES:
-                # one level deep, every value stays JSON; a key may be first seen in the last line
-                lines = connection.read_json(
-                    file, format="newline_delimited", maximum_depth=1, sample_size=-1
-                )
-                return lines.select(**{name: _as_text(lines[name]) for name in lines.columns})
+                return connection.read_json_lines(file)
             case other:
                 known = ", ".join([".parquet", *CSV_SUFFIXES, *JSON_SUFFIXES])
                 raise DataError(f"{file}: expected one of {known}, received '{other}'.")
-
-
-def _as_text(column: Table) -> Table:
-    return _json_text(column, "$") if column.type().is_json() else column.cast("string")

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from dlrs.arrays import Bools, Doubles, Ints, positions_in, stores
 from dlrs.evaluation.pairs import BalancedPairs, judge_pairs
-from dlrs.evaluation.protocol import recommend_all
+from dlrs.evaluation.protocol import lists_of
 from dlrs.evaluation.static import StaticTest
 from dlrs.metrics import beyond, ranked
 from dlrs.metrics.pairs import accuracy_at
@@ -58,26 +58,31 @@ def evaluate(
 ) -> dict[str, Judged]:
     """Ask each recommender for its best max(ks) items and for the scores of the pairs, and judge both.
 
+    They are asked one after the other, so that a mapping may build each when it is looked up.
+
     Raises:
         ProtocolError: a recommender broke the protocol.
     """
-    lists = recommend_all(recommenders, test, max(ks), block=block)
-    expected_UK = lists[yardsticks.primitive]
+    primitive = yardsticks.primitive
+    expected_UK = lists_of(primitive, recommenders[primitive], test, max(ks), block=block)
     return {
-        name: _judge(name, recommender, lists[name], expected_UK, test, yardsticks, ks)
-        for name, recommender in recommenders.items()
+        name: _judge(name, recommenders[name], expected_UK, test, yardsticks, ks, block)
+        for name in recommenders
     }
 
 
 def _judge(
     name: str,
     recommender: Recommender,
-    items_UK: Ints,
     expected_UK: Ints,
     test: StaticTest,
     yardsticks: Yardsticks,
     ks: Sequence[int],
+    block: int,
 ) -> Judged:
+    items_UK = expected_UK
+    if name != yardsticks.primitive:
+        items_UK = lists_of(name, recommender, test, max(ks), block=block)
     hits_UK = stores(test.relevant_UN, items_UK)
     positions_UK = positions_in(test.items_A, items_UK.ravel()).reshape(items_UK.shape)
     everything_N = np.ones_like(test.cold_N)

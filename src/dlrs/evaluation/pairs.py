@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlrs.arrays import Bools, Doubles, Floats, Ints
+from dlrs.arrays import Bools, Doubles, Floats, Ints, stores_pairs
 from dlrs.evaluation.static import StaticTest
 from dlrs.metrics import pairs as metrics
 from dlrs.recommender import Recommender
@@ -47,7 +47,7 @@ def balanced_pairs(test: StaticTest, category_A: Ints, seed: int) -> BalancedPai
     user_E, item_E = test.relevant_UN.tocoo().coords
     user_E, item_E = user_E.astype(np.int64), item_E.astype(np.int64)
     chosen, negatives = _category_negatives(test, user_E, item_E, category_A, seed)
-    new = ~_known(test, user_E[chosen], negatives)
+    new = ~stores_pairs(test.known_UN, user_E[chosen], negatives)
     chosen, negatives = chosen[new], negatives[new]
     user_P = np.repeat(user_E[chosen], 2)
     item_P = np.column_stack([item_E[chosen], negatives]).ravel()
@@ -79,13 +79,6 @@ def _category_negatives(
         time_E=one_week_E,
     )
     return InCategory(category_A).draw(positives, np.random.default_rng(seed))
-
-
-def _known(test: StaticTest, user_P: Ints, item_P: Ints) -> Bools:
-    """Tell which users of the test knew the item before the cut."""
-    users, items = test.known_UN.shape
-    user_E = np.repeat(np.arange(users), np.diff(test.known_UN.indptr))
-    return np.isin(user_P * items + item_P, user_E * items + test.known_UN.indices)
 
 
 def _score(recommender: Recommender, users_P: Ints, items_P: Ints) -> Floats:

@@ -31,11 +31,12 @@ def recommend_all(
         ProtocolError: a recommender broke the protocol.
     """
     return {
-        name: _recommend_all(name, recommender, test, k, block) for name, recommender in recommenders.items()
+        name: lists_of(name, recommender, test, k, block=block) for name, recommender in recommenders.items()
     }
 
 
-def _recommend_all(name: str, recommender: Recommender, test: StaticTest, k: int, block: int) -> Ints:
+def lists_of(name: str, recommender: Recommender, test: StaticTest, k: int, *, block: int = 1024) -> Ints:
+    """Ask one recommender; see `recommend_all`."""
     lists = []
     for start in track(range(0, len(test.users_U), block), f"evaluate {name}"):
         users = test.users_U[start : start + block]

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import Bools, Ints, distinct, positions_in
+from dlrs.arrays import Bools, Ints, distinct, stores_pairs
 from dlrs.data.catalog import Catalog
 from dlrs.data.interactions import ALL_TIME, Interactions
 from dlrs.errors import DataError
@@ -117,10 +117,10 @@ def static_test(
     before = interactions.between(ALL_TIME, since)
     window = interactions.between(since, until)
 
-    keys_P = distinct(_keys(window, catalog.items))
-    user_P, item_P = np.divmod(keys_P, catalog.items)
+    known_UN = before.matrix(users, catalog.items)
+    user_P, item_P = np.divmod(distinct(window.pairs(catalog.items)), catalog.items)
     profiled_P = _mask(profiled_users, users)[user_P]
-    known_P = positions_in(distinct(_keys(before, catalog.items)), keys_P) >= 0
+    known_P = stores_pairs(known_UN, user_P, item_P)
     outside_P = ~_mask(items_A, catalog.items)[item_P]
     relevant_P = profiled_P & ~known_P & ~outside_P
 
@@ -137,7 +137,7 @@ def static_test(
     relevant = (np.ones(len(rows_P), dtype=np.bool_), (rows_P, item_P[relevant_P]))
     return StaticTest(
         users_U=users_U,
-        known_UN=before.matrix(users, catalog.items)[users_U],
+        known_UN=known_UN[users_U],
         relevant_UN=sparse.csr_array(relevant, shape=(len(users_U), catalog.items)),
         versions_A=versions_A,
         items_A=items_A,
@@ -150,10 +150,6 @@ def static_test(
             pairs_outside_catalogue=int((profiled_P & ~known_P & outside_P).sum()),
         ),
     )
-
-
-def _keys(interactions: Interactions, items: int) -> Ints:
-    return interactions.user_E * items + interactions.item_E
 
 
 def _mask(rows: Ints, size: int) -> Bools:

@@ -34,7 +34,7 @@ class Representation(NamedTuple):
 
 
 class RowTensors(NamedTuple):
-    """The arrays of EncodedRows as tensors; the three integer ones are all int64."""
+    """The arrays of EncodedRows as tensors; both integer ones are int32, as scipy's matrices want them."""
 
     continuous_BM: Tensor
     offsets: Tensor
@@ -46,8 +46,8 @@ def row_tensors(rows: EncodedRows) -> RowTensors:
     """Return the rows as tensors, without a copy where that can be."""
     return RowTensors(
         torch.from_numpy(rows.continuous_NC),
-        torch.from_numpy(rows.offsets),
-        torch.from_numpy(rows.columns_E).long(),  # embedding_bag wants columns and offsets of one type
+        torch.from_numpy(rows.offsets).int(),  # embedding_bag wants columns and offsets of one type
+        torch.from_numpy(rows.columns_E).int(),
         torch.from_numpy(rows.weights_E),
     )
 
@@ -61,6 +61,7 @@ class Tower(nn.Module):
         super().__init__()
         sizes_F, widths_F = embedded(space, side)
         self.features = len(sizes_F)
+        self.packed = len(sizes_F) * max(widths_F)
         self.width = sum(space.widths_F)
         self.inputs = len(space.continuous) * (2 if side == "user" else 1)
         self.table = nn.Parameter(_packed_glorot(sizes_F, widths_F))
@@ -77,7 +78,7 @@ class Tower(nn.Module):
         """Return the representation of each row."""
         entries = rows.columns_E, rows.weights_E
         bags = sum_bags(self.table, *entries, rows.offsets)
-        packed_BW = bags.view(len(rows.continuous_BM), -1).index_select(1, self.positions_W)
+        packed_BW = bags.view(len(rows.continuous_BM), self.packed).index_select(1, self.positions_W)
         numbers_BC = self.continuous(rows.continuous_BM[:, : self.inputs])
         inputs_BD = torch.cat([numbers_BC, packed_BW[:, : self.width] + self.bias], dim=1)
         if self.own is not None:

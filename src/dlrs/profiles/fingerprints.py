@@ -2,7 +2,8 @@
 
 Each event has a 64-bit hash of its user, its type, and the item version that he saw with all its
 feature values; those of the events of one start are added modulo 2⁶⁴. So events may come in any
-order, and one that is missing, new, twice there or changed changes the sum (but once in 2⁶⁴).
+order, and one that is missing, new, twice there or changed changes the sum (but once in 2⁶⁴). The hashes are
+DuckDB's, whatever engine read the tables.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dlrs.arrays import AnyArray
-from dlrs.data.engine import Connection, Table
+from dlrs.data.duckdb import open_duckdb
 from dlrs.data.interactions import Interactions
 from dlrs.data.items import microseconds
 from dlrs.data.values import coded
@@ -24,19 +25,19 @@ Hashes = NDArray[np.uint64]
 HASH = "hash"
 
 
-def hashes_of_users(connection: Connection, user_ids: pa.Array) -> Hashes:
+def hashes_of_users(user_ids: pa.Array) -> Hashes:
     """Return a hash of each user's id: (U,)."""
-    return _text_hashes(connection, user_ids)
+    return _text_hashes(user_ids)
 
 
-def hashes_of_versions(connection: Connection, values: VersionValues) -> Hashes:
+def hashes_of_versions(values: VersionValues) -> Hashes:
     """Return a hash of each version's item, start and feature values: (V,)."""
     item_V, items_I = coded(values.versions[ITEM])
     since_V = microseconds(values.versions[VALID_FROM]).view(np.uint64)
-    hash_V = mixed([_text_hashes(connection, items_I)[item_V], since_V])
+    hash_V = mixed([_text_hashes(items_I)[item_V], since_V])
     for name in values.features.discrete:
         feature = values.discrete(name)
-        value_X, shares_VX = _text_hashes(connection, feature.values_X), feature.shares_VX
+        value_X, shares_VX = _text_hashes(feature.values_X), feature.shares_VX
         entries = mixed([value_X[shares_VX.indices], shares_VX.data.view(np.uint64)])
         hash_V = mixed([hash_V, _added_up(entries, shares_VX.indptr)])
     for name in values.features.continuous:
@@ -68,10 +69,8 @@ def _added_up(hashes: Hashes, places: AnyArray) -> Hashes:
     return sums
 
 
-def _text_hashes(connection: Connection, texts: pa.Array) -> Hashes:
+def _text_hashes(texts: pa.Array) -> Hashes:
     table = ibis.memtable(pa.table({HASH: texts}))
-    return _fetched(connection, table.select(table[HASH].hash().name(HASH)))[0]
-
-
-def _fetched(connection: Connection, hashes: Table) -> list[Hashes]:
-    return [column.to_numpy().view(np.uint64) for column in connection.to_pyarrow(hashes).columns]
+    with open_duckdb() as connection:
+        hashes: AnyArray = connection.to_pyarrow(table.select(table[HASH].hash().name(HASH)))[HASH].to_numpy()
+    return hashes.view(np.uint64)

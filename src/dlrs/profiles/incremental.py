@@ -15,13 +15,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
 from dlrs.arrays import AnyArray, Bools, Ints, positions_in
-from dlrs.data.engine import Connection
 from dlrs.data.interactions import Interactions, micros
 from dlrs.data.items import ITEM_ROW
 from dlrs.data.values import Columns
@@ -77,7 +77,6 @@ class MadeBuckets:
 
 
 def make_buckets(
-    connection: Connection,
     log: Interactions,
     user_ids: pa.Array,
     versions: Columns,
@@ -91,30 +90,41 @@ def make_buckets(
     Where events are weighed before merging, every bucket changes with the weights, and so with each
     later step of its user: none is kept, none reused.
     """
-    days = _Days.of(log, marketplace, period_starts)
-    met_V, version_E = _renumbered(days.log.version_E, versions.num_rows)
-    days = replace(days, log=replace(days.log, version_E=version_E))
-    values = VersionValues(Some(versions, met_V), marketplace.features)
+    days, values = _met(log, versions, marketplace, period_starts)
     width, starts = bucket_width(marketplace), len(days.start_D)
     if weights.before_merging:
         obstacle = "weights of (user, item) pairs change with every log" if earlier else None
         return MadeBuckets(_weighed(days, values, weights), None, width, starts, 0, obstacle)
 
-    hashes = hashes_of_users(connection, user_ids), hashes_of_versions(connection, values)
+    hashes = hashes_of_users(user_ids), hashes_of_versions(values)
     fingerprint_D = np.array([fingerprint(day, *hashes) for day in days], dtype=np.uint64)
-    made_under = _made_under(connection, marketplace)
+    made_under = _made_under(marketplace)
     obstacle = _obstacle(earlier.stored, made_under) if earlier else None
     if earlier is None or obstacle:
         same_D = np.zeros(starts, dtype=np.bool_)
     else:
         same_D = _unchanged(earlier.stored, days.start_D, fingerprint_D)
     stays, start_D = days.stays(~same_D), days.start_D
-    del log, days, version_E  # the log is mapped, and what was read of it counts as memory
+    del log, days  # the log is mapped, and what was read of it counts as memory
     buckets = fill_buckets(stays, None, values)
     if earlier is not None and same_D.any():
         buckets = _completed(buckets, earlier, start_D[same_D], user_ids)
     kept = KeptBuckets(buckets, start_D, fingerprint_D, made_under)
     return MadeBuckets(buckets, kept, width, starts, int(same_D.sum()), obstacle)
+
+
+def fresh_buckets(
+    log: Interactions,
+    versions: Columns,
+    marketplace: Marketplace,
+    weights: InteractionWeights,
+    period_starts: Sequence[datetime],
+) -> Buckets:
+    """Return the buckets of all windows, made from nothing but the log; none is kept."""
+    days, values = _met(log, versions, marketplace, period_starts)
+    if weights.before_merging:
+        return _weighed(days, values, weights)
+    return fill_buckets(days.stays(np.ones(len(days.start_D), dtype=np.bool_)), None, values)
 
 
 @dataclass(frozen=True)
@@ -145,6 +155,16 @@ class _Days:
         return Stays.of([count_stays(day, start) for day, start, chosen in days if chosen])
 
 
+def _met(
+    log: Interactions, versions: Columns, marketplace: Marketplace, period_starts: Sequence[datetime]
+) -> tuple[_Days, VersionValues]:
+    """Return the events of all windows, and what each version that they met adds."""
+    days = _Days.of(log, marketplace, period_starts)
+    met_V, version_E = _renumbered(days.log.version_E, versions.num_rows)
+    days = replace(days, log=replace(days.log, version_E=version_E))
+    return days, VersionValues(Some(versions, met_V), marketplace.features)
+
+
 def _renumbered(version_E: Ints, versions: int) -> tuple[Ints, AnyArray]:
     """Return the versions that were met, ascending, and where each event's stands among them."""
     met = np.zeros(versions, dtype=np.bool_)
@@ -162,11 +182,11 @@ def _weighed(days: _Days, values: VersionValues, weights: InteractionWeights) ->
     return fill_buckets(stays, weight_E, values)
 
 
-def _made_under(connection: Connection, marketplace: Marketplace) -> dict[str, Any]:
+def _made_under(marketplace: Marketplace) -> dict[str, Any]:
     width = bucket_width(marketplace) // MICROSECOND
     return {
         "format": FORMAT,
-        "engine": f"{connection.name} {connection.version}",  # hashes are the engine's
+        "hashes": f"duckdb {duckdb.__version__}",
         "bucket width": width,
         "bucket offset": micros(marketplace.split.test_from) % width,
         "interaction types": list(marketplace.interaction_types),

@@ -9,19 +9,23 @@ import numpy as np
 
 from dlrs.arrays import Floats, Ints
 from dlrs.features.rows import EncodedRows
+from dlrs.samples.order import shuffled
 from dlrs.samples.pairs import Pairs
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B pairs. `user_B` and `item_B` are rows of `users` and `items`, which hold nothing twice."""
+    """B pairs. `user_B` and `item_B` are rows of `users` and `items`, which hold nothing twice.
+
+    They are one worker's share of a batch of `whole` pairs; of a few pairs he may have none.
+    """
 
     users: EncodedRows
     items: EncodedRows
     user_B: Ints
     item_B: Ints
     label_B: Floats
-    raw_cosine_B: Floats | None  # cos(u, v) of the raw inputs, where the objective needs it
+    whole: int
 
     def __len__(self) -> int:
         return len(self.label_B)
@@ -31,7 +35,8 @@ class Batch:
 class Batches:
     """All pairs once an epoch, in an order that depends on (seed, epoch) alone.
 
-    So (epoch, step) is all that must be remembered to go on in the middle of an epoch.
+    So (epoch, step) is all that must be remembered to go on in the middle of an epoch. Of several workers
+    each takes its part of every batch.
     """
 
     pairs: Pairs
@@ -39,7 +44,9 @@ class Batches:
     versions: EncodedRows
     size: int
     seed: int
-    raw_cosine_P: Floats | None = None
+    together: int = 1  # pairs of one profile that stand side by side, at most
+    worker: int = 0
+    workers: int = 1
 
     def __len__(self) -> int:
         """Return the steps of an epoch; the last batch may be smaller than `size`."""
@@ -47,12 +54,14 @@ class Batches:
 
     def epoch(self, epoch: int, *, step: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch from `step` on."""
-        order_P = np.random.default_rng([self.seed, epoch]).permutation(len(self.pairs))
+        order_P = shuffled(self.pairs.profile_P, self.together, np.random.default_rng([self.seed, epoch]))
         for start in range(step * self.size, len(order_P), self.size):
-            yield self.at(order_P[start : start + self.size])
+            whole = order_P[start : start + self.size]
+            share_B = np.array_split(whole, self.workers)[self.worker]
+            yield self.at(share_B, whole=len(whole))
 
-    def at(self, rows_B: Ints) -> Batch:
-        """Return the batch of the pairs in these rows, in the order given."""
+    def at(self, rows_B: Ints, *, whole: int | None = None) -> Batch:
+        """Return the batch of the pairs in these rows, in the order given: a share of so many, or all."""
         profiles, user_B = np.unique(self.pairs.profile_P[rows_B], return_inverse=True)
         versions, item_B = np.unique(self.pairs.version_P[rows_B], return_inverse=True)
         return Batch(
@@ -61,5 +70,5 @@ class Batches:
             user_B=user_B,
             item_B=item_B,
             label_B=self.pairs.label_P[rows_B],
-            raw_cosine_B=None if self.raw_cosine_P is None else self.raw_cosine_P[rows_B],
+            whole=len(rows_B) if whole is None else whole,
         )

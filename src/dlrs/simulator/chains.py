@@ -6,54 +6,90 @@ the chain and the likelier its strong types. Shapes: P pairs of a user and an ad
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dlrs.arrays import Doubles, Ints
-from dlrs.simulator.ads import Ads
-from dlrs.simulator.behaviour import Choices
+from dlrs.arrays import Bools, Columns, Doubles, Floats, Ints
+from dlrs.simulator.choices import Choices
 from dlrs.simulator.settings import DAY
 
+Codes = NDArray[np.int8]  # positions in TYPES
+
 TYPES = ("view", "bookmark", "print", "contact")
-FIRST = np.array([0.9510, 0.0460, 0.0018, 0.0012])
+FIRST = np.array([0.9535, 0.0438, 0.0017, 0.0010])
 NEXT = np.array(
     [
-        [0.8235, 0.1635, 0.0070, 0.0060],
-        [0.7190, 0.2660, 0.0080, 0.0070],
-        [0.8200, 0.1300, 0.0400, 0.0100],
-        [0.8100, 0.1300, 0.0100, 0.0500],
+        [0.8320, 0.1560, 0.0065, 0.0055],
+        [0.7320, 0.2540, 0.0075, 0.0065],
+        [0.8280, 0.1250, 0.0380, 0.0090],
+        [0.8190, 0.1250, 0.0090, 0.0470],
     ]
 )
-REPEATS = 1.38  # interactions after the first, on average, before deletions cut them short
+REPEATS = 1.3  # interactions after the first, on average, before deletions cut them short
 SAME_VISIT = 0.82  # share of them that follow within minutes; the others come days later
 
 
 @dataclass(frozen=True)
 class Events:
-    """E interactions in the order of time."""
+    """E interactions. Times are seconds since the simulation's start."""
 
-    user_E: Ints
-    item_E: Ints
-    time_E: Ints
-    type_E: Ints  # position in TYPES
+    user_E: Columns
+    item_E: Columns
+    time_E: Columns
+    type_E: Codes  # position in TYPES
+
+    def __len__(self) -> int:
+        return len(self.user_E)
+
+    def take(self, chosen: Ints | Bools | slice) -> Events:
+        """Return some of them."""
+        return Events(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Events]) -> Events:
+        """Put some one after the other."""
+        parts = [cls.none(), *parts]
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    @classmethod
+    def none(cls) -> Events:
+        """Return no event."""
+        nothing = np.zeros(0, np.int32)
+        return cls(nothing, nothing, nothing, np.zeros(0, np.int8))
+
+    def in_order(self) -> Events:
+        """Sort by time; at the same time, what was put first comes first."""
+        return self.take(np.argsort(self.time_E, kind="stable"))
 
 
-def draw_chains(choices: Choices, ads: Ads, end: int, rng: np.random.Generator) -> Events:
-    """Draw the interactions of each pair until the ad is deleted or the simulation ends."""
-    zeal_P = np.exp(0.4 * np.clip(choices.fit_P, -2, 2) - 0.08)
-    mean_P = REPEATS * zeal_P
-    length_P = np.minimum(rng.geometric(1 / (1 + mean_P)), 60)
+def draw_chains(choices: Choices, zeal_P: Floats, until_P: Ints, rng: np.random.Generator) -> Events:
+    """Draw the interactions of each pair, until `until_P` (when the ad is sold, or all ends); by pair.
+
+    `zeal_P` is 1 for an ad that fits as well as most that are chosen, more for better ones.
+    """
+    length_P = np.minimum(rng.geometric(1 / (1 + REPEATS * zeal_P.astype(np.float64))), 60)
     pair_E = np.repeat(np.arange(len(length_P)), length_P)
     start_P = np.cumsum(length_P) - length_P
     step_E = np.arange(len(pair_E)) - start_P[pair_E]
     time_E = choices.time_P[pair_E] + _since_first(step_E, start_P[pair_E], rng)
-    kept_E = (time_E < ads.died_N[choices.item_P[pair_E]]) & (time_E < end)
+    kept_E = time_E < until_P[pair_E]
     pair_E, step_E, time_E = pair_E[kept_E], step_E[kept_E], time_E[kept_E]
-    type_E = _types(step_E, zeal_P[pair_E], rng)
-    user_E, item_E = choices.user_P[pair_E], choices.item_P[pair_E]
-    order_E = np.lexsort((step_E, item_E, user_E, time_E))
-    return Events(user_E[order_E], item_E[order_E], time_E[order_E], type_E[order_E])
+    return Events(
+        choices.user_P[pair_E].astype(np.int32),
+        choices.item_P[pair_E].astype(np.int32),
+        time_E.astype(np.int32),
+        _types(step_E, zeal_P[pair_E], rng),
+    )
+
+
+def zeal(fit_P: Floats) -> Floats:
+    """Turn the fit, as a standard score among what is chosen, into a factor on what follows."""
+    zeal_P: Floats = np.exp(np.float32(0.4) * np.clip(fit_P, -2, 2) - np.float32(0.08))
+    return zeal_P
 
 
 def _since_first(step_E: Ints, start_E: Ints, rng: np.random.Generator) -> Ints:
@@ -67,7 +103,7 @@ def _since_first(step_E: Ints, start_E: Ints, rng: np.random.Generator) -> Ints:
     return since_E
 
 
-def _types(step_E: Ints, zeal_E: Doubles, rng: np.random.Generator) -> Ints:
+def _types(step_E: Ints, zeal_E: Floats, rng: np.random.Generator) -> Codes:
     """Walk the chains, all of them one step at a time; events come pair by pair.
 
     Events that were cut off are the last of their pair, so a step's predecessor is one place before.
@@ -75,7 +111,7 @@ def _types(step_E: Ints, zeal_E: Doubles, rng: np.random.Generator) -> Ints:
     first, following = _reach(FIRST), _reach(NEXT)
     rarity_E = rng.random(len(step_E)) / zeal_E
     last_E = np.append(step_E[1:] == 0, True)
-    type_E = np.zeros(len(step_E), dtype=np.int64)
+    type_E = np.zeros(len(step_E), dtype=np.int8)
     now = np.flatnonzero(step_E == 0)
     type_E[now] = (rarity_E[now, None] < first).sum(axis=1)
     while len(now := now[~last_E[now]] + 1):

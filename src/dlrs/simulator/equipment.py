@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dlrs.arrays import AnyArray, Doubles, Ints
-from dlrs.simulator.vehicles import KINDS, PLACES, SUBCATEGORIES, World
+from dlrs.simulator.builds import Builds
+from dlrs.simulator.vehicles import CATEGORIES, FUELS, PLACES, SUBCATEGORIES, World
 
 AIRBAGS = ("DRIVER", "FRONT", "FRONT_AND_SIDE", "FRONT_AND_SIDE_AND_MORE")
 CLIMATES = ("NO_CLIMATISATION", "MANUAL_CLIMATISATION", "AUTOMATIC_CLIMATISATION")
@@ -17,48 +18,52 @@ COLORS = (
 )  # fmt: skip
 COLOR_SHARES = (0.25, 0.17, 0.15, 0.14, 0.12, 0.07, 0.03, 0.02, 0.02, 0.01, 0.01, 0.005, 0.005)
 CONDITIONS = ("NEW", "USED", "USED_ACCIDENT")
-FUELS = ("PETROL", "DIESEL", "LPG", "HYBRID", "ELECTRICITY")
-TRANSMISSIONS = ("MANUAL_GEAR", "AUTOMATIC_GEAR", "SEMIAUTOMATIC_GEAR")
+TRANSMISSIONS = ("MANUAL_GEAR", "AUTOMATIC_GEAR", "SEMIAUTOMATIC_GEAR")  # in the order of `builds`
 
 
 class Coded(NamedTuple):
     """A categorical feature of N ads: code → value; −1 where it does not apply."""
 
-    codes_N: Ints
+    codes_N: AnyArray  # int16, int32 for very many values
     values: AnyArray  # strings or integers
 
 
 def equip(
     world: World,
-    model_N: Ints,
-    age_N: Doubles,
+    builds: Builds,
     mileage_N: Doubles,
     price_N: Doubles,
     place_N: Ints,
     rng: np.random.Generator,
 ) -> dict[str, Coded]:
-    """Draw the categorical features, in the order of their names (method §2)."""
+    """Return the categorical features, in the order of their names (method §2); draw what is left open."""
+    model_N, age_N = builds.model_N, builds.age_N
     subcategory_N, kind_N = world.subcategory_M[model_N], world.kind_M[model_N]
     luxury_N = np.log(price_N / 8_000) - age_N / 12 + rng.normal(0, 0.6, len(model_N))
     car_N = np.isin(kind_N, _kinds("Car", "Motorhome", "Van", "Truck"))
-    engine_N = np.array([s.consumption > 0 for s in SUBCATEGORIES])[subcategory_N]
-    return {
+    features = {
         "airbag": _graded(AIRBAGS, 2.9 - age_N / 8 + 0.5 * luxury_N, car_N),
-        "category": Coded(kind_N, _texts(kind.category for kind in KINDS)),
+        "category": Coded(kind_N, _texts(CATEGORIES)),
         "climatisation": _graded(CLIMATES, 1.9 + 0.9 * luxury_N, car_N),
         "color": Coded(rng.choice(len(COLORS), len(model_N), p=COLOR_SHARES), _texts(COLORS)),
         "condition": _conditions(age_N, mileage_N, rng),
         "country": _valued(_texts(place.country for place in PLACES), place_N),
         "doors": _valued(_texts(s.doors for s in SUBCATEGORIES), subcategory_N),
-        "fuel": _fuels(world, model_N, engine_N, rng),
+        "fuel": Coded(builds.fuel_N, _texts(FUELS)),
         "make_id": _valued(world.make_M, model_N),
         "model_id": _valued(world.model_M, model_N),
         "previous_owners": _owners(age_N, rng),
         "seats": _seats(subcategory_N, rng),
         "site_id": _valued(_texts(place.site for place in PLACES), place_N),
         "subcategory": Coded(subcategory_N, _texts(s.name for s in SUBCATEGORIES)),
-        "transmission": _transmissions(luxury_N, engine_N, rng),
+        "transmission": Coded(builds.gear_N, _texts(TRANSMISSIONS)),
     }
+    return {name: _narrow(feature) for name, feature in features.items()}
+
+
+def _narrow(feature: Coded) -> Coded:
+    width = np.int16 if len(feature.values) < 2**15 else np.int32
+    return Coded(feature.codes_N.astype(width), feature.values)
 
 
 def _texts(values: object) -> AnyArray:
@@ -66,7 +71,7 @@ def _texts(values: object) -> AnyArray:
 
 
 def _kinds(*categories: str) -> Ints:
-    return np.flatnonzero([kind.category in categories for kind in KINDS])
+    return np.flatnonzero([category in categories for category in CATEGORIES])
 
 
 def _valued(values: AnyArray, rows_N: Ints) -> Coded:
@@ -88,16 +93,6 @@ def _conditions(age_N: Doubles, mileage_N: Doubles, rng: np.random.Generator) ->
     return Coded(np.where(new_N, 0, np.where(accident_N, 2, 1)), _texts(CONDITIONS))
 
 
-def _fuels(world: World, model_N: Ints, engine_N: AnyArray, rng: np.random.Generator) -> Coded:
-    """Mostly the model's: petrol or diesel; in cars now and then gas, a hybrid or electricity."""
-    luck_N = rng.random(len(model_N))
-    other_N = np.searchsorted([0.02, 0.04, 0.05], rng.random(len(model_N)), side="right") + 2
-    plain_N = (luck_N < world.diesel_M[model_N]).astype(np.int64)
-    cars_N = np.isin(world.kind_M[model_N], _kinds("Car"))
-    codes_N = np.where(cars_N & (other_N < len(FUELS)), other_N, plain_N)
-    return Coded(np.where(engine_N, codes_N, -1), _texts(FUELS))
-
-
 def _owners(age_N: Doubles, rng: np.random.Generator) -> Coded:
     owners_N = np.minimum(np.where(age_N < 0.4, 0, 1) + rng.poisson(age_N / 7), 6)
     return Coded(owners_N, np.arange(7))
@@ -108,10 +103,3 @@ def _seats(subcategory_N: Ints, rng: np.random.Generator) -> Coded:
     unusual_N = (rng.random(len(usual_N)) < 0.12) & (usual_N > 3)
     seats_N = usual_N + np.where(unusual_N, rng.integers(-1, 2, len(usual_N)), 0)
     return Coded(np.where(seats_N > 0, seats_N - 1, -1), np.arange(1, 10))
-
-
-def _transmissions(luxury_N: Doubles, engine_N: AnyArray, rng: np.random.Generator) -> Coded:
-    automatic_N = luxury_N + rng.normal(0, 0.5, len(luxury_N)) > 0.6
-    semi_N = rng.random(len(luxury_N)) < 0.02
-    codes_N = np.where(semi_N, 2, automatic_N.astype(np.int64))
-    return Coded(np.where(engine_N, codes_N, -1), _texts(TRANSMISSIONS))

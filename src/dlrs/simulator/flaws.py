@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlrs.arrays import Bools, Doubles, Ints
+from dlrs.arrays import AnyArray, Bools, Doubles, Floats
+from dlrs.simulator.car_facts import car_facts
 from dlrs.simulator.history import DELETE, History
 
 LEFT_OUT = {
@@ -22,12 +23,10 @@ LEFT_OUT = {
     "color": 0.03,
     "condition": 0.02,
     "doors": 0.03,
-    "fuel": 0.01,
     "previous_owners": 0.28,
     "seats": 0.08,
-    "transmission": 0.03,
 }
-"""Share of the ads whose first version lacks the feature; the others are never left out."""
+"""Share of the ads whose first version lacks the feature; `car_facts` adds what real ads tell."""
 
 SLIPS = {
     "consumption": (65.0, 74.0, 610.0),  # miles per gallon; a missing comma
@@ -45,41 +44,44 @@ MENDED = 0.12  # by each new version
 
 @dataclass(frozen=True)
 class Flaws:
-    """Which ads have which flaw, and the first version without it."""
+    """Which ads have which flaw, and the first version without it (int16)."""
 
-    left_out: dict[str, tuple[Bools, Ints]]
-    slips: dict[str, tuple[Bools, Ints, Doubles]]  # the value written, beside the two
-    history: History
+    left_out: dict[str, tuple[Bools, AnyArray]]
+    slips: dict[str, tuple[Bools, AnyArray, Floats]]  # the value written, beside the two
 
-    def lacks(self, feature: str) -> Bools:
-        """Return which versions lack a value that their vehicle has."""
+    def lacks(self, feature: str, versions: History) -> Bools:
+        """Return which of some versions lack a value that their vehicle has."""
         if feature not in self.left_out:
-            return np.zeros(len(self.history.item_V), dtype=np.bool_)
-        return self._still(*self.left_out[feature])
+            return np.zeros(len(versions.item_V), dtype=np.bool_)
+        return _still(*self.left_out[feature], versions)
 
-    def written(self, feature: str, true_V: Doubles) -> Doubles:
+    def written(self, feature: str, true_V: Doubles, versions: History) -> Doubles:
         """Return the values as the ads have them."""
+        if feature not in self.slips:
+            return true_V
         flawed_N, mended_N, wrong_N = self.slips[feature]
-        slip_V = self._still(flawed_N, mended_N)
-        return np.where(slip_V, wrong_N[self.history.item_V], true_V)
-
-    def _still(self, flawed_N: Bools, mended_N: Ints) -> Bools:
-        item_V = self.history.item_V
-        number_V = self.history.number_V - (self.history.operation_V == DELETE)  # as the version before it
-        still_V: Bools = flawed_N[item_V] & (number_V < mended_N[item_V])
-        return still_V
+        slip_V = _still(flawed_N, mended_N, versions)
+        return np.where(slip_V, wrong_N[versions.item_V].astype(np.float64), true_V)
 
 
-def draw_flaws(history: History, rng: np.random.Generator) -> Flaws:
-    """Draw the flaws of all ads."""
-    count = len(history.first_N)
-    left_out = {
-        name: (rng.random(count) < share, rng.geometric(MENDED, count) + 1)
-        for name, share in LEFT_OUT.items()
-    }
+def draw_flaws(count: int, rng: np.random.Generator) -> Flaws:
+    """Draw the flaws of `count` ads."""
+    shares = LEFT_OUT | car_facts().missing
+    left_out = {name: (rng.random(count) < share, _mended(count, rng)) for name, share in shares.items()}
     slipped_N = np.where(rng.random(count) < SLIP_SHARE, rng.integers(0, len(SLIPS), count), -1)
     slips = {
-        name: (slipped_N == which, rng.geometric(MENDED, count) + 1, rng.choice(values, count))
+        name: (slipped_N == which, _mended(count, rng), rng.choice(np.array(values, np.float32), count))
         for which, (name, values) in enumerate(SLIPS.items())
     }
-    return Flaws(left_out, slips, history)
+    return Flaws(left_out, slips)
+
+
+def _mended(count: int, rng: np.random.Generator) -> AnyArray:
+    """Return the number of the first version without the flaw."""
+    return (rng.geometric(MENDED, count) + 1).astype(np.int16)
+
+
+def _still(flawed_N: Bools, mended_N: AnyArray, versions: History) -> Bools:
+    number_V = versions.number_V - (versions.operation_V == DELETE)  # as the version before it
+    still_V: Bools = flawed_N[versions.item_V] & (number_V < mended_N[versions.item_V])
+    return still_V

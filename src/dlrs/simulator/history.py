@@ -1,21 +1,40 @@
 """History: how ads change from creation to deletion, version by version (method §1, §2).
 
+An ad is edited when its seller sits down to it, mostly in its first days, and then often saved several
+times within minutes; its price changes at any time of its life. What is exported begins with the
+simulation: of the versions before it only the last one of each ad is kept, with its number.
+
 Shapes as in `arrays`: V versions of N ads, sorted by (ad, time).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
-from dlrs.arrays import Bools, Doubles, Ints
+from dlrs.arrays import AnyArray, Bools, Doubles, Floats, Ints
 from dlrs.simulator.ads import Ads
+from dlrs.simulator.car_facts import car_facts
 from dlrs.simulator.settings import DAY
 
 OPERATIONS = ("create", "update", "delete")
 CREATE, UPDATE, DELETE = range(3)
-MEDIAN_CHANGES = 0.17  # a day; some dealers change theirs daily
+
+# The kinds of changes; of those in the same second the later one here stays.
+BIRTH, EDIT, PRICING, DEATH = range(4)
+OPERATION_OF = np.array([CREATE, UPDATE, UPDATE, DELETE], dtype=np.int8)
+
+SITTINGS, SITTINGS_SPREAD = 2.5, 0.8  # lognormal: median and spread over ads, in a whole life
+SAVES = 2.0  # of a sitting, on average
+SAVE_SECONDS = 600  # between two of them, on average
+EARLY = 1.5  # a sitting is at (uniform ** EARLY) of a life: half of them in its first third
+
+PRICINGS_SPREAD = 1.0  # over ads, of how often their price changes (lognormal)
+
+DRIVEN = 0.04  # share of the edits that write down that the vehicle was driven on
+DRIVEN_KM = 400
 
 
 @dataclass(frozen=True)
@@ -23,77 +42,107 @@ class History:
     """V versions of the ads. A deletion is a version too; it carries the last features."""
 
     item_V: Ints
-    number_V: Ints  # 1, 2, …
+    number_V: Ints  # 1, 2, …; of the ads that are there at the start the first one may be later
     time_V: Ints  # seconds since the simulation's start; grows within an ad
-    operation_V: Ints  # position in OPERATIONS
-    price_V: Doubles  # €
-    mileage_V: Doubles  # km
+    operation_V: AnyArray  # int8: position in OPERATIONS
+    price_V: Floats  # €
+    mileage_V: Floats  # km
 
-    @property
+    @cached_property
     def first_N(self) -> Ints:
         """First version of each ad."""
-        return np.flatnonzero(self.operation_V == CREATE)
+        return np.flatnonzero(np.diff(self.item_V, prepend=-1))
+
+    def take(self, chosen: slice | Bools) -> History:
+        """Return some of the versions."""
+        return History(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 def draw_history(ads: Ads, end: int, rng: np.random.Generator) -> History:
     """Draw the versions of all ads up to `end`, in seconds since the simulation's start."""
-    count = len(ads.born_N)
-    until_N = np.minimum(ads.died_N, end)
-    changes_N = _changes(until_N - ads.born_N, rng)
-    changed_E = np.repeat(np.arange(count), changes_N)
-    when_E = ads.born_N[changed_E] + (rng.random(len(changed_E)) * (until_N - ads.born_N)[changed_E])
-    deleted = np.flatnonzero(ads.died_N < end)
-    item_V = np.concatenate([np.arange(count), changed_E, deleted])
-    time_V = np.concatenate([ads.born_N, when_E.astype(np.int64), ads.died_N[deleted]])
-    operation_V = np.repeat([CREATE, UPDATE, DELETE], [count, len(changed_E), len(deleted)])
-    order_V = np.lexsort((operation_V, time_V, item_V))
-    item_V, time_V, operation_V = item_V[order_V], time_V[order_V], operation_V[order_V]
-    kept_V = ~_same_moment(item_V, time_V, operation_V)
-    return _numbered(ads, item_V[kept_V], time_V[kept_V], operation_V[kept_V], rng)
-
-
-def _changes(lives_N: Ints, rng: np.random.Generator) -> Ints:
-    """How often each ad changes: most seldom, a few daily."""
-    daily_N = np.minimum(MEDIAN_CHANGES * np.exp(rng.normal(0, 1.0, len(lives_N))), 1.5)
-    changes_N: Ints = rng.poisson(daily_N * lives_N / DAY)
-    return changes_N
-
-
-def _same_moment(item_V: Ints, time_V: Ints, operation_V: Ints) -> Bools:
-    """Mark updates in the same second as another version of their ad: they would have no moment to hold."""
-    same_V = (np.diff(item_V) == 0) & (np.diff(time_V) == 0)
-    after_V, before_V = np.append(False, same_V), np.append(same_V, False)
-    idle_V: Bools = (operation_V == UPDATE) & (after_V | before_V)
-    return idle_V
-
-
-def _numbered(ads: Ads, item_V: Ints, time_V: Ints, operation_V: Ints, rng: np.random.Generator) -> History:
-    first_N = np.flatnonzero(operation_V == CREATE)
-    number_V = np.arange(len(item_V)) - first_N[item_V] + 1
-    updated_V = operation_V == UPDATE
-    return History(
+    item_V, time_V, kind_V = _sorted(*_changes(ads, end, rng))
+    first_N = np.flatnonzero(kind_V == BIRTH)
+    history = History(
         item_V=item_V,
-        number_V=number_V,
+        number_V=np.arange(len(item_V)) - first_N[item_V] + 1,
         time_V=time_V,
-        operation_V=operation_V,
-        price_V=_prices(ads, item_V, first_N, updated_V, rng),
-        mileage_V=_mileages(ads, item_V, first_N, updated_V, rng),
+        operation_V=OPERATION_OF[kind_V],
+        price_V=_prices(ads, item_V, first_N, kind_V == PRICING, rng),
+        mileage_V=_mileages(ads, item_V, first_N, kind_V == EDIT, rng),
     )
+    return history.take(~_replaced(item_V, time_V))
 
 
-def _prices(ads: Ads, item_V: Ints, first_N: Ints, updated_V: Bools, rng: np.random.Generator) -> Doubles:
-    """About half of the changes are a price drop, and few a raise."""
-    luck_V, size_V = rng.random(len(item_V)), rng.uniform(0.01, 0.05, len(item_V))
-    step_V = np.where(luck_V < 0.45, -size_V, np.where(luck_V > 0.96, size_V, 0.0))
-    factor_V = np.exp(np.maximum(_running(step_V * updated_V, item_V, first_N), -0.5))
-    return np.clip(np.round(ads.price_N[item_V] * factor_V, -1), 100, 480_000)
+def _changes(ads: Ads, end: int, rng: np.random.Generator) -> tuple[Ints, Ints, AnyArray]:
+    """Return ad, time and kind of every change, in no order."""
+    edited, edits = _edits(ads, rng)
+    priced, pricings = _pricings(ads, rng)
+    items = [np.arange(len(ads.born_N)), edited, priced, np.arange(len(ads.born_N))]
+    item_V = np.concatenate(items)
+    time_V = np.concatenate([ads.born_N, edits, pricings, ads.died_N])
+    kind_V = np.repeat(np.arange(DEATH + 1), [len(item) for item in items])
+    happens_V = (time_V < end) & ((time_V < ads.died_N[item_V]) | (kind_V == DEATH))
+    return item_V[happens_V], time_V[happens_V], kind_V[happens_V]
 
 
-def _mileages(ads: Ads, item_V: Ints, first_N: Ints, updated_V: Bools, rng: np.random.Generator) -> Doubles:
+def _edits(ads: Ads, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Return ad and time of each save: some sittings in the life of an ad, some saves in each."""
+    usual_N = SITTINGS * np.exp(rng.normal(0, SITTINGS_SPREAD, len(ads.born_N)))
+    item_S = np.repeat(np.arange(len(usual_N)), rng.poisson(usual_N))
+    life_S = ads.died_N[item_S].astype(np.int64) - ads.born_N[item_S]
+    time_S = ads.born_N[item_S] + 1 + rng.random(len(item_S)) ** EARLY * life_S
+    saves_S = rng.geometric(1 / SAVES, len(item_S))
+    wait_E = rng.exponential(SAVE_SECONDS, int(saves_S.sum()))
+    since_E = np.cumsum(wait_E) - np.repeat(
+        (np.cumsum(wait_E) - wait_E)[np.cumsum(saves_S) - saves_S], saves_S
+    )
+    return np.repeat(item_S, saves_S), (np.repeat(time_S, saves_S) + since_E).astype(np.int64)
+
+
+def _pricings(ads: Ads, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Return ad and time of each change of a price."""
+    life_N = ads.died_N.astype(np.int64) - ads.born_N
+    habit_N = np.exp(rng.normal(-(PRICINGS_SPREAD**2) / 2, PRICINGS_SPREAD, len(life_N)))
+    item_E = np.repeat(
+        np.arange(len(life_N)), rng.poisson(car_facts().pricings.daily * habit_N * life_N / DAY)
+    )
+    return item_E, ads.born_N[item_E] + 1 + (rng.random(len(item_E)) * life_N[item_E]).astype(np.int64)
+
+
+def _sorted(item_V: Ints, time_V: Ints, kind_V: Ints) -> tuple[Ints, Ints, AnyArray]:
+    """Sort by ad, time and kind, packed into one number; of changes in the same second keep the last."""
+    offset = -min(int(time_V.min(initial=0)), 0)
+    span = int(time_V.max(initial=0)) + offset + 1
+    packed_V = np.sort(((item_V * span + time_V + offset) << 2) + kind_V)
+    moment_V = packed_V >> 2
+    lasting_V = np.append(np.diff(moment_V) > 0, True)
+    item_V, time_V = np.divmod(moment_V[lasting_V], span)
+    return item_V, time_V - offset, (packed_V[lasting_V] & 3).astype(np.int8)
+
+
+def _replaced(item_V: Ints, time_V: Ints) -> Bools:
+    """Mark versions that another one of their ad replaces by the start."""
+    replaced_V: Bools = np.append((np.diff(item_V) == 0) & (time_V[1:] <= 0), False)
+    return replaced_V
+
+
+def _prices(ads: Ads, item_V: Ints, first_N: Ints, priced_V: Bools, rng: np.random.Generator) -> Floats:
+    """Prices fall by some percent, and now and then rise."""
+    facts, count = car_facts().pricings, int(priced_V.sum())
+    size = facts.step * np.exp(rng.normal(0, facts.spread, count))
+    step_V = np.zeros(len(item_V))
+    step_V[priced_V] = np.where(rng.random(count) < facts.raises, size, -size)
+    factor_V = np.exp(np.clip(_running(step_V, item_V, first_N), -0.6, 0.3))
+    return np.clip(np.round(ads.price_N[item_V] * factor_V, -1), 100, 480_000).astype(np.float32)
+
+
+def _mileages(ads: Ads, item_V: Ints, first_N: Ints, edited_V: Bools, rng: np.random.Generator) -> Floats:
     """Now and then a vehicle was driven on while it was for sale."""
-    driven_V = np.where(rng.random(len(item_V)) < 0.04, rng.exponential(400, len(item_V)), 0.0)
-    driven_V *= updated_V & ads.has_engine_N[item_V]
-    return np.round(ads.mileage_N[item_V] + _running(driven_V, item_V, first_N))
+    edited = np.flatnonzero(edited_V & ads.has_engine_N[item_V])
+    driven = edited[rng.random(len(edited)) < DRIVEN]
+    step_V = np.zeros(len(item_V))
+    step_V[driven] = np.round(rng.exponential(DRIVEN_KM, len(driven)))
+    return (ads.mileage_N[item_V] + _running(step_V, item_V, first_N)).astype(np.float32)
 
 
 def _running(steps_V: Doubles, item_V: Ints, first_N: Ints) -> Doubles:

@@ -2,34 +2,96 @@
 
 The stages, each with a random stream of its own, so that a change in one leaves the earlier ones alone:
 
-    vehicles → ads → history → users → behaviour → chains → flaws → tables
+    models → ads → history → users → life (visits → behaviour → chains) → flaws → tables
 
 Users choose by the true vehicle; tables hold what its ad says.
 """
 
 from __future__ import annotations
 
-from importlib import resources
+import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
 
 from dlrs.arrays import Ints
-from dlrs.data.catalog import FOREVER, Catalog
 from dlrs.simulator import tables
-from dlrs.simulator.ads import draw_ads
-from dlrs.simulator.behaviour import live
-from dlrs.simulator.chains import Events, draw_chains
+from dlrs.simulator.ad_table import load
+from dlrs.simulator.ads import Ads, draw_ads
+from dlrs.simulator.catalogue import draw_from_table
+from dlrs.simulator.chains import Events
+from dlrs.simulator.event_log import write_events
 from dlrs.simulator.facts import facts
 from dlrs.simulator.flaws import draw_flaws
 from dlrs.simulator.history import History, draw_history
+from dlrs.simulator.item_table import ItemTable
+from dlrs.simulator.life import Life, live
+from dlrs.simulator.models import draw_world
+from dlrs.simulator.recipes import recipe
 from dlrs.simulator.settings import DAY, Simulation
-from dlrs.simulator.users import draw_users
-from dlrs.simulator.vehicles import invent
+from dlrs.simulator.users import Users, draw_users
+from dlrs.simulator.vehicles import World
+from dlrs.simulator.widget import Widget
 
-__all__ = ["Simulation", "simulate"]
+__all__ = ["Market", "Simulation", "populate", "simulate"]
+
+
+@dataclass(frozen=True)
+class Market:
+    """All that is there before the first day: ads with their histories, and users. Rows, and their ids."""
+
+    settings: Simulation
+    world: World
+    ads: Ads
+    history: History
+    users: Users
+    user_ids_U: Ints
+    item_ids_N: Ints
+    streams: list[np.random.Generator]  # of what comes after: behaviour, flaws
+
+    def live(self, widget: Widget | None = None) -> Life:
+        """Let the users act. Each call starts from the first day again, with the same chances.
+
+        Until a widget appears, all is as without one.
+        """
+        stream = copy.deepcopy(self.streams[0])
+        return live(self.ads, self.history, self.users, self.settings, stream, widget)
+
+
+def populate(settings: Simulation) -> Market:
+    """Draw the ads and the users of a marketplace.
+
+    Raises:
+        SchemaError: the table of real ads lacks a column.
+        DataError: there is no such table, or it does not hold what it should.
+    """
+    streams = np.random.default_rng(settings.seed).spawn(7)
+    world, ads = _draw_ads(settings, streams[0], streams[1])
+    settings = replace(settings, items=len(ads.born_N))
+    return Market(
+        settings=settings,
+        world=world,
+        ads=ads,
+        history=draw_history(ads, settings.days * DAY, streams[2]),
+        users=draw_users(ads, settings, streams[3]),
+        user_ids_U=streams[4].permutation(
+            tables.draw_ids(settings.users + settings.guests, 7_000_000, streams[4])
+        ),
+        item_ids_N=tables.draw_ids(settings.items, 240_000_000, streams[4]),
+        streams=streams[5:],
+    )
+
+
+def _draw_ads(
+    settings: Simulation, models: np.random.Generator, rng: np.random.Generator
+) -> tuple[World, Ads]:
+    if settings.ads is None:
+        world = draw_world(models)
+        return world, draw_ads(world, settings.items, settings.days, rng)
+    table = load(Path(settings.ads))
+    return draw_from_table(table, settings.items or None, settings.days, rng, settings.ads)
 
 
 def simulate(settings: Simulation, folder: Path) -> dict[str, Any]:
@@ -38,41 +100,26 @@ def simulate(settings: Simulation, folder: Path) -> dict[str, Any]:
     Returns figures of what was simulated, for the folder's manifest. The same settings give the
     same bytes.
     """
-    streams = np.random.default_rng(settings.seed).spawn(8)
-    end = settings.days * DAY
-    world = invent(streams[0])
-    ads = draw_ads(world, settings.items, settings.days, streams[1])
-    history = draw_history(ads, end, streams[2])
-    users = draw_users(ads, settings.users, streams[3])
-    choices, tastes = live(ads, history, users, settings.days, settings.start.weekday(), streams[4])
-    events = draw_chains(choices, ads, end, streams[5])
-    flaws = draw_flaws(history, streams[6])
-
-    user_ids_U = streams[7].permutation(tables.draw_ids(settings.users, 7_000_000, streams[7]))
-    item_ids_N = tables.draw_ids(settings.items, 240_000_000, streams[7])
-    version_E = versions_seen(history, events)
-    start = settings.start
-    tables.write(tables.items_table(ads, history, flaws, item_ids_N, start), folder / "items.parquet")
+    market = populate(settings)
+    life = market.live()
+    write_items(market, folder / "items.parquet")
+    write_log(market, life.events, folder / "events.parquet")
     tables.write(
-        tables.events_table(events, version_E, user_ids_U, item_ids_N, start), folder / "events.parquet"
+        tables.truth_table(market.users, life.tastes, market.world, market.user_ids_U),
+        folder / "truth.parquet",
     )
-    tables.write(tables.truth_table(users, tastes, world, user_ids_U), folder / "truth.parquet")
     (folder / "recipe.toml").write_text(recipe(settings), encoding="utf-8")
-    return facts(settings, ads, history, events)
+    return facts(market.settings, market.ads, market.history, life.events)
 
 
-def versions_seen(history: History, events: Events) -> Ints:
-    """Return the number of the version that held when each event happened."""
-    last_V = np.append(np.diff(history.item_V) > 0, True)
-    until_V = np.where(last_V, FOREVER, np.roll(history.time_V, -1))
-    catalog = Catalog(len(history.first_N), history.item_V, history.time_V, until_V)
-    return history.number_V[catalog.version_at(events.item_E, events.time_E)]
+def write_items(market: Market, file: Path) -> None:
+    """Write the item table, flaws included."""
+    settings = market.settings
+    flaws = draw_flaws(settings.items, copy.deepcopy(market.streams[1]))
+    ItemTable(market.ads, flaws, market.item_ids_N, settings.start).write(market.history, file)
 
 
-def recipe(settings: Simulation) -> str:
-    """Return the text of the recipe: a description of these tables that `read_recipe` takes."""
-    template = resources.files("dlrs.simulator").joinpath("recipe.template.toml").read_text(encoding="utf-8")
-    cuts = ("train_from", "validation_from", "test_from", "test_until")
-    return Template(template).substitute(
-        {cut: getattr(settings, cut).strftime("%Y-%m-%dT%H:%M:%SZ") for cut in cuts}
-    )
+def write_log(market: Market, events: Events, file: Path) -> None:
+    """Write what happened on the marketplace as an event log."""
+    ids = market.user_ids_U, market.item_ids_N
+    write_events(events, market.history, *ids, market.settings.start, file)

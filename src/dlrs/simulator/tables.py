@@ -13,15 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dlrs.arrays import AnyArray, Bools, Doubles, Ints
-from dlrs.schema import ITEM, OPERATION, TIME, TYPE, USER, VALID_FROM, VERSION
-from dlrs.simulator.ads import YEAR, Ads
-from dlrs.simulator.behaviour import Tastes
-from dlrs.simulator.chains import TYPES, Events
-from dlrs.simulator.equipment import FUELS, Coded
-from dlrs.simulator.flaws import Flaws
-from dlrs.simulator.history import OPERATIONS, History
+from dlrs.schema import USER
+from dlrs.simulator.equipment import Coded
 from dlrs.simulator.users import TASTES, Users
 from dlrs.simulator.vehicles import SUBCATEGORIES, World
+from dlrs.simulator.visits import Tastes
 
 MOMENT = pa.timestamp("us", "UTC")
 
@@ -32,42 +28,12 @@ def draw_ids(count: int, first: int, rng: np.random.Generator) -> Ints:
     return ids
 
 
-def items_table(ads: Ads, history: History, flaws: Flaws, item_ids_N: Ints, start: datetime) -> pa.Table:
-    """Return the item storage: one row for each version of each ad, by ad and version."""
-    item_V = history.item_V
-    operations = np.array(OPERATIONS)
-    columns = {
-        ITEM: pa.array(item_ids_N[item_V]),
-        VERSION: pa.array(history.number_V.astype(np.int32)),
-        VALID_FROM: _moments(history.time_V, start),
-        OPERATION: _coded(Coded(history.operation_V, operations), np.zeros(len(item_V), np.bool_)),
-    }
-    columns |= _continuous(ads, history, flaws, start)
-    for name, feature in ads.categorical.items():
-        columns[name] = _coded(Coded(feature.codes_N[item_V], feature.values), flaws.lacks(name))
-    return pa.table(columns)
-
-
-def events_table(
-    events: Events, version_E: Ints, user_ids_U: Ints, item_ids_N: Ints, start: datetime
-) -> pa.Table:
-    """Return the event log, in the order of time."""
-    return pa.table(
-        {
-            USER: pa.array(user_ids_U[events.user_E]),
-            ITEM: pa.array(item_ids_N[events.item_E]),
-            VERSION: pa.array(version_E.astype(np.int32)),
-            TIME: _moments(events.time_E, start),
-            TYPE: _coded(Coded(events.type_E, np.array(TYPES)), np.zeros(len(events.type_E), np.bool_)),
-        }
-    )
-
-
 def truth_table(users: Users, tastes: Tastes, world: World, user_ids_U: Ints) -> pa.Table:
     """Return the true tastes: a row for each user and taste. Nothing that learns may read it."""
     names = np.array([s.name for s in SUBCATEGORIES])
     columns: dict[str, AnyArray] = {
         USER: np.repeat(user_ids_U, TASTES),
+        "kind": np.repeat(np.array(["private", "dealer", "guest"])[users.kind_U], TASTES),
         "taste": np.tile(np.arange(TASTES, dtype=np.int32), len(user_ids_U)),
         "weight_start": _shares(users.weight_US).ravel(),
         "weight_end": _shares(tastes.weight_US).ravel(),
@@ -80,7 +46,8 @@ def truth_table(users: Users, tastes: Tastes, world: World, user_ids_U: Ints) ->
         "latitude": np.repeat(users.latitude_U, TASTES),
         "longitude": np.repeat(users.longitude_U, TASTES),
         "radius_km": np.repeat(users.radius_U, TASTES),
-        "ads_per_28_days": np.repeat(users.pairs_U, TASTES),
+        "visits_per_28_days": np.repeat(users.monthly_U, TASTES),
+        "ads_per_visit": np.repeat(users.opens_U, TASTES),
     }
     for axis in range(users.character_USD.shape[2]):
         columns[f"character_{axis}"] = users.character_USD[:, :, axis].ravel()
@@ -92,48 +59,13 @@ def write(table: pa.Table, file: Path) -> None:
     pq.write_table(table, file, compression="zstd", store_schema=False)
 
 
-def _continuous(ads: Ads, history: History, flaws: Flaws, start: datetime) -> dict[str, pa.Array]:
-    item_V = history.item_V
-    electric_N = ads.categorical["fuel"].codes_N == FUELS.index("ELECTRICITY")
-    lacking_N = {"mileage": ~ads.has_engine_N, "consumption": ~ads.has_engine_N | electric_N}
-    true = {
-        "consumption": np.round(ads.consumption_N, 1)[item_V],
-        "first_registration": _registrations(ads, start)[item_V].astype(np.float64),
-        "latitude": ads.latitude_N[item_V],
-        "longitude": ads.longitude_N[item_V],
-        "mileage": history.mileage_V,
-        "price": history.price_V,
-    }
-    columns = {}
-    for name, true_V in true.items():
-        none_V = flaws.lacks(name) | (lacking_N[name][item_V] if name in lacking_N else False)
-        written_V = flaws.written(name, true_V)
-        if name == "first_registration":
-            columns[name] = _months(written_V, none_V)
-        else:
-            columns[name] = pa.array(written_V, mask=none_V)
-    return columns
+def moments(seconds: AnyArray, start: datetime) -> pa.Array:
+    """Return moments of the simulation as timestamps."""
+    return pa.array((int(start.timestamp()) + seconds.astype(np.int64)) * 1_000_000).cast(MOMENT)
 
 
-def _registrations(ads: Ads, start: datetime) -> Ints:
-    """Month of first registration, in months since 1970: what a registration document tells."""
-    seconds_N = start.timestamp() + ads.born_N - ads.age_N * YEAR
-    months_N: Ints = (
-        seconds_N.astype(np.int64).astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
-    )
-    return months_N
-
-
-def _months(months_V: Doubles, none_V: Bools) -> pa.Array:
-    moments_V = months_V.astype(np.int64).astype("datetime64[M]").astype("datetime64[us]")
-    return pa.array(moments_V.astype(np.int64), mask=none_V).cast(pa.timestamp("us")).cast(MOMENT)
-
-
-def _moments(seconds: Ints, start: datetime) -> pa.Array:
-    return pa.array((int(start.timestamp()) + seconds) * 1_000_000).cast(MOMENT)
-
-
-def _coded(feature: Coded, none: Bools) -> pa.Array:
+def coded(feature: Coded, none: Bools) -> pa.Array:
+    """Return a categorical column, dictionary-coded; null where it is `none` or does not apply."""
     codes = pa.array(feature.codes_N.astype(np.int32), mask=none | (feature.codes_N < 0))
     return pa.DictionaryArray.from_arrays(codes, pa.array(feature.values))
 

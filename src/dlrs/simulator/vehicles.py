@@ -1,7 +1,7 @@
-"""The world of vehicles: kinds, subcategories, models, colours and places. All of it is invented.
+"""The world of vehicles: kinds, subcategories, places, and the models that there are.
 
-Shapes: M models, G subcategories, D width of the hidden character. Which vehicles exist depends on
-the seed; how many of a kind, what they cost and how they are used is in the small tables below.
+Cars are those of the real market (`car_facts`); all other kinds are invented, and their small tables are
+below. Shapes: M models, G subcategories, B bands of age, F fuels, D width of the hidden character.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
+from dlrs.arrays import AnyArray, Doubles, Ints
 
-from dlrs.arrays import Doubles, Ints
-
-CHARACTER = 6
-"""D: what makes a model likeable beyond its figures; tastes are directions in the same space."""
+FUELS = ("PETROL", "DIESEL", "LPG", "HYBRID", "ELECTRICITY")
+PETROL, DIESEL, LPG, HYBRID, ELECTRICITY = range(len(FUELS))
 
 
 class Kind(NamedTuple):
-    """A category of vehicles."""
+    """An invented category of vehicles."""
 
     category: str
     makes: int
     models: int
     yearly_km: float
     yearly_fade: float  # log loss of value a year
-    diesel: float  # share; the rest runs on petrol, with a few others
+    diesel: float  # share; the rest runs on petrol
+    power: float  # usual, kW; 0: no engine
+    automatic: float  # share
 
 
 class Subcategory(NamedTuple):
@@ -33,8 +33,8 @@ class Subcategory(NamedTuple):
 
     category: str
     name: str
-    share: float  # of all ads, in percent
-    price: float  # new, in €, of an average make
+    share: float  # of all ads, in percent; of cars only the sum counts
+    price: float  # new, in €, of an average make; of cars their models tell
     seats: int
     doors: str
     consumption: float  # l/100km
@@ -50,18 +50,20 @@ class Place(NamedTuple):
     share: float
 
 
-KINDS = (
-    Kind("Car", 26, 300, 14_000, 0.13, 0.45),
-    Kind("Motorbike", 12, 90, 4_000, 0.09, 0.0),
-    Kind("Motorhome", 8, 40, 9_000, 0.06, 0.97),
-    Kind("Van", 8, 40, 21_000, 0.13, 0.93),
-    Kind("Truck", 6, 30, 60_000, 0.14, 0.99),
-    Kind("Trailer", 6, 24, 0, 0.06, 0.0),
+INVENTED = (
+    Kind("Motorbike", 12, 90, 4_000, 0.09, 0.0, 55, 0.05),
+    Kind("Motorhome", 8, 40, 9_000, 0.06, 0.97, 105, 0.2),
+    Kind("Van", 8, 40, 21_000, 0.13, 0.93, 90, 0.15),
+    Kind("Truck", 6, 30, 60_000, 0.14, 0.99, 300, 0.8),
+    Kind("Trailer", 6, 24, 0, 0.06, 0.0, 0, 0.0),
 )
+CATEGORIES = ("Car", *(kind.category for kind in INVENTED))
+CAR = 0
 
 TWO, FOUR, SIX, NONE = "TWO_OR_THREE", "FOUR_OR_FIVE", "SIX_OR_SEVEN", ""
 SUBCATEGORIES = (
-    Subcategory("Car", "SmallCar", 11.5, 15_500, 5, FOUR, 5.4),
+    Subcategory("Car", "CityCar", 5.0, 12_500, 4, FOUR, 5.0),
+    Subcategory("Car", "SmallCar", 6.5, 15_500, 5, FOUR, 5.4),
     Subcategory("Car", "EstateCar", 11.5, 33_000, 5, FOUR, 6.3),
     Subcategory("Car", "Limousine", 9.5, 31_000, 5, FOUR, 6.6),
     Subcategory("Car", "CompactCar", 9.0, 22_000, 5, FOUR, 5.9),
@@ -139,61 +141,16 @@ PLACES = (
 
 @dataclass(frozen=True)
 class World:
-    """M models of vehicles. The tables of this file are its subcategories and places."""
+    """M models of vehicles, a car model once for each of its bodies."""
 
-    make_M: Ints  # the marketplace's id of the make
-    model_M: Ints  # the marketplace's id of the model
+    make_M: AnyArray  # the marketplace's name of the make
+    model_M: AnyArray  # the marketplace's name of the model; it begins with the make
     subcategory_M: Ints  # position in SUBCATEGORIES
-    kind_M: Ints  # position in KINDS
-    share_M: Doubles  # of all ads; sums to 1
+    kind_M: Ints  # position in CATEGORIES
+    share_BM: Doubles  # of the ads in a band of age; each kind's sum is its share of all
     price_M: Doubles  # new, in €
-    diesel_M: Doubles  # share of diesel
+    power_M: Doubles  # usual, kW; 0: no engine
+    power_spread_M: Doubles  # of the log power
+    automatic_M: Doubles  # share
+    fuel_MF: Doubles  # shares
     character_MD: Doubles
-
-
-def invent(rng: np.random.Generator) -> World:
-    """Draw makes and models: a few of each are common and most are rare, as in reality."""
-    kind_M = np.repeat(np.arange(len(KINDS)), [kind.models for kind in KINDS])
-    subcategory_M = np.concatenate([_subcategories(kind, rng) for kind in KINDS])
-    make_M, makes = _makes(rng)
-    level = np.exp(rng.normal(0, 0.28, makes))
-    character = rng.normal(0, 0.7, (makes, CHARACTER))
-    base_M = np.array([s.price for s in SUBCATEGORIES])[subcategory_M]
-    diesel_M = np.array([kind.diesel for kind in KINDS])[kind_M]
-    return World(
-        make_M=rng.permutation(400)[make_M] * 100 + 100,
-        model_M=rng.permutation(5 * len(kind_M))[: len(kind_M)] + 1,
-        subcategory_M=subcategory_M,
-        kind_M=kind_M,
-        share_M=_shares(subcategory_M, rng),
-        price_M=base_M * level[make_M] * np.exp(rng.normal(0, 0.15, len(kind_M))),
-        diesel_M=np.clip(diesel_M + (base_M - 28_000) / 80_000 * (diesel_M > 0), 0, 0.99),
-        character_MD=character[make_M] + rng.normal(0, 0.7, (len(kind_M), CHARACTER)),
-    )
-
-
-def _subcategories(kind: Kind, rng: np.random.Generator) -> Ints:
-    """Give each subcategory of a kind one model, and the rest by share."""
-    own = np.array([g for g, s in enumerate(SUBCATEGORIES) if s.category == kind.category])
-    weights = np.sqrt([SUBCATEGORIES[g].share for g in own])
-    rest = rng.choice(own, kind.models - len(own), p=weights / weights.sum())
-    return np.concatenate([own, rest])
-
-
-def _makes(rng: np.random.Generator) -> tuple[Ints, int]:
-    """Return the make of each model, numbered over all kinds, and how many makes there are."""
-    made, makes = [], 0
-    for kind in KINDS:
-        weights = 1 / np.arange(2, kind.makes + 2)
-        made.append(makes + rng.choice(kind.makes, kind.models, p=weights / weights.sum()))
-        makes += kind.makes
-    return np.concatenate(made), makes
-
-
-def _shares(subcategory_M: Ints, rng: np.random.Generator) -> Doubles:
-    """Spread the share of each subcategory over its models, heavy-tailed."""
-    weights_M = np.exp(rng.normal(0, 1.1, len(subcategory_M)))
-    totals_G = np.bincount(subcategory_M, weights_M, minlength=len(SUBCATEGORIES))
-    shares_G = np.array([s.share for s in SUBCATEGORIES])
-    share_M: Doubles = weights_M * (shares_G / totals_G / shares_G.sum())[subcategory_M]
-    return share_M

@@ -23,11 +23,14 @@ VALUES = 100_000
 
 
 class Board:
-    """Losses by step; validation, accuracy, weights and predictions by epoch. Close it with `with`."""
+    """Losses by step; validation, accuracy, weights and predictions by epoch. Close it with `with`.
 
-    def __init__(self, folder: Path, *, first_step: int) -> None:
+    Without a folder nothing is shown.
+    """
+
+    def __init__(self, folder: Path | None, *, first_step: int) -> None:
         # A killed run may have written steps after its last checkpoint: they will come again.
-        self._writer = SummaryWriter(str(folder), purge_step=first_step)
+        self._writer = None if folder is None else SummaryWriter(str(folder), purge_step=first_step)
 
     def __enter__(self) -> Self:
         return self
@@ -35,6 +38,8 @@ class Board:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._writer is None:
+            return
         try:
             if kind is None:
                 self._writer.flush()  # tells, which closing does not, if the thread that writes has failed
@@ -43,7 +48,7 @@ class Board:
 
     def losses(self, losses: Losses, step: int) -> None:
         """Show the losses of a step now and then."""
-        if step % STEPS:
+        if self._writer is None or step % STEPS:
             return
         self._writer.add_scalar("loss/total", losses.total.item(), step)
         self._writer.add_scalar("loss/cross_entropy", losses.cross_entropy.item(), step)
@@ -52,6 +57,8 @@ class Board:
 
     def epoch(self, result: EpochResult, network: Network, step: int) -> None:
         """Show an epoch's validation and the weights after it."""
+        if self._writer is None:
+            return
         self._writer.add_scalar("epoch/loss", result.loss, step)
         if result.validation is not None:
             self._writer.add_scalar("epoch/validation", result.validation, step)
@@ -64,6 +71,8 @@ class Board:
 
     def predictions(self, logits_P: Floats, labels_P: Floats, step: int) -> None:
         """Show p̂ of training pairs, positives and negatives: they drift apart, toward 1 and 0."""
+        if self._writer is None:
+            return
         self._writer.add_scalar("accuracy/training", pair_accuracy(logits_P, labels_P), step)
         predicted_P = 1 / (1 + np.exp(-logits_P.astype(np.float64)))
         for name, chosen_P in (("positives", labels_P > 0), ("negatives", labels_P == 0)):

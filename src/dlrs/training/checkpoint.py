@@ -33,13 +33,16 @@ CHECKPOINT = "checkpoint.safetensors"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file for one training, told from all others by its identity."""
+    """A file for one training, told from all others by its identity. Who does not write only reads it."""
 
     file: Path
     identity: str
+    writes: bool = True
 
     def save(self, run: Run) -> None:
         """Replace the file by the run's state, at once."""
+        if not self.writes:
+            return
         tensors = _under("network", run.network.state_dict()) | _under("best", run.best or {})
         for name, optimiser in run.optimisers.items():
             tensors |= _under(name, _flat_state(optimiser))

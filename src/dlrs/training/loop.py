@@ -6,13 +6,13 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
 import numpy as np
 import torch
 
-from dlrs.arrays import Floats
 from dlrs.errors import DataError, DlrsError
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.features.similarity import raw_cosine
@@ -20,7 +20,7 @@ from dlrs.model.network import Network, pair_cosine
 from dlrs.model.objectives import Losses, multi_cos, multi_cos_bar, single
 from dlrs.model.threads import one_thread
 from dlrs.model.tower import row_tensors
-from dlrs.progress import stage, track
+from dlrs.progress import track
 from dlrs.recipe import Training
 from dlrs.samples.batches import Batch, Batches
 from dlrs.samples.pairs import Pairs
@@ -28,6 +28,7 @@ from dlrs.training.board import Board
 from dlrs.training.checkpoint import CHECKPOINT, Checkpoint, identify
 from dlrs.training.run import EpochResult, Run, best_epoch
 from dlrs.training.validation import Validation, pair_logits
+from dlrs.training.workers import ALONE, Workers
 
 SHOWN = 8192
 """Pairs whose predictions TensorBoard shows after each epoch."""
@@ -56,6 +57,7 @@ def train(
     epochs: int | None = None,
     validate: Validate | None = None,
     checkpoint_every: int = 2000,
+    workers: Workers = ALONE,
 ) -> Trained:
     """Fit the three networks to labelled pairs of a row of `profiles` and a row of `versions`.
 
@@ -63,34 +65,39 @@ def train(
     brought no higher AUC of `validate(network)`; then the best epoch's weights are taken, without
     `validate` the last ones. `folder` gets a checkpoint every so many steps and after each epoch,
     and TensorBoard's files. A run that was interrupted goes on from there, and ends with the
-    same weights as one that was not; one that had ended gives its result again.
+    same weights as one that was not; one that had ended gives its result again. Of several workers each
+    calls this with the same arguments, and gets the same network; `folder` must be the same to all.
 
     Raises:
         DataError: there are no pairs.
-        DlrsError: the loss or the validation is no longer a number.
+        DlrsError: the loss or the validation is no longer a number, or another worker is gone.
         ArtifactError: the folder's checkpoint is of a training with other settings or data.
     """
     _require_pairs(pairs)
     epochs = settings.epochs if epochs is None else epochs
     folder.mkdir(parents=True, exist_ok=True)
-    batches = _batches(pairs, profiles, versions, space, settings)
+    order = settings.batch_size, settings.seed, settings.together
+    batches = Batches(pairs, profiles, versions, *order, workers.rank, workers.count)
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
         torch.manual_seed(settings.seed)
         network = Network(space, dropout=settings.dropout, bias_init=settings.bias_init)
-        run = Run.begin(network, settings)
-        checkpoint = Checkpoint(folder / CHECKPOINT, _identity(batches, space, settings, validate))
+        run = Run.begin(network, settings, workers)
+        identity = _identity(batches, space, settings, validate)
+        checkpoint = Checkpoint(folder / CHECKPOINT, identity, writes=workers.leads)
         checkpoint.restore(run)
+        _require_agreement(run, identity, folder)
         shown = _sample(pairs, settings.seed)
-        with Board(folder / "tensorboard", first_step=_steps(run, batches)) as board:
+        curves = folder / "tensorboard" if workers.leads else None
+        with Board(curves, first_step=_steps(run, batches)) as board:
             while run.progress.epoch < epochs and not run.is_stale(settings.patience):
                 network.train()
                 for batch in _remaining(run, batches, epochs):
                     _seed_dropout(settings.seed, run)
-                    losses = batch_losses(network, batch, settings)
+                    losses = batch_losses(network, batch, settings, workers)
                     _require_finite(losses, run, settings)
                     run.descend(losses)
                     board.losses(losses, _steps(run, batches))
-                    run.progress.add(losses, len(batch))
+                    run.progress.add(losses, batch.whole)
                     if run.progress.step % checkpoint_every == 0:
                         checkpoint.save(run)
                 network.eval()
@@ -105,8 +112,9 @@ def train(
     return Trained(network.eval(), history, best_epoch(history))
 
 
-def batch_losses(network: Network, batch: Batch, settings: Training) -> Losses:
-    """Return the losses of a batch; each distinct user and item of it is embedded once."""
+def batch_losses(network: Network, batch: Batch, settings: Training, workers: Workers = ALONE) -> Losses:
+    """Return the losses of a whole batch; each distinct user and item of this share is embedded once."""
+    mean = partial(workers.mean, whole=batch.whole)
     users = network.user_net(row_tensors(batch.users))
     items = network.item_net(row_tensors(batch.items))
     user_B, item_B = torch.from_numpy(batch.user_B), torch.from_numpy(batch.item_B)
@@ -114,27 +122,20 @@ def batch_losses(network: Network, batch: Batch, settings: Training) -> Losses:
     labels_B = torch.from_numpy(batch.label_B)
     match settings.objective:
         case "single":
-            return single(logits_B, labels_B)
+            return single(logits_B, labels_B, mean=mean)
         case "multi-cos":
-            assert batch.raw_cosine_B is not None  # `_batches` computes them for this objective
-            raw_B = torch.from_numpy(batch.raw_cosine_B)
+            raw_B = torch.from_numpy(
+                raw_cosine(batch.users, batch.items, network.space, batch.user_B, batch.item_B)
+            )
             cosine_B = pair_cosine(users, items, user_B, item_B)
-            return multi_cos(logits_B, labels_B, cosine_B, raw_B, weight=settings.similarity_weight)
+            return multi_cos(
+                logits_B, labels_B, cosine_B, raw_B, weight=settings.similarity_weight, mean=mean
+            )
         case "multi-cos-bar":
             cosine_B = pair_cosine(users, items, user_B, item_B)
-            return multi_cos_bar(logits_B, labels_B, cosine_B, weight=settings.similarity_weight)
+            return multi_cos_bar(logits_B, labels_B, cosine_B, weight=settings.similarity_weight, mean=mean)
         case _:
             assert_never(settings.objective)
-
-
-def _batches(
-    pairs: Pairs, profiles: EncodedRows, versions: EncodedRows, space: FeatureSpace, settings: Training
-) -> Batches:
-    raw_cosine_P: Floats | None = None
-    if settings.objective == "multi-cos":
-        with stage("similarity of the raw inputs"):
-            raw_cosine_P = raw_cosine(profiles, versions, space, pairs.profile_P, pairs.version_P)
-    return Batches(pairs, profiles, versions, settings.batch_size, settings.seed, raw_cosine_P)
 
 
 def _identity(batches: Batches, space: FeatureSpace, settings: Training, validate: Validate | None) -> str:
@@ -161,8 +162,8 @@ def _sample(pairs: Pairs, seed: int) -> Pairs:
 
 
 def _seed_dropout(seed: int, run: Run) -> None:
-    """Make the masks of a step depend on where it stands alone: then a resumed run draws the same."""
-    entropy = np.random.SeedSequence([seed, run.progress.epoch, run.progress.step])
+    """Make a worker's masks of a step depend on where it stands: then a resumed run draws the same."""
+    entropy = np.random.SeedSequence([seed, run.progress.epoch, run.progress.step, run.workers.rank])
     # `torch.manual_seed` would do the same after it has formatted a stack trace, for most of a millisecond
     torch.default_generator.manual_seed(int(entropy.generate_state(1, np.uint64)[0]))
 
@@ -170,8 +171,11 @@ def _seed_dropout(seed: int, run: Run) -> None:
 def _validation(validate: Validate | None, run: Run) -> Validation | None:
     if validate is None:
         return None
-    with torch.no_grad():
-        value = validate(run.network)
+    value = Validation(0.0, 0.0)
+    if run.workers.leads:
+        with torch.no_grad():
+            value = validate(run.network)
+    value = Validation(*run.workers.told(torch.tensor(value, dtype=torch.float64)).tolist())
     if math.isnan(value.auc):
         raise DlrsError(
             f"training, epoch {run.progress.epoch + 1}: expected a number from the validation, received NaN. "
@@ -185,6 +189,18 @@ def _require_pairs(pairs: Pairs) -> None:
         raise DataError(
             "training: expected pairs of users and items, received none. Give the training more weeks, "
             "or check that users with a profile interact with items of the catalogue in them."
+        )
+
+
+def _require_agreement(run: Run, identity: str, folder: Path) -> None:
+    """Make sure that all workers train the same, from the same step on."""
+    own = torch.tensor([run.progress.epoch, run.progress.step, int(identity[:15], 16)])
+    leaders = run.workers.told(own)
+    if not torch.equal(own, leaders):
+        raise DlrsError(
+            f"training, rank {run.workers.rank}: expected the data and the checkpoint of rank 0 (epoch "
+            f"{leaders[0] + 1}, step {leaders[1]}), received others (epoch {own[0] + 1}, step {own[1]}). Put "
+            f"the prepared folder and {folder} where all workers see the same files."
         )
 
 

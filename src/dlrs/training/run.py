@@ -14,6 +14,7 @@ from dlrs.model.objectives import Losses
 from dlrs.recipe import Training
 from dlrs.training.ftrl import Ftrl
 from dlrs.training.validation import Validation
+from dlrs.training.workers import ALONE, Workers
 
 Weights = dict[str, Tensor]
 
@@ -70,15 +71,19 @@ class Progress:
 
 @dataclass
 class Run:
-    """A network in training, its optimisers by name, how far it is, and its best weights so far."""
+    """A network in training, its optimisers by name, how far it is, and its best weights so far.
+
+    Where several workers train it, each has a run of its own, in the same state as the others'.
+    """
 
     network: Network
     optimisers: dict[str, Optimizer]
+    workers: Workers = ALONE
     progress: Progress = field(default_factory=Progress)
     best: Weights | None = None
 
     @classmethod
-    def begin(cls, network: Network, settings: Training) -> Run:
+    def begin(cls, network: Network, settings: Training, workers: Workers = ALONE) -> Run:
         """Give the wide part to FTRL and the rest to Adam, the embeddings to a second one too if need be."""
         rate = settings.learning_rate
         # The usual β = 1 is meant for gradients summed over examples; ours are means over a batch.
@@ -89,7 +94,7 @@ class Run:
         }
         if settings.similarity_optimiser == "separate":
             optimisers[SIMILARITY] = Adam(network.embedding_parameters(), lr=rate, fused=True)
-        return cls(network, optimisers)
+        return cls(network, optimisers, workers)
 
     def descend(self, losses: Losses) -> None:
         """Take one step down the total loss; where there are two Adams, each goes down its own part."""
@@ -102,6 +107,7 @@ class Run:
 
     def _descend(self, loss: Tensor) -> None:
         loss.backward()  # type: ignore[no-untyped-call]
+        self.workers.add([weight.grad for weight in self.network.parameters() if weight.grad is not None])
         self.optimisers[ADAM].step()
         self.optimisers[FTRL].step()
 
@@ -110,6 +116,7 @@ class Run:
         weights = self.network.embedding_parameters()
         # both gradients are taken where the weights are now: the two steps add up
         gradients = torch.autograd.grad(losses.similarity, weights, retain_graph=True)
+        self.workers.add(gradients)
         self._descend(losses.cross_entropy)
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = gradient

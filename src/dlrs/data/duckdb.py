@@ -1,0 +1,131 @@
+"""DuckDB as the engine: embedded, the default."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+import pyarrow as pa
+
+from dlrs.data.engine import ROW, StreamError, Table
+from dlrs.errors import DataError
+
+
+@ibis.udf.scalar.builtin(signature=(("json", "string"), "string"))  # type: ignore[untyped-decorator]
+def json_extract_string(value: object, path: str) -> None:
+    """Return a JSON value as text, a string without its quotes."""
+
+
+TEXT_LIST = """
+CREATE MACRO text_list(cell) AS
+CASE WHEN json_valid(cell) THEN json_extract_string(cell, '$[*]') ELSE TRY_CAST(cell AS VARCHAR[]) END
+"""
+"""Lists are JSON; those with single quotes, as Python writes them, are read, too (see `cells.text_list`)."""
+
+
+MEMORY = "2GB"
+"""What tables and joins may take where there is a folder to spill into. The arrays need room, too."""
+
+NO_ROOM = ("No space left on device", "Out of Memory")
+"""What DuckDB says when the results of a query, not the table, are the trouble."""
+
+
+@dataclass(frozen=True)
+class DuckDB:
+    """An open database in memory; see `engine.Engine`."""
+
+    backend: Any
+
+    def read_parquet(self, file: Path) -> Table:
+        """See `engine.Engine`."""
+        return _numbered(self.backend.read_parquet(file))
+
+    def read_delimited(self, file: Path, delimiter: str) -> Table:
+        """See `engine.Engine`."""
+        # quotes named, for a first quoted cell may come after the rows that DuckDB guesses from
+        table = self.backend.read_csv(
+            file, header=True, all_varchar=True, delim=delimiter, quote='"', escape='"'
+        )
+        return _numbered(table)
+
+    def read_json_lines(self, file: Path) -> Table:
+        """See `engine.Engine`."""
+        # one level deep, every value stays JSON; a key may be first seen in the last line
+        lines = self.backend.read_json(file, format="newline_delimited", maximum_depth=1, sample_size=-1)
+        return _numbered(lines.select(**{name: _as_text(lines[name]) for name in lines.columns}))
+
+    def copied(self, name: str, batches: pa.RecordBatchReader) -> Table:
+        """See `engine.Engine`."""
+        self.backend.con.from_arrow(batches).create(name)
+        return _numbered(self.backend.table(name))
+
+    def kept(self, name: str, expression: Table) -> Table:
+        """See `engine.Engine`."""
+        return self.backend.create_table(name, expression)
+
+    def forget(self, name: str) -> None:
+        """See `engine.Engine`."""
+        self.backend.raw_sql(f"DROP TABLE {name}")
+
+    def to_pyarrow(self, expression: Table) -> pa.Table:
+        """See `engine.Engine`."""
+        return self.backend.to_pyarrow(expression)
+
+    @contextmanager
+    def reading(self, place: object) -> Iterator[None]:
+        """See `engine.Engine`."""
+        try:
+            yield
+        except (duckdb.Error, StreamError) as error:
+            if any(sign in str(error) for sign in NO_ROOM):
+                raise
+            raise DataError(f"{place}: expected a readable table, received: {_in_short(error)}") from error
+
+
+@contextmanager
+def open_duckdb(spill: Path | None = None) -> Iterator[DuckDB]:
+    """Open an empty database in memory for the length of the block; see `engine.connect`."""
+    # by default it would spill into the working directory, where a kill would leave it
+    backend = ibis.duckdb.connect(temp_directory=str(spill or ""))
+    backend.raw_sql("SET TimeZone = 'UTC'")
+    backend.raw_sql("SET enable_progress_bar = false")
+    # Threads add doubles up in any order: the last bits would differ from run to run, and with them
+    # the checkpoint that a killed training goes on from. On two cores it costs nothing measurable.
+    backend.raw_sql("SET threads = 1")
+    if spill is not None:
+        backend.raw_sql(f"SET memory_limit = '{MEMORY}'")
+    backend.raw_sql(TEXT_LIST)
+    try:
+        yield DuckDB(backend)
+    except (duckdb.OutOfMemoryException, duckdb.IOException, StreamError) as error:
+        raise DataError(
+            f"tables: expected room for the joins in memory and in {spill}, received: {_in_short(error)}. "
+            "Make room there, or take fewer rows."
+        ) from error
+    finally:
+        backend.disconnect()
+        if spill is not None:
+            shutil.rmtree(spill, ignore_errors=True)
+
+
+def _numbered(table: Table) -> Table:
+    """Add `ROW`: one thread reads a file from its first row to its last."""
+    return table.select(ibis.row_number().add(1).name(ROW), *table.columns)
+
+
+def _as_text(column: Table) -> Table:
+    return json_extract_string(column, "$") if column.type().is_json() else column.cast("string")
+
+
+def _in_short(error: Exception) -> str:
+    """Return what DuckDB says of a file, without the pages of advice that follow it."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines[1:] if re.match(r"(CSV Error|Original Line|Expected Number)", line)]
+    return " ".join([*lines[:1], *telling[:3]])

@@ -1,0 +1,44 @@
+"""Recipes: how to learn from a simulated marketplace, and whom to compare with, by its size."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from importlib import resources
+from string import Template
+
+from dlrs.simulator.settings import Scale, Simulation
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What a recipe says differently where there are thousands of ads and where there are a million."""
+
+    category: int  # negatives of a positive
+    uniform: int
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    index: str
+    count: int
+    models: tuple[str, ...]  # the baselines
+    max_users: int
+
+
+ALL = ("most popular", "recently popular", "CF", "item-kNN", "EASE", "content-kNN", "hybrid CF-CBF")
+LEARNING: dict[Scale, Learning] = {
+    "demo": Learning(1, 1, 0.01, 1024, 6, "exact", 200, ALL, 20_000),
+    # As many negatives as positives, as in the thesis; uniform ones, for T = 1,000 candidates come from
+    # everywhere (docs/decisions/0003). Of the baselines those that take seconds at this size.
+    "thesis": Learning(0, 1, 0.003, 2048, 5, "ivf", 1000, ALL[:2], 100_000),
+}
+
+
+def recipe(settings: Simulation) -> str:
+    """Return the text of the recipe: a description of these tables that `read_recipe` takes."""
+    template = resources.files("dlrs.simulator").joinpath("recipe.template.toml").read_text(encoding="utf-8")
+    cuts = ("train_from", "validation_from", "test_from", "test_until")
+    learning = asdict(LEARNING[settings.scale])
+    learning["models"] = ", ".join(f'"{name}"' for name in learning["models"])
+    return Template(template).substitute(
+        learning, **{cut: getattr(settings, cut).strftime("%Y-%m-%dT%H:%M:%SZ") for cut in cuts}
+    )
