@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from dlrs.arrays import Ints, StoredArrays
+from dlrs.arrays import Ints, StoredArrays, distinct
 from dlrs.data.catalog import Catalog
 from dlrs.data.engine import DUCKDB, Connection, connect
 from dlrs.data.events import Events, load_events
@@ -99,10 +99,16 @@ def prepare(
 class _Tables:
     """What was read. The versions and the log lie on disk."""
 
+    folder: Path
     items: Items
     versions: Versions
-    events: Events
+    events: Events  # without the log
     users: Users | None
+
+    @property
+    def log(self) -> Interactions:
+        """The log, mapped anew for each stage: pages that were read count as memory while it is mapped."""
+        return Interactions.load(self.folder / INTERACTIONS)
 
     @property
     def by_name(self) -> dict[str, Items | Events | Users]:
@@ -119,8 +125,9 @@ def _read(marketplace: Marketplace, data: Path, folder: Path, engine: str) -> _T
             pa.default_memory_pool().release_unused()
         with stage("Read events and join each to the version it saw"):
             events = load_events(connection, marketplace, data, items)
-            events = replace(events, log=_stored(events.log, folder / INTERACTIONS))
-        return _Tables(items, versions, events, _users(connection, marketplace, data, events))
+            events.log.save(folder / INTERACTIONS)
+            events = replace(events, log=Interactions.none())
+        return _Tables(folder, items, versions, events, _users(connection, marketplace, data, events))
 
 
 def _profiles(
@@ -132,9 +139,9 @@ def _profiles(
 ) -> tuple[Profiles, dict[str, Any]]:
     """Return the profiles, and the facts about the buckets that they were merged from."""
     starts = _profile_starts(marketplace)
-    log, user_ids = tables.events.log, tables.events.user_ids
+    user_ids, versions = tables.events.user_ids, tables.versions
     with stage("Put events into buckets"):
-        made = make_buckets(log, user_ids, tables.versions, marketplace, weights, starts, after)
+        made = make_buckets(tables.log, user_ids, versions, marketplace, weights, starts, after)
         if made.kept is not None:
             made.kept.save(folder / BUCKETS)
     with stage("Merge the buckets of each window"):
@@ -148,7 +155,7 @@ def _profile_starts(marketplace: Marketplace) -> Sequence[datetime]:
 
 def _encode(tables: _Tables, profiles: Profiles, marketplace: Marketplace, folder: Path) -> Encoding:
     users, versions = tables.users, tables.versions
-    own_encoding = _own_encoding(users, tables.events.log, marketplace)
+    own_encoding = _own_encoding(users, tables.log, marketplace)
     encoding = _fitted_before_cut(marketplace, versions, profiles, own_encoding)
     encoding.save(folder / ENCODING)
     encoding.write_items(versions, folder / ENCODED_VERSIONS)
@@ -166,7 +173,7 @@ def _pairs(
     marketplace, events = recipe.marketplace, tables.events
     starts_Q = np.array([micros(start) for start in marketplace.period_starts])
     profile_of_QU = profile_facts.rows(len(_profile_starts(marketplace)), len(events.user_ids))
-    positives = unique_positives(events.log, starts_Q, profile_of_QU)
+    positives = unique_positives(tables.log, starts_Q, profile_of_QU)
     items = catalog(tables.versions)
     category_V = encoding.items.codes(marketplace.negatives_by, tables.versions[marketplace.negatives_by])
     draws = _draw_negatives(recipe, positives, category_V, items, starts_Q)
@@ -180,7 +187,7 @@ def _stored(arrays: Stored, folder: Path) -> Stored:
 
 
 def _weights(tables: _Tables, marketplace: Marketplace) -> InteractionWeights:
-    log, users = tables.events.log, len(tables.events.user_ids)
+    log, users = tables.log, len(tables.events.user_ids)
     before = log.between(ALL_TIME, micros(marketplace.split.test_from))
     if len(before) == 0:
         raise DataError(
@@ -202,7 +209,7 @@ def _own_encoding(users: Users | None, log: Interactions, marketplace: Marketpla
     """Fit the encoding of the users' own features on the users of before the cut."""
     if users is None or marketplace.users is None:
         return None
-    before = np.unique(log.between(ALL_TIME, micros(marketplace.split.test_from)).user_E)
+    before = distinct(log.between(ALL_TIME, micros(marketplace.split.test_from)).user_E)
     return TableEncoding.fit(marketplace.users.features, users.table.take(before))
 
 
@@ -245,10 +252,10 @@ def _facts(tables: _Tables, marketplace: Marketplace, weights: InteractionWeight
         "schema_hash": marketplace.hash,
         **{name: _read_facts(table) for name, table in tables.by_name.items()},
         "items": _read_facts(tables.items) | {"versions": tables.versions.num_rows},
-        "events": _read_facts(events) | {"kept": len(events.log), "users": len(events.user_ids)},
+        "events": _read_facts(events) | {"kept": len(tables.log), "users": len(events.user_ids)},
         "interaction_weights": dict(zip(types, weights.domain_T.tolist(), strict=True)),
         "weight_strengths": dict(weights.strengths),
-        "interaction_shares": _shares(events.log, marketplace),
+        "interaction_shares": _shares(tables.log, marketplace),
     }
 
 

@@ -29,6 +29,11 @@ class Interactions(StoredArrays):
     type_E: Ints  # position in the marketplace's interaction_types
     time_E: Ints
 
+    @classmethod
+    def none(cls) -> Interactions:
+        """Return no events."""
+        return cls(*(np.empty(0, dtype=np.int64) for _ in fields(cls)))
+
     def __len__(self) -> int:
         return len(self.time_E)
 

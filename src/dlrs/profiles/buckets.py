@@ -17,7 +17,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -46,11 +45,12 @@ def bucket_width(marketplace: Marketplace) -> timedelta:
 
 @dataclass(frozen=True)
 class Stays:
-    """How often users met item versions, by bucket: E rows by (start, user, type, version)."""
+    """How often users met item versions, by bucket: E of them by (start, user, type, version)."""
 
-    start_E: Ints  # microseconds since the epoch
-    user_E: Columns
-    type_E: Columns
+    start_B: Ints  # microseconds since the epoch
+    user_B: Columns
+    type_B: Columns
+    stays_B: Columns  # how many of them are in each bucket
     version_E: Columns
     count_E: Columns
 
@@ -61,11 +61,10 @@ class Stays:
         columns = [[getattr(part, name) for part in parts] or [_NONE] for name in names]
         return cls(*(np.concatenate(column) for column in columns))
 
-    @cached_property
+    @property
     def places(self) -> Ints:
         """Where each bucket begins, and E at the end: B + 1 numbers."""
-        keys = (self.start_E, self.user_E, self.type_E)
-        return np.append(changes(*keys), len(self.start_E))
+        return np.concatenate([[0], np.cumsum(self.stays_B)])
 
 
 _NONE = np.empty(0, dtype=np.int32)
@@ -77,8 +76,10 @@ def count_stays(log: Interactions, start: int) -> Stays:
     met_E = (log.user_E * types + log.type_E) * versions + log.version_E
     met_E, count_E = np.unique(met_E, return_counts=True)
     owner_E, version_E = np.divmod(met_E, versions)
-    columns = (*np.divmod(owner_E, types), version_E, count_E)
-    return Stays(np.full(len(met_E), start), *(column.astype(np.int32) for column in columns))
+    first_B = changes(owner_E)
+    stays_B = np.diff(first_B, append=len(owner_E))
+    columns = (*np.divmod(owner_E[first_B], types), stays_B, version_E, count_E)
+    return Stays(np.full(len(first_B), start), *(column.astype(np.int32) for column in columns))
 
 
 def changes(*keys: AnyArray) -> Ints:
@@ -123,8 +124,8 @@ def fill_buckets(stays: Stays, weight_E: Doubles | None, versions: VersionValues
             weighed before merging.
         versions: what each version adds.
     """
-    shape, places = (len(stays.places) - 1, versions.versions.num_rows), stays.places
-    met_BV = sparse.csr_array((stays.count_E.astype(np.float64), stays.version_E, places), shape=shape)
+    shape = (len(stays.start_B), versions.versions.num_rows)
+    met_BV = sparse.csr_array((stays.count_E.astype(np.float64), stays.version_E, stays.places), shape=shape)
     weighed_BV = met_BV if weight_E is None else sparse.csr_array(met_BV)
     if weight_E is not None:
         weighed_BV.data = met_BV.data * weight_E
@@ -135,11 +136,10 @@ def fill_buckets(stays: Stays, weight_E: Doubles | None, versions: VersionValues
         known.append((met_BV @ discrete.known_V).astype(np.int32))
     moments = [_moments(met_BV, weighed_BV, versions.number(name)) for name in versions.features.continuous]
     n, weight, mean, m2 = zip(*moments, strict=True) if moments else ([], [], [], [])
-    first_B = places[:-1]
     return Buckets(
-        start_B=stays.start_E[first_B],
-        user_B=stays.user_E[first_B],
-        type_B=stays.type_E[first_B],
+        start_B=stays.start_B,
+        user_B=stays.user_B,
+        type_B=stays.type_B,
         events_B=met_BV.sum(axis=1).astype(np.int32),
         known_BF=_columns(known, shape[0], np.int32),
         shares=shares,

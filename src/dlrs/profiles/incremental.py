@@ -104,10 +104,12 @@ def make_buckets(
         same_D = np.zeros(starts, dtype=np.bool_)
     else:
         same_D = _unchanged(earlier.stored, days.start_D, fingerprint_D)
-    buckets = fill_buckets(days.stays(~same_D), None, values)
+    stays, start_D = days.stays(~same_D), days.start_D
+    del log, days  # the log is mapped, and what was read of it counts as memory
+    buckets = fill_buckets(stays, None, values)
     if earlier is not None and same_D.any():
-        buckets = _completed(buckets, earlier, days.start_D[same_D], user_ids)
-    kept = KeptBuckets(buckets, days.start_D, fingerprint_D, made_under)
+        buckets = _completed(buckets, earlier, start_D[same_D], user_ids)
+    kept = KeptBuckets(buckets, start_D, fingerprint_D, made_under)
     return MadeBuckets(buckets, kept, width, starts, int(same_D.sum()), obstacle)
 
 
@@ -175,8 +177,9 @@ def _weighed(days: _Days, values: VersionValues, weights: InteractionWeights) ->
     """Return the buckets of events that are weighed one by one."""
     stays = days.stays(np.ones(len(days.start_D), dtype=np.bool_))
     item_V = values.versions[ITEM_ROW].to_numpy().astype(np.int64)
-    user_E, type_E = stays.user_E.astype(np.int64), stays.type_E
-    return fill_buckets(stays, weights.of_events(user_E, item_V[stays.version_E], type_E), values)
+    user_E, type_E = (np.repeat(rows_B, stays.stays_B) for rows_B in (stays.user_B, stays.type_B))
+    weight_E = weights.of_events(user_E.astype(np.int64), item_V[stays.version_E], type_E)
+    return fill_buckets(stays, weight_E, values)
 
 
 def _made_under(marketplace: Marketplace) -> dict[str, Any]:
