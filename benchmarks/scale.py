@@ -240,15 +240,20 @@ def draw(measured: Sequence[Measured], file: Path) -> None:
     left, right = figure.subplots(1, 2)
     for verb in VERBS:
         whole = [m for m in measured if m.verb == verb and not m.stage]
-        scales = [float(Fraction(m.scale)) for m in whole]
         if verb != "publish":
+            scales = [float(Fraction(m.scale)) for m in whole]
             left.plot(scales, [m.processor_s for m in whole], marker="o", label=verb)
             right.plot(scales, [m.own_gb for m in whole], marker="o", label=verb)
+    ticks = sorted({Fraction(m.scale) for m in measured})
     for axes, title in ((left, "processor seconds"), (right, "memory of its own, GB")):
         axes.set(
             xscale="log", yscale="log", title=title, xlabel="share of the thesis's users, ads and events"
         )
+        axes.set_xticks([float(tick) for tick in ticks], [str(tick) for tick in ticks])
+        axes.minorticks_off()
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(alpha=0.3)
+    right.set_yticks([0.25, 0.5, 1, 2, 4])
     left.legend(frameon=False)
     figure.savefig(file, dpi=150)
 
