@@ -24,7 +24,7 @@ from dlrs import pipeline
 from dlrs.bundle import MANIFEST
 from dlrs.data import engine
 from dlrs.data.cells import Kind, typed
-from dlrs.data.engine import Connection
+from dlrs.data.engine import Engine
 from dlrs.data.sources import Source
 from dlrs.errors import DataError
 from dlrs.prepared import VERSIONS
@@ -109,7 +109,7 @@ def _settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def connection() -> Iterator[Connection]:
+def connection() -> Iterator[Engine]:
     with engine.connect(MASTER) as connection:
         yield connection
 
@@ -274,9 +274,7 @@ CELLS: list[tuple[pa.Array, list[tuple[Kind, str | None]]]] = [
 ]
 
 
-def _read(
-    connection: Connection, cells: pa.Array, kinds: list[tuple[Kind, str | None]]
-) -> list[dict[str, Any]]:
+def _read(connection: Engine, cells: pa.Array, kinds: list[tuple[Kind, str | None]]) -> list[dict[str, Any]]:
     table = ibis.memtable(pa.table({"row": np.arange(len(cells)), "cells": cells}))
     columns = {f"{kind} {detail}": typed(table["cells"], kind, detail) for kind, detail in kinds}
     rows: list[dict[str, Any]] = connection.to_pyarrow(
@@ -285,7 +283,7 @@ def _read(
     return rows
 
 
-def test_every_cell_is_the_same(connection: Connection) -> None:
+def test_every_cell_is_the_same(connection: Engine) -> None:
     with engine.connect() as duckdb:
         for cells, kinds in CELLS:
             on_duckdb, on_spark = _read(duckdb, cells, kinds), _read(connection, cells, kinds)
@@ -293,14 +291,14 @@ def test_every_cell_is_the_same(connection: Connection) -> None:
                 assert row == expected, (cell, str(cells.type))
 
 
-def test_what_spark_does_not_read_is_no_time(connection: Connection) -> None:
+def test_what_spark_does_not_read_is_no_time(connection: Engine) -> None:
     rows = _read(connection, pa.array(["2017/03/01", "17-03-01", "2017-03-01 24:00:00"]), [("time", None)])
     assert [row["time None"] for row in rows] == [None, None, None]
     with pytest.raises(DataError, match=r"time_format = \"%y\": on Spark .* received %y"):
         _read(connection, pa.array(["17"]), [("time", "%y")])
 
 
-def test_rows_are_numbered_in_the_order_of_the_file(connection: Connection, tmp_path: Path) -> None:
+def test_rows_are_numbered_in_the_order_of_the_file(connection: Engine, tmp_path: Path) -> None:
     lines = [
         json.dumps({"id": f"{row:05d}", "late": row} if row > 800 else {"id": f"{row:05d}"})
         for row in range(1, 1_001)
@@ -319,7 +317,7 @@ def test_rows_are_numbered_in_the_order_of_the_file(connection: Connection, tmp_
 
 
 @pytest.mark.parametrize("name", ["broken.jsonl", "broken.parquet", "broken.csv"])
-def test_a_damaged_table_is_an_error_that_names_it(name: str, connection: Connection, tmp_path: Path) -> None:
+def test_a_damaged_table_is_an_error_that_names_it(name: str, connection: Engine, tmp_path: Path) -> None:
     content = {
         "broken.jsonl": '{"id": 1}\n{"id": ',
         "broken.parquet": "PAR1",

@@ -127,6 +127,8 @@ def simulate(
         console.print(closed_loop(out, settings, against, Loop(interleave, k)).shown)
         _say(f"In {out}: {RESULT}, {IMPRESSIONS}, {OUTCOMES} and the whole log, {EVENTS}.")
         return
+    if interleave:
+        raise typer.BadParameter("--interleave needs --against, twice")
     folder = pipeline.simulate(out, settings)
     facts = folder.facts
     _say(f"{facts['users']:,} users, {facts['items']:,} ads, {facts['events']:,} events.")

@@ -83,6 +83,8 @@ def analyse(
     from dlrs.experiment.assignment import Arms
     from dlrs.experiment.tables import Rules, column_names, duration, source_at
 
+    if interleaved and (name or arms):
+        raise typer.BadParameter("--interleaved reads the column team: leave --name and --arms out")
     rules = Rules(duration(within), clicks=click or (), contacts=contact or ())
     setup = Setup(
         arms=None if arms is None else Arms.parse(arms),

@@ -113,7 +113,7 @@ class Prepared:
         return cls(
             recipe=parse_recipe(content, source=str(folder / RECIPE)),
             user_ids=read_ids(folder),
-            versions=Versions(folder / VERSIONS),
+            versions=Versions.open(folder / VERSIONS),
             interactions=Interactions.load(folder / INTERACTIONS),
             profiles=EncodedRows.load(folder / PROFILES),
             profile_facts=ProfileFacts.load(folder / FACTS),

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from dlrs.arrays import Ints, StoredArrays, distinct
 from dlrs.data.catalog import Catalog
-from dlrs.data.engine import DUCKDB, Connection, connect
+from dlrs.data.engine import DUCKDB, Engine, connect
 from dlrs.data.events import Events, load_events
 from dlrs.data.interactions import ALL_TIME, Interactions, micros
 from dlrs.data.items import Items, catalog, load_items, microseconds, version_table
@@ -89,7 +89,7 @@ def prepare(
         "profiles": len(profile_facts),
         REUSE: reuse,
         "positives": positives,
-        "positives_without_negative": positives - int(pairs.label_P.sum()),
+        "positives_without_negative": positives - int(np.count_nonzero(pairs.label_P)),
         "pairs": len(pairs),
     }
     return Prepared.load(folder, found | samples)
@@ -198,7 +198,7 @@ def _weights(tables: _Tables, marketplace: Marketplace) -> InteractionWeights:
     return fit_weights(before, marketplace.profiles.weights, users=users, types=types)
 
 
-def _users(connection: Connection, marketplace: Marketplace, data: Path, events: Events) -> Users | None:
+def _users(connection: Engine, marketplace: Marketplace, data: Path, events: Events) -> Users | None:
     if marketplace.users is None:
         return None
     with stage("Read users"):

@@ -28,7 +28,6 @@ from dlrs.errors import ArtifactError
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Representations, load_nets
-from dlrs.prepared import Prepared
 from dlrs.recipe import Recipe, parse_recipe
 from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
@@ -78,16 +77,16 @@ class Published:
         return [{**r, LOGIT: float(s)} for r, s in zip(records, ranking.scores_UK[0], strict=False)]
 
 
-def open_current(registry: Path, prepared: Prepared) -> Published:
-    """Open the current bundle, and make sure that it understands the profiles of a prepared data set.
+def open_current(registry: Path, encoding: Encoding) -> Published:
+    """Open the current bundle, and make sure that it understands profiles of this encoding.
 
     Raises:
         ArtifactError: nothing was published, or under another schema.
     """
     published = Published.load(current_bundle(registry))
-    if published.encoding.hash != prepared.encoding.hash:
+    if published.encoding.hash != encoding.hash:
         raise ArtifactError(
-            f"{registry}: expected a bundle of the encoding {prepared.encoding.hash}, as the prepared data "
+            f"{registry}: expected a bundle of the encoding {encoding.hash}, as the prepared data "
             f"is, received one of {published.encoding.hash}. Train and publish again."
         )
     return published

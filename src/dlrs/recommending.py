@@ -127,10 +127,13 @@ def recommend_to_all(
     require(engine)
     prepared_folder, registry, out = (path.resolve() for path in (prepared_folder, registry, out))
     prepared = open_prepared(prepared_folder)
-    published = open_current(registry, prepared)
+    published = open_current(registry, prepared.encoding)
     requests = Requests.of(prepared, published.items[ITEM].combine_chunks())
     if len(requests) == 0:
-        raise DataError("recommend: expected a user with a profile at the end of the log, received none.")
+        raise DataError(
+            "recommend: expected a user with a profile at the end of the log, received none. "
+            "Move test_until to where the log ends, or widen profiles.window, and prepare again."
+        )
     _require_replaceable(out)
     blocks = -(-len(requests) // block)
     with bundle.writable(out), hidden_folder(out) as scratch:
@@ -188,6 +191,7 @@ def _opened(task: Task) -> Answers:
 
 def _on_spark(master: str, task: Task, blocks: int) -> Iterator[pa.Table]:
     """Let the workers answer, each block in a task, and yield the answers in the order of the blocks."""
+    from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
     from dlrs.data.spark_session import session
@@ -198,8 +202,8 @@ def _on_spark(master: str, task: Task, blocks: int) -> Iterator[pa.Table]:
         answered = spark.range(0, blocks, 1, blocks).mapInPandas(lambda frames: task(frames), ON_SPARK)
         try:
             answered.write.parquet(f"file://{parts}")
-        except PySparkException as error:
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        except (PySparkException, Py4JError) as error:  # what Java throws is not always wrapped
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
             raise DataError(
                 f"--engine {master}: expected workers that have this version of dlrs and reach "
                 f"{task.prepared_folder}, {task.bundle_folder} and {parts.parent}, received: {lines[-1]}."

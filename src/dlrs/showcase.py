@@ -42,7 +42,7 @@ def recommend_to_user(prepared: Prepared, registry: Path, user_id: str, k: int) 
         DataError: the log does not know the user, or he has no profile then.
         ArtifactError: the bundle was made under another schema.
     """
-    published = open_current(registry, prepared)
+    published = open_current(registry, prepared.encoding)
     row = _profile_row(prepared, user_id)
     profile = prepared.profiles.take(np.array([row]))
     seen = prepared.interactions.item_E[prepared.interactions.user_E == prepared.profile_facts.user_P[row]]

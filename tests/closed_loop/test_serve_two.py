@@ -50,7 +50,7 @@ def test_each_user_meets_his_arm_and_strangers_popular_ads() -> None:
     lists_UK = serve(9, USERS, ADS, LOG)
     assert lists_UK.tolist() == [[3, 4], [6, 7], [12, 9], [6, 7]]
     assert lists_UK.dtype == np.int32
-    assert (a.asked, b.asked) == ([[0, 2]], [[1, 5]])
+    assert a.asked == b.asked == [[0, 1, 2, 5]]
     assert serve.served[0].team_UK.tolist() == [[0, 0], [1, 1], [NO_TEAM, NO_TEAM], [1, 1]]
 
 
@@ -64,6 +64,13 @@ def test_interleaved_lists_hold_both() -> None:
         assert items[0] == 3
         assert set(items[1:]) <= {4, 5, 6, 7}
         assert abs(int((teams == 0).sum()) - int((teams == 1).sum())) == 1
+
+
+def test_whom_one_bundle_knows_nothing_of_is_a_stranger_to_both_arms() -> None:
+    serve = ServeTwo((Fixed(3, 4), Fixed(5, 6, strangers=(0, 2))), np.array([0, 1, 0, 1, 0, 1]), 2, rng())
+    serve(10, USERS, ADS, LOG)
+    known = (serve.served[0].team_UK != NO_TEAM).all(axis=1)
+    assert known.tolist() == [user not in (0, 2) for user in USERS.tolist()]
 
 
 def test_popular_ads_are_recent_new_and_there() -> None:

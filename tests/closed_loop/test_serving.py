@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +44,19 @@ def records(prepared: Prepared, market: Market, tmp_path_factory: pytest.TempPat
     found = Records.of(market, prepared.recipe.marketplace, folder)
     assert not list(folder.iterdir())  # the table that it read is gone
     return found
+
+
+def test_the_table_that_a_recipe_names_is_left_alone(
+    prepared: Prepared, market: Market, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.parquet"
+    mine.write_text("years of work")
+    described = prepared.recipe.marketplace
+    table = described.items.model_copy(update={"table": str(mine)})
+    (tmp_path / "work").mkdir()
+    found = Records.of(market, described.model_copy(update={"items": table}), tmp_path / "work")
+    assert mine.read_text() == "years of work"
+    assert found.versions.num_rows == prepared.versions.num_rows
 
 
 @pytest.fixture(scope="module")

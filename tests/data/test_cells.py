@@ -12,18 +12,18 @@ import pytest
 
 from dlrs.data import engine
 from dlrs.data.cells import Kind, typed
-from dlrs.data.engine import Connection
+from dlrs.data.engine import Engine
 
 MARCH = datetime(2017, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def connection() -> Iterator[Connection]:
+def connection() -> Iterator[Engine]:
     with engine.connect() as connection:
         yield connection
 
 
-def _typed(connection: Connection, cells: pa.Array, kind: Kind, detail: str | None = None) -> list[Any]:
+def _typed(connection: Engine, cells: pa.Array, kind: Kind, detail: str | None = None) -> list[Any]:
     table = ibis.memtable(pa.table({"cells": cells}))
     column = typed(table["cells"], kind, detail)
     assert column is not None
@@ -66,7 +66,7 @@ def _typed(connection: Connection, cells: pa.Array, kind: Kind, detail: str | No
     ],
 )
 def test_a_cell_is_read_as_its_kind_or_is_null(
-    connection: Connection, cells: Any, kind: Kind, detail: str | None, expected: list[Any]
+    connection: Engine, cells: Any, kind: Kind, detail: str | None, expected: list[Any]
 ) -> None:
     assert _typed(connection, pa.array(cells), kind, detail) == expected
 

@@ -17,7 +17,7 @@ import pytest
 
 from dlrs.data import engine
 from dlrs.data.cleaning import Column, read_typed
-from dlrs.data.engine import Connection
+from dlrs.data.engine import Engine
 from dlrs.data.sources import Source
 from dlrs.errors import DataError, SchemaError
 from dlrs.schema import EventTable
@@ -118,12 +118,12 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
 
 
 @pytest.fixture
-def connection() -> Iterator[Connection]:
+def connection() -> Iterator[Engine]:
     with engine.connect() as connection:
         yield connection
 
 
-def test_a_table_is_the_same_in_every_form(source: Source, connection: Connection) -> None:
+def test_a_table_is_the_same_in_every_form(source: Source, connection: Engine) -> None:
     read = read_typed(connection, "read", source, COLUMNS).order_by("id").to_pyarrow().to_pylist()
     assert [row["id"] for row in read] == ["007", 'q"x', "ä\nb"]
     assert [row["price"] for row in read] == [1.5, None, -2.0]
@@ -133,14 +133,14 @@ def test_a_table_is_the_same_in_every_form(source: Source, connection: Connectio
     assert sorted(row["_row"] for row in read) == [1, 2, 3]
 
 
-def test_a_column_that_is_missing_is_named(source: Source, connection: Connection) -> None:
+def test_a_column_that_is_missing_is_named(source: Source, connection: Engine) -> None:
     with pytest.raises(DataError) as error:
         read_typed(connection, "read", source, [Column("prise", "prise", "number")])
     assert str(source) in str(error.value)
     assert "Did you mean 'price'?" in str(error.value)
 
 
-def test_marks_of_missing_cells_are_empty_in_every_form(source: Source, connection: Connection) -> None:
+def test_marks_of_missing_cells_are_empty_in_every_form(source: Source, connection: Engine) -> None:
     marked = replace(source, missing=("-2", "-2.0", "007"))
     columns = [Column(c.name, c.source, c.kind, detail=c.detail) for c in COLUMNS]
     read = read_typed(connection, "read", marked, columns).to_pyarrow().to_pylist()
@@ -149,7 +149,7 @@ def test_marks_of_missing_cells_are_empty_in_every_form(source: Source, connecti
     assert {row["price"] for row in read} == {1.5, None}
 
 
-def test_a_mark_is_a_whole_cell_and_no_id(tmp_path: Path, connection: Connection) -> None:
+def test_a_mark_is_a_whole_cell_and_no_id(tmp_path: Path, connection: Engine) -> None:
     (tmp_path / "t.csv").write_text("id,price\na,N/A\nN/A,1\n")
     price = Column("price", "price", "number")
     with pytest.raises(DataError, match=r"row 1: .* received 'N/A'.*list the cell as `missing`"):
@@ -162,7 +162,7 @@ def test_a_mark_is_a_whole_cell_and_no_id(tmp_path: Path, connection: Connection
         read_typed(connection, "ids", marked, [Column("id", "id", "text", required=True), price])
 
 
-def test_a_key_that_only_the_last_line_has_is_a_column(tmp_path: Path, connection: Connection) -> None:
+def test_a_key_that_only_the_last_line_has_is_a_column(tmp_path: Path, connection: Engine) -> None:
     lines = ['{"id": 1}'] * 30_000 + ['{"id": "x", "late": {"a": [1]}}']
     (tmp_path / "t.ndjson").write_text("\n".join(lines))
     read = Source(tmp_path, "t.ndjson").read(connection, "raw").to_pyarrow()
@@ -186,7 +186,7 @@ def test_a_key_that_only_the_last_line_has_is_a_column(tmp_path: Path, connectio
     ],
 )
 def test_a_table_that_cannot_be_read_says_so(
-    tmp_path: Path, connection: Connection, source: tuple[str, str | None], says: list[str]
+    tmp_path: Path, connection: Engine, source: tuple[str, str | None], says: list[str]
 ) -> None:
     _as_sqlite(tmp_path)
     (tmp_path / "t.xlsx").write_text("a")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dlrs.data import engine
@@ -50,3 +51,19 @@ def test_what_cannot_be_used_goes_to_quarantine(tmp_path: Path) -> None:
 def test_a_wrong_cell_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"users.csv, column 'age', row 2: expected a number, received 'old'"):
         _load(tmp_path, ["u1,20,cook", "u2,old,cook"], ["u1"])
+
+
+def test_a_damaged_table_is_named(tmp_path: Path) -> None:
+    jobs = [f"job {n}" for n in range(50_000)]
+    file = tmp_path / "users.parquet"
+    pq.write_table(pa.table({"who": jobs, "age": [30] * len(jobs), "job": jobs}), file, compression="zstd")
+    group = pq.read_metadata(file).row_group(0).column(2)
+    with file.open("r+b") as damaged:
+        damaged.seek(group.data_page_offset + group.total_compressed_size // 2)
+        damaged.write(bytes(5_000))
+    table = TABLE.model_copy(update={"table": "users.parquet"})
+    with (
+        engine.connect() as connection,
+        pytest.raises(DataError, match=r"users.parquet: expected a readable"),
+    ):
+        load_users(connection, table, tmp_path, pa.array(jobs))

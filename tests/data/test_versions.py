@@ -55,8 +55,8 @@ def test_a_table_of_some_rows(versions: Versions) -> None:
 
 def test_a_group_has_only_its_own_items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = pa.table({"item_id": pa.array([f"item {n:032}" for n in range(20_000)]).dictionary_encode()})
-    whole = Versions.write(many, tmp_path / "whole").file.stat().st_size
+    whole = Versions.write(many, tmp_path / "whole").content.size
     monkeypatch.setattr(module, "GROUP", 1_000)
     parted = Versions.write(many, tmp_path / "parted")
     assert parted.table().to_pylist() == many.to_pylist()
-    assert parted.file.stat().st_size < 1.5 * whole
+    assert parted.content.size < 1.5 * whole

@@ -119,6 +119,13 @@ def test_unequal_arms_are_called_a_mismatch(write: Write, tmp_path: Path) -> Non
     )
 
 
+def test_interleaved_logs_have_no_arms(write: Write, tmp_path: Path) -> None:
+    tables = write("shown.csv", SHOWN, ROWS), write("done.csv", DONE, CLICKS)
+    done = _dlrs("analyse", *tables, "--out", tmp_path / "out", "--interleaved", "--name", "t")
+    assert done.exit_code == 2
+    assert "column team" in done.stderr
+
+
 def test_interleaved_logs(write: Write, tmp_path: Path) -> None:
     shown = [(f"u{n}", item, "2020-01-01T10:00:00Z", team) for n in range(12) for item, team in
              (("i1", "new"), ("i2", "old"), ("i3", ""))]  # fmt: skip

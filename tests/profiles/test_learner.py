@@ -152,6 +152,21 @@ def test_buckets_are_a_day_or_what_all_windows_are_made_of(
     assert bucket_width(parse_recipe(content, source="tiny.toml").marketplace) == width
 
 
+def test_buckets_of_a_microsecond_take_no_more_room(
+    content: dict[str, Any], write_tables: WriteTables
+) -> None:
+    until = content["marketplace"]["split"]["test_until"]
+    events = [("u", "a", "", "2020-01-08T01:00:00Z", "view"), ("u", "b", "", "2020-01-09T01:00:00Z", "view")]
+    whole = _learn(parse_recipe(content, source="tiny.toml"), write_tables(ITEMS, events)).facts
+    content["marketplace"]["split"]["test_until"] = datetime.fromisoformat(str(until)) + timedelta(
+        microseconds=1
+    )
+    odd = parse_recipe(content, source="odd.toml")
+    assert bucket_width(odd.marketplace) == timedelta(microseconds=1)
+    found = _learn(odd, write_tables(ITEMS, events)).facts
+    assert found.events_P.tolist() == whole.events_P.tolist()
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_agrees_with_a_plain_loop(recipe: Recipe, write_tables: WriteTables, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -114,11 +114,18 @@ def test_with_times_the_simulation_is_the_end_of_the_table():
     start = np.datetime64("2025-06-01") - np.timedelta64(DAYS, "D")
     moments = [np.datetime64(day, "s") - start for day in ("2025-03-01T12:00", "2025-05-02", "2025-05-28")]
     np.testing.assert_allclose(ads.born_N, [moment.astype(int) for moment in moments], atol=1)
-    assert ads.died_N[0] == (np.datetime64("2025-05-10", "s") - start).astype(int) + 1
+    assert ads.died_N[0] == (np.datetime64("2025-05-10", "s") - start).astype(int)
     assert ads.died_N[2] > DAYS * DAY  # seen at the end, so it goes on
     np.testing.assert_allclose(ads.age_N, [5, 5, 5], atol=0.1)
     history = draw_history(ads, DAYS * DAY, np.random.default_rng(1))
     assert len(history.first_N) == 3
+
+
+def test_the_newest_ad_may_be_first_seen_at_the_very_end():
+    seen = ["2017-01-01", "2017-03-01", "2017-03-05", "2017-03-05", "2017-03-04"]
+    _, ads = draw(table(first_seen=seen))
+    history = draw_history(ads, DAYS * DAY, np.random.default_rng(0))
+    assert len(history.first_N) == len(ads.born_N)
 
 
 def test_a_sample_and_ads_several_times():

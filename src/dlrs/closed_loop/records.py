@@ -56,7 +56,10 @@ class Records:
         Raises:
             DataError: the description does not fit the simulated tables.
         """
-        file = folder / marketplace.items.table
+        # wherever the description says that the table is, ours lies here
+        table = marketplace.items.model_copy(update={"table": "items.parquet", "database": None})
+        marketplace = marketplace.model_copy(update={"items": table})
+        file = folder / table.table
         write_items(market, file)
         with connect() as connection:
             versions = version_table(load_items(connection, marketplace, folder))

@@ -63,10 +63,11 @@ class ServeTwo:
         return lists_UK.astype(np.int32)
 
     def _split(self, day: Day, arm_N: Ints) -> tuple[Ints, Ints]:
-        lists_UK = np.full((len(day.users_U), self.k), NO_ITEM, dtype=np.int64)
+        both = [served.lists(day, self.k) for served in self.bundles]
         arm_U = arm_N[day.users_U]
-        for arm, served in enumerate(self.bundles):
-            lists_UK[arm_U == arm] = served.lists(day.among(arm_U == arm), self.k)
+        lists_UK = np.where(arm_U[:, None] == 0, *both)
+        # whom one bundle has no list for is not in the test yet: else the arms would hold different users
+        lists_UK[(both[0][:, 0] == NO_ITEM) | (both[1][:, 0] == NO_ITEM)] = NO_ITEM
         team_UK = np.where(lists_UK == NO_ITEM, NO_TEAM, arm_U[:, None])
         return lists_UK, team_UK
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlrs.data.cells import EXPECTED, Kind, typed
-from dlrs.data.engine import ROW, Connection, Table
+from dlrs.data.engine import ROW, Engine, Table
 from dlrs.data.sources import Source
 from dlrs.errors import DataError
 from dlrs.schema import Features
@@ -67,7 +67,7 @@ class Quarantine:
         return {entry["values"]: entry["counts"] for entry in counted.to_pylist()}
 
 
-def read_typed(connection: Connection, name: str, source: Source, columns: list[Column]) -> Table:
+def read_typed(connection: Engine, name: str, source: Source, columns: list[Column]) -> Table:
     """Return the columns of a table with their types, and `ROW`; what is copied of it is called `name`.
 
     Every cell was checked, but nothing is kept: whoever uses the expression reads the table again, only

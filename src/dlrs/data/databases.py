@@ -7,11 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from dlrs.data.engine import Connection, Table
+from dlrs.data.engine import Engine, Table
 from dlrs.errors import DataError, MissingExtra
 
 
-def read_database(connection: Connection, name: str, uri: str, table: str, *, place: str) -> Table:
+def read_database(connection: Engine, name: str, uri: str, table: str, *, place: str) -> Table:
     """Copy a table or view, every column as text; lists of PostgreSQL become JSON lists.
 
     Args:

@@ -74,11 +74,8 @@ class Engine(Protocol):
         ...
 
 
-Connection = Engine
-
-
 @contextmanager
-def connect(name: str = DUCKDB, *, spill: Path | None = None) -> Iterator[Connection]:
+def connect(name: str = DUCKDB, *, spill: Path | None = None) -> Iterator[Engine]:
     """Open an engine without any tables for the length of the block.
 
     Args:
@@ -120,16 +117,6 @@ def require(name: str) -> None:
         )
     if find_spec("pyspark") is None:
         raise MissingExtra("pyspark", "spark")
-
-
-def kept(connection: Connection, name: str, expression: Table) -> Table:
-    """Compute an expression once and keep the result under a name for the life of the connection."""
-    return connection.kept(name, expression)
-
-
-def forget(connection: Connection, name: str) -> None:
-    """Drop a table that was `kept` and that nobody will ask for again."""
-    connection.forget(name)
 
 
 def batches(expression: Table) -> Iterator[pa.RecordBatch]:

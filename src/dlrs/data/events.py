@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from dlrs.data.bounds import first_reason
 from dlrs.data.cleaning import REASON, Column, Quarantine, read_typed
-from dlrs.data.engine import ROW, Connection, Table, batches
+from dlrs.data.engine import ROW, Engine, Table, batches
 from dlrs.data.interactions import Interactions
 from dlrs.data.items import ITEM_ROW, REPEAT, VERSION_ROW, Items, microseconds
 from dlrs.data.sources import Source
@@ -44,10 +44,11 @@ class Events:
     rows_read: int
 
 
-def load_events(connection: Connection, marketplace: Marketplace, folder: Path, items: Items) -> Events:
+def load_events(connection: Engine, marketplace: Marketplace, folder: Path, items: Items) -> Events:
     """Read and check the log, and join each event to a version: by its name, or by time.
 
-    What is joined streams out of the engine: it never has the whole log, and Python only its numbers.
+    What is joined streams out of the engine: it never has the whole log, unless
+    events have ids, and Python only its numbers.
     """
     source = Source.of(marketplace.events, folder)
     read = read_typed(connection, "events_read", source, _columns(marketplace))

@@ -15,7 +15,7 @@ from dlrs.data.bounds import first_reason, out_of_bounds
 from dlrs.data.catalog import FOREVER, Catalog
 from dlrs.data.cells import TIMESTAMP
 from dlrs.data.cleaning import REASON, Column, Quarantine, feature_columns, read_typed
-from dlrs.data.engine import ROW, Connection, Table, batches, forget, kept
+from dlrs.data.engine import ROW, Engine, Table, batches
 from dlrs.data.placing import column_of
 from dlrs.data.sources import Source
 from dlrs.data.versions import Versions
@@ -39,13 +39,13 @@ class Items:
     known: Table  # ITEM, ITEM_ROW: the items that have a version
     versions: Table  # ROW, VERSION_ROW, ITEM_ROW, VALID_FROM, VALID_TO (null: it still holds), VERSION
     features: Table  # ROW and the features of every row that was read, in any order
-    connection: Connection
+    connection: Engine
     source: Source
     quarantine: Quarantine
     rows_read: int
 
 
-def load_items(connection: Connection, marketplace: Marketplace, folder: Path) -> Items:
+def load_items(connection: Engine, marketplace: Marketplace, folder: Path) -> Items:
     """Read, check and number the item table.
 
     A version holds until the next row of its item, whatever that row is: an update, a deletion, or
@@ -57,15 +57,15 @@ def load_items(connection: Connection, marketplace: Marketplace, folder: Path) -
     source = Source.of(marketplace.items, folder)
     read = _with_starts(read_typed(connection, "items_read", source, _columns(marketplace)), marketplace)
     with connection.reading(source):
-        rows = kept(connection, KEYS, _reasons(_keys(read, marketplace)))
+        rows = connection.kept(KEYS, _reasons(_keys(read, marketplace)))
     left_out = rows.filter(rows[REASON].notnull()).select(ROW, ITEM, VALID_FROM, REASON).order_by(ROW)
     quarantine = Quarantine(left_out.to_pyarrow())
     rows_read = rows.count().to_pyarrow().as_py()
     usable = rows.filter(rows[REASON].isnull() & ~rows[DELETED]).drop(REASON, ENDS, DELETED)
-    known = kept(connection, "items", _numbered(usable.select(ITEM).distinct(), ITEM_ROW, [ITEM]))
+    known = connection.kept("items", _numbered(usable.select(ITEM).distinct(), ITEM_ROW, [ITEM]))
     with_items = usable.join(known, ITEM).drop(ITEM)
-    versions = kept(connection, "versions", _numbered(with_items, VERSION_ROW, [ITEM_ROW, VALID_FROM]))
-    forget(connection, KEYS)
+    versions = connection.kept("versions", _numbered(with_items, VERSION_ROW, [ITEM_ROW, VALID_FROM]))
+    connection.forget(KEYS)
     if versions.count().to_pyarrow().as_py() == 0:
         raise DataError(f"{source}: expected at least one usable item, received none. Check the bounds.")
     features = read.select(ROW, *marketplace.features.names)

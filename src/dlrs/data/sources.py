@@ -14,7 +14,7 @@ import ibis
 
 from dlrs.data.cells import typed
 from dlrs.data.databases import read_database
-from dlrs.data.engine import ROW, Connection, Table
+from dlrs.data.engine import ROW, Engine, Table
 from dlrs.errors import DataError
 from dlrs.recipe import expand_variables
 from dlrs.schema import EventTable, ItemTable, UserTable
@@ -49,7 +49,7 @@ class Source:
         host = url.netloc.rpartition("@")[2]
         return f"table '{self.table}' of {urlunsplit(url._replace(netloc=host))}"
 
-    def read(self, connection: Connection, name: str) -> Table:
+    def read(self, connection: Engine, name: str) -> Table:
         """Return the columns and `ROW`. What is copied from a database is called `name`.
 
         Raises:
@@ -70,7 +70,7 @@ class Source:
             return cells
         return ibis.ifelse(text.isin(self.missing), ibis.null(cells.type()), cells)
 
-    def _read_rows(self, connection: Connection, name: str) -> Table:
+    def _read_rows(self, connection: Engine, name: str) -> Table:
         assert self.database is not None
         url = self.database
         if url.startswith(SQLITE):
@@ -84,7 +84,7 @@ class Source:
             )
         return read_database(connection, name, url, self.table, place=str(self))
 
-    def _read_file(self, connection: Connection) -> Table:
+    def _read_file(self, connection: Engine) -> Table:
         file = self.folder / self.table
         if not file.is_file():
             raise DataError(f"{file}: expected a table, received no such file. Check 'data' and 'table'.")

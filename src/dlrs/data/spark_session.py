@@ -40,8 +40,13 @@ def session(master: str) -> Iterator[SparkSession]:
     """Open a Spark session for the length of the block.
 
     Raises:
-        DataError: no Spark answers, or there is no Java.
+        DataError: no Spark answers, there is no Java, or a session runs already.
     """
+    if SparkSession.getActiveSession() is not None:
+        raise DataError(
+            f"--engine {master}: expected no Spark session in this process yet, received a running one, "
+            "whose settings are not ours. Stop it first."
+        )
     builder = SparkSession.builder.appName("dlrs").master(master)
     for name, value in SETTINGS.items():
         builder = builder.config(name, value)

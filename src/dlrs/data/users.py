@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from dlrs.data.bounds import first_reason, out_of_bounds
 from dlrs.data.cleaning import REASON, Column, Quarantine, feature_columns, read_typed
-from dlrs.data.engine import ROW, Connection
+from dlrs.data.engine import ROW, Engine
 from dlrs.data.sources import Source
 from dlrs.schema import USER, UserTable
 
@@ -25,7 +25,7 @@ class Users:
     rows_read: int
 
 
-def load_users(connection: Connection, described: UserTable, folder: Path, user_ids: pa.Array) -> Users:
+def load_users(connection: Engine, described: UserTable, folder: Path, user_ids: pa.Array) -> Users:
     """Read and check the user table; of several rows of one user the last usable one counts.
 
     `user_ids` is the id of each user row. Users without any event have no row and are not kept.
@@ -33,13 +33,16 @@ def load_users(connection: Connection, described: UserTable, folder: Path, user_
     features = described.features
     named = Column(USER, described.id, "text", required=True)
     columns = [named, *(c for c in feature_columns(features) if c.name != USER)]
-    rows = read_typed(connection, "users_read", Source.of(described, folder), columns)
+    source = Source.of(described, folder)
+    rows = read_typed(connection, "users_read", source, columns)
     reason = first_reason([(c.fill_null(False), why) for c, why in out_of_bounds(rows, features)])
     rows = rows.mutate(reason.name(REASON))
     usable_last = [ibis.ifelse(rows[REASON].isnull(), 0, 1), rows[ROW].desc()]
     again = ibis.row_number().over(ibis.window(group_by=rows[USER], order_by=usable_last)) > 0
     again &= rows[REASON].isnull()
     rows = rows.mutate(ibis.ifelse(again, "a later row has the same user", rows[REASON]).name(REASON))
+    with connection.reading(source):
+        rows = connection.kept("users_reasoned", rows)
     usable = rows.filter(rows[REASON].isnull()).to_pyarrow()
     left_out = rows.filter(rows[REASON].notnull()).select(ROW, USER, REASON).order_by(ROW)
     return Users(

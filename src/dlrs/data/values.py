@@ -25,7 +25,7 @@ NO_WORD = r"[^\p{L}\p{N}]+"
 """What separates words: anything but letters and digits of any script."""
 
 
-class Columns(Protocol):
+class ColumnTable(Protocol):
     """A table, in memory or on disk (`data.versions`)."""
 
     @property
@@ -53,7 +53,7 @@ class Values:
         return self.values_X.take(pa.array(self.code_E))
 
 
-def values_of(table: Columns, name: str, features: Features) -> Values:
+def values_of(table: ColumnTable, name: str, features: Features) -> Values:
     """Return the values that each row of `table` has of the discrete feature `name`."""
     column = table[name]
     if name in features.text:
@@ -91,7 +91,7 @@ def positions_of(values_X: pa.Array, among: pa.Array) -> Codes:
     return found
 
 
-def numbers_of(table: Columns, features: Features) -> Doubles:
+def numbers_of(table: ColumnTable, features: Features) -> Doubles:
     """Return the continuous features side by side as the model sees them: (N, C), NaN where missing."""
     numbers = np.empty((table.num_rows, len(features.continuous)))
     for column, name in enumerate(features.continuous):
@@ -99,7 +99,7 @@ def numbers_of(table: Columns, features: Features) -> Doubles:
     return numbers
 
 
-def number_of(table: Columns, name: str, features: Features) -> Doubles:
+def number_of(table: ColumnTable, name: str, features: Features) -> Doubles:
     """Return one continuous feature as the model sees it: (N,), NaN where missing."""
     number_N: Doubles = table[name].cast(pa.float64()).fill_null(np.nan).to_numpy()
     return np.log1p(number_N) if features.continuous[name].transform == "log" else number_N
@@ -151,7 +151,7 @@ def _hashed_texts(texts: pa.Array, settings: Text) -> tuple[Ints, Ints]:
 
 def _buckets(words: pa.Array, buckets: int) -> Ints:
     """Return the bucket of each word: CRC-32, the same on every machine and for ever."""
-    distinct = words.dictionary_encode()
-    hashes = [zlib.crc32(word.encode()) % buckets for word in distinct.dictionary.to_pylist()]
-    codes: Ints = distinct.indices.to_numpy()
+    coded_W = words.dictionary_encode()
+    hashes = [zlib.crc32(word.encode()) % buckets for word in coded_W.dictionary.to_pylist()]
+    codes: Ints = coded_W.indices.to_numpy()
     return np.array(hashes, dtype=np.int64)[codes] if hashes else np.empty(0, dtype=np.int64)

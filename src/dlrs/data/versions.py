@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dlrs.arrays import AnyArray, Ints
-from dlrs.data.values import Columns
+from dlrs.data.values import ColumnTable
 
 GROUP = 500_000
 """Versions in a row group of the file."""
@@ -27,9 +27,12 @@ MANY = 10_000
 
 @dataclass(frozen=True)
 class Versions:
-    """V versions in the order of their rows: a Parquet file that looks like a table."""
+    """V versions in the order of their rows: a Parquet file that looks like a table.
 
-    file: Path
+    The file is mapped when it is opened: another one that takes its place later is not read.
+    """
+
+    content: pa.Buffer
 
     @classmethod
     def write(cls, table: pa.Table, file: Path) -> Versions:
@@ -37,29 +40,34 @@ class Versions:
         with pq.ParquetWriter(file, table.schema) as writer:
             for first in range(0, table.num_rows, GROUP):
                 writer.write_table(_with_own_dictionaries(table.slice(first, GROUP)), row_group_size=GROUP)
-        return cls(file)
+        return cls.open(file)
+
+    @classmethod
+    def open(cls, file: Path) -> Versions:
+        """Map what `write` wrote."""
+        return cls(pa.memory_map(str(file)).read_buffer())
 
     @cached_property
     def num_rows(self) -> int:
         """V."""
-        return int(pq.read_metadata(self.file).num_rows)
+        return int(pq.read_metadata(self._reader()).num_rows)
 
     @cached_property
     def column_names(self) -> list[str]:
         """The names of all columns."""
-        return list(pq.read_schema(self.file).names)
+        return list(pq.read_schema(self._reader()).names)
 
     def __getitem__(self, name: str) -> pa.ChunkedArray:
         """Read one column."""
-        return pq.read_table(self.file, columns=[name])[name].unify_dictionaries()
+        return pq.read_table(self._reader(), columns=[name])[name].unify_dictionaries()
 
     def table(self) -> pa.Table:
         """Read everything."""
-        return pq.read_table(self.file)
+        return pq.read_table(self._reader())
 
     def parts(self) -> Iterator[pa.Table]:
         """Read everything, some rows at a time."""
-        with pq.ParquetFile(self.file) as stored:
+        with pq.ParquetFile(self._reader()) as stored:
             for group in range(stored.num_row_groups):
                 yield stored.read_row_group(group)
 
@@ -68,7 +76,7 @@ class Versions:
         rows = np.asarray(rows)
         found, place = np.unique(rows, return_inverse=True)
         taken, first = [], 0
-        with pq.ParquetFile(self.file) as stored:
+        with pq.ParquetFile(self._reader()) as stored:
             for group in range(stored.num_row_groups):
                 until = first + stored.metadata.row_group(group).num_rows
                 inside = found[slice(*np.searchsorted(found, [first, until]))]
@@ -77,6 +85,9 @@ class Versions:
                 first = until
             empty = stored.schema_arrow.empty_table()
         return pa.concat_tables([_as_text(part) for part in (empty, *taken)]).take(place)
+
+    def _reader(self) -> pa.BufferReader:
+        return pa.BufferReader(self.content)
 
 
 def _as_text(table: pa.Table) -> pa.Table:
@@ -99,7 +110,7 @@ def _with_own_dictionaries(part: pa.Table) -> pa.Table:
 class Some:
     """Some rows of a table, a column in memory when it is asked for."""
 
-    table: Columns
+    table: ColumnTable
     rows_N: Ints
 
     @property

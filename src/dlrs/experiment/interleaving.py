@@ -32,7 +32,7 @@ class Interleaved(NamedTuple):
 def team_draft(a_UT: Ints, b_UT: Ints, k: int, rng: np.random.Generator) -> Interleaved:
     """Interleave two lists for each user, best first and padded with `NO_ITEM`.
 
-    A list ends early where a team that is to choose has nothing left, as in the source: so teams never
+    A list ends early where either team has nothing left, as in the source: so teams never
     differ by more than one, and no click is credited for want of a rival.
     """
     users = len(a_UT)

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from dlrs.arrays import Bools
-from dlrs.data.values import Columns
+from dlrs.data.values import ColumnTable
 from dlrs.data.versions import Versions
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.features.scaler import Scaler
@@ -108,7 +108,7 @@ class Encoding:
 
 def fit_encoding(
     features: Features,
-    versions: Columns,
+    versions: ColumnTable,
     profiles: ProfileFacts,
     own: TableEncoding | None = None,
     *,

@@ -16,7 +16,7 @@ from dlrs.features.rows import EncodedRows, FeatureSpace
 def raw_cosine(
     users: EncodedRows, items: EncodedRows, space: FeatureSpace, user_B: Ints, item_B: Ints
 ) -> Floats:
-    """Return cos(u, v) of B pairs of a row of `users` and a row of `items`, float32 in [−1, 1].
+    """Return cos(u, v) of B pairs of a row of `users` and a row of `items`, float32.
 
     u is a user's means ⊕ one-many columns (without his standard deviations), v an item's numbers ⊕
     one-hot columns; the cosine of a zero vector is 0 (method §9). Needs as many floats as there are

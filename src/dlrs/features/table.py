@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from dlrs.arrays import AnyArray, Bools, Doubles, Floats, Ints, gather_ranges
-from dlrs.data.values import Columns, coded, number_of, numbers_of, positions_of, values_of
+from dlrs.data.values import ColumnTable, coded, number_of, numbers_of, positions_of, values_of
 from dlrs.features.rows import EncodedRows
 from dlrs.features.scaler import Scaler
 from dlrs.schema import Features
@@ -43,7 +43,7 @@ class TableEncoding:
     scaler: Scaler
 
     @classmethod
-    def fit(cls, features: Features, table: Columns, fitting_N: Bools | None = None) -> TableEncoding:
+    def fit(cls, features: Features, table: ColumnTable, fitting_N: Bools | None = None) -> TableEncoding:
         """Learn vocabularies and scales from some rows or all. Later ones are the caller's to leave out."""
         if fitting_N is None:
             fitting_N = np.ones(table.num_rows, dtype=np.bool_)
@@ -57,15 +57,15 @@ class TableEncoding:
 
     @property
     def sizes_F(self) -> tuple[int, ...]:
-        """Columns of each discrete feature. One without any known value keeps one, for ever empty."""
+        """ColumnTable of each discrete feature. One without any known value keeps one, for ever empty."""
         return tuple(max(1, len(values)) for values in self.vocabularies.values())
 
-    def encode(self, table: Columns) -> EncodedRows:
+    def encode(self, table: ColumnTable) -> EncodedRows:
         """Encode raw features: the weights of each known feature sum to 1 in a row."""
         numbers_NC = self.scaler.apply(numbers_of(table, self.features))
         return pack((self._entries(table, name) for name in self.vocabularies), self.sizes_F, numbers_NC)
 
-    def _entries(self, table: Columns, name: str) -> Entries:
+    def _entries(self, table: ColumnTable, name: str) -> Entries:
         values = values_of(table, name, self.features)
         code_E = positions_of(values.values_X, self.vocabularies[name])[values.code_E]
         return Entries(values.row_E, code_E, values.share_E)

@@ -13,7 +13,7 @@ import ibis
 import pyarrow as pa
 
 from dlrs.data.cells import Kind, typed
-from dlrs.data.engine import ROW, Connection, Table, kept
+from dlrs.data.engine import ROW, Engine, Table
 from dlrs.data.sources import Source
 from dlrs.errors import DataError
 from dlrs.progress import track
@@ -106,17 +106,18 @@ class SeenTable:
         return self.columns[0].rows
 
 
-def look_at(connection: Connection, source: Source, name: str) -> SeenTable:
+def look_at(connection: Engine, source: Source, name: str) -> SeenTable:
     """Read a table and count what its columns hold.
 
     Raises:
         DataError: it cannot be read, or has no rows.
     """
-    table = kept(connection, name, source.read(connection, f"{name}_raw"))
+    with connection.reading(source):
+        table = connection.kept(name, source.read(connection, f"{name}_raw"))
     rows = table.count().to_pyarrow().as_py()
     if rows == 0:
         raise DataError(f"{source}: expected at least one row, received none.")
-    sample = kept(connection, f"{name}_sample", table.filter(table[ROW] % -(-rows // SAMPLE) == 0))
+    sample = connection.kept(f"{name}_sample", table.filter(table[ROW] % -(-rows // SAMPLE) == 0))
     names = [column for column in table.columns if column != ROW]
     columns = [_look(table, sample, column) for column in track(names, f"Look at {source.table}")]
     return SeenTable(source, table, tuple(columns))

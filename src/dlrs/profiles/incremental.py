@@ -24,7 +24,7 @@ from scipy import sparse
 from dlrs.arrays import AnyArray, Bools, Ints, positions_in
 from dlrs.data.interactions import Interactions, micros
 from dlrs.data.items import ITEM_ROW
-from dlrs.data.values import Columns
+from dlrs.data.values import ColumnTable
 from dlrs.data.versions import Some
 from dlrs.profiles.buckets import (
     ARRAYS,
@@ -32,6 +32,7 @@ from dlrs.profiles.buckets import (
     Buckets,
     Stays,
     bucket_width,
+    changes,
     count_stays,
     fill_buckets,
 )
@@ -79,7 +80,7 @@ class MadeBuckets:
 def make_buckets(
     log: Interactions,
     user_ids: pa.Array,
-    versions: Columns,
+    versions: ColumnTable,
     marketplace: Marketplace,
     weights: InteractionWeights,
     period_starts: Sequence[datetime],
@@ -115,7 +116,7 @@ def make_buckets(
 
 def fresh_buckets(
     log: Interactions,
-    versions: Columns,
+    versions: ColumnTable,
     marketplace: Marketplace,
     weights: InteractionWeights,
     period_starts: Sequence[datetime],
@@ -139,10 +140,9 @@ class _Days:
     def of(cls, log: Interactions, marketplace: Marketplace, period_starts: Sequence[datetime]) -> _Days:
         since, until = micros(min(period_starts) - marketplace.profiles.window), micros(max(period_starts))
         log = log.between(since, until)
-        starts = np.arange(since, until, bucket_width(marketplace) // MICROSECOND)
-        places = np.append(np.searchsorted(log.time_E, starts), len(log))
-        some = np.diff(places) > 0
-        return cls(log, starts[some], np.append(places[:-1][some], len(log)))
+        start_E = log.time_E - (log.time_E - since) % (bucket_width(marketplace) // MICROSECOND)
+        first_D = changes(start_E)
+        return cls(log, start_E[first_D], np.append(first_D, len(log)))
 
     def __iter__(self) -> Iterator[Interactions]:
         """Yield the events of each start."""
@@ -156,7 +156,7 @@ class _Days:
 
 
 def _met(
-    log: Interactions, versions: Columns, marketplace: Marketplace, period_starts: Sequence[datetime]
+    log: Interactions, versions: ColumnTable, marketplace: Marketplace, period_starts: Sequence[datetime]
 ) -> tuple[_Days, VersionValues]:
     """Return the events of all windows, and what each version that they met adds."""
     days = _Days.of(log, marketplace, period_starts)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from scipy import sparse
 
 from dlrs.arrays import Doubles, Ints
-from dlrs.data.values import Columns, number_of, values_of
+from dlrs.data.values import ColumnTable, number_of, values_of
 from dlrs.schema import Features
 
 VALUE = "value"
@@ -30,7 +30,7 @@ class DiscreteValues:
     shares_VX: sparse.csr_array
 
     @classmethod
-    def of(cls, versions: Columns, name: str, features: Features) -> DiscreteValues:
+    def of(cls, versions: ColumnTable, name: str, features: Features) -> DiscreteValues:
         """Compute the shares of all versions."""
         values = values_of(versions, name, features)
         rows = versions.num_rows
@@ -51,7 +51,7 @@ class DiscreteValues:
 class VersionValues:
     """What each version adds; a feature of all of them is computed when it is asked for."""
 
-    versions: Columns
+    versions: ColumnTable
     features: Features
 
     def discrete(self, name: str) -> DiscreteValues:

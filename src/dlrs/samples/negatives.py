@@ -155,7 +155,7 @@ def labelled_pairs(positives: Positives, draws: Sequence[tuple[Ints, Ints]], cat
         profile_P=positives.profile_E[rows].astype(np.int32),
         version_P=np.concatenate([positives.version_E[kept], negative_versions]).astype(np.int32),
         label_P=label_P,
-        period_P=positives.period_E[rows].astype(np.int16),
+        period_P=positives.period_E[rows].astype(np.int32),
     )
 
 

@@ -14,7 +14,7 @@ class Pairs(StoredArrays):
     """P labelled pairs of a user's profile and an item's version.
 
     `profile_P` and `version_P` are rows of the encoded profiles and of the encoded item versions. Rows
-    have 32 bits and periods 16, for there are many pairs: widen them before you multiply.
+    and periods have 32 bits, for there are many pairs: widen them before you multiply.
     """
 
     profile_P: AnyArray

@@ -55,7 +55,7 @@ def draw_from_table(
 
 def _online(known: AdTable, days: int, name: str) -> AdTable:
     """Keep the ads of the table's last days; moments are then seconds since their beginning."""
-    end = np.nanmax(np.fmax(known.born_A, known.died_A))
+    end = np.nanmax(np.fmax(known.born_A, known.died_A)) + 1  # the newest moment lies inside
     start = end - days * DAY
     born_A = known.born_A - start
     died_A = np.where(known.died_A > end - STILL_THERE, np.nan, known.died_A - start)

@@ -17,6 +17,7 @@ from dlrs.progress import track
 from dlrs.simulator.ads import Ads
 from dlrs.simulator.behaviour import draw_choices
 from dlrs.simulator.chains import Events, draw_chains, zeal
+from dlrs.simulator.choices import Choices
 from dlrs.simulator.history import History
 from dlrs.simulator.offers import offers
 from dlrs.simulator.seen import Seen
@@ -54,16 +55,13 @@ def live(
         day = offer.day
         tastes = tastes.next_day(own[1])
         visits = draw_visits(users, tastes, day, (settings.start.weekday() + day) % 7, own[2])
-        choices = seen.first_looks(draw_choices(offer, visits, users, tastes, seen, own[3]))
-        zeal_P = zeal(_standard(choices.fit_P, choices.fit_P))
-        agenda.add(draw_chains(choices, zeal_P, until_N[choices.item_P], own[4]))
+        choices = draw_choices(offer, visits, users, tastes, seen, own[3])
         if widget is not None and day >= widget.from_day:
-            log = agenda.until(day)
-            impressions, clicks = meet(widget, offer, visits, users, tastes, log, own[5])
+            impressions, clicks = meet(widget, offer, visits, users, tastes, agenda.until(day), own[5])
             shown.append(impressions)
-            seen.first_looks(clicks)
-            zeal_P = zeal(_standard(clicks.fit_P, choices.fit_P))
-            agenda.add(draw_chains(clicks, zeal_P, until_N[clicks.item_P], own[5]))
+            choices = Choices.joined([choices, clicks])
+        looks = seen.first_looks(choices)  # what follows a look is drawn once, however often an ad was opened
+        agenda.add(draw_chains(looks, zeal(_standard(looks.fit_P)), until_N[looks.item_P], own[4]))
         seen.forget(until_N < (day + 1) * DAY)
         agenda.end(day)
     return Life(agenda.until(days), tastes, _joined(shown))
@@ -94,11 +92,11 @@ class _Agenda:
         return Events.joined(self._over[:day])
 
 
-def _standard(fit_P: Floats, others_P: Floats) -> Floats:
-    """Give fits as standard scores among those of others."""
-    if not len(others_P):
-        return np.zeros_like(fit_P)
-    standard_P: Floats = (fit_P - others_P.mean()) / np.float32(max(float(others_P.std()), 1e-9))
+def _standard(fit_P: Floats) -> Floats:
+    """Give fits as standard scores."""
+    if not len(fit_P):
+        return fit_P
+    standard_P: Floats = (fit_P - fit_P.mean()) / np.float32(max(float(fit_P.std()), 1e-9))
     return standard_P
 
 

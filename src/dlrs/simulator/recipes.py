@@ -28,7 +28,8 @@ ALL = ("most popular", "recently popular", "CF", "item-kNN", "EASE", "content-kN
 LEARNING: dict[Scale, Learning] = {
     "demo": Learning(1, 1, 0.01, 1024, 6, "exact", 200, ALL, 20_000),
     # As many negatives as positives, as in the thesis; uniform ones, for T = 1,000 candidates come from
-    # everywhere (docs/decisions/0003). Of the baselines those that take seconds at this size.
+    # everywhere (docs/decisions/0003). Batch and rate are the thesis's, too. Of the baselines those that take
+    # seconds at this size.
     "thesis": Learning(0, 1, 0.003, 2048, 5, "ivf", 1000, ALL[:2], 100_000),
 }
 

@@ -3,7 +3,6 @@
 A dealer looks at hundreds of ads, far and wide. A guest is somebody whom the marketplace does not know
 again: an id that comes once or twice, before anything about it could be learnt. Guests have the last rows.
 
-
 Shapes: U users (guests, too), S tastes of a user (3), A archetypes, D width of the hidden character. A taste
 starts from an archetype, so many users share tastes (what collaborative filtering finds), and an
 archetype starts from a real ad, so tastes agree with features (what content models find).

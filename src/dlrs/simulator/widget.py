@@ -49,7 +49,7 @@ class Widget:
 
 @dataclass(frozen=True)
 class Impressions:
-    """I visits that met the widget, by time of the day they happened on and user."""
+    """I visits that met the widget, by day and user."""
 
     user_I: Ints
     time_I: Ints  # seconds since the simulation's start
@@ -99,10 +99,11 @@ def _utility(fit_IK: Floats, row_IKT: Floats, rng: np.random.Generator) -> Float
 def _clicks(seen: Impressions, fit_IK: Floats, row_IKT: Floats, rng: np.random.Generator) -> Choices:
     """Turn clicks into choices, a minute or so after the list was shown, if the ad is still there."""
     at = np.nonzero(seen.opened_IK)
-    time_P: Ints = seen.time_I[at[0]] + pauses(np.ones_like(at[0]), rng)
+    pause_P = pauses(np.ones_like(at[0]), rng)
+    second_P = seen.time_I[at[0]] % DAY + pause_P  # of the visit's day, past midnight too
     item_P = seen.lists_IK[at].astype(np.int64)
-    clicks = Choices(seen.user_I[at[0]], item_P, time_P, fit_IK[at])
-    return clicks.take(on_sale(row_IKT[at], (time_P % DAY).astype(np.float32)))
+    clicks = Choices(seen.user_I[at[0]], item_P, seen.time_I[at[0]] + pause_P, fit_IK[at])
+    return clicks.take(on_sale(row_IKT[at], second_P.astype(np.float32)))
 
 
 def _check(lists_UK: Columns, users: int, items: int) -> None:

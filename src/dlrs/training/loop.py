@@ -104,8 +104,9 @@ def train(
                 result = run.finish_epoch(_validation(validate, run))
                 checkpoint.save(run)
                 board.epoch(result, network, _steps(run, batches))
-                logits_P = pair_logits(network, shown, profiles, versions)
-                board.predictions(logits_P, shown.label_P, _steps(run, batches))
+                if workers.leads:
+                    logits_P = pair_logits(network, shown, profiles, versions)
+                    board.predictions(logits_P, shown.label_P, _steps(run, batches))
     if run.best is not None:
         network.load_state_dict(run.best)
     history = tuple(run.progress.history)
