@@ -117,5 +117,5 @@ def test_a_long_history_still_leaves_what_is_left(
     log, user = prepared.interactions, prepared.user_ids.index("u5").as_py()
     met = set(prepared.item_ids.take(log.item_E[log.user_E == user]).to_pylist())
     recommended = lists.filter(pc.equal(lists["user_id"], "u5"))["item_id"].to_pylist()
-    alive = set(open_current(folders.registry, prepared).items["item_id"].to_pylist())
+    alive = set(open_current(folders.registry, prepared.encoding).items["item_id"].to_pylist())
     assert sorted(recommended) == sorted(alive - met)
