@@ -17,6 +17,7 @@ import numpy as np
 from dlrs.arrays import stores
 from dlrs.candidates.building import build_index
 from dlrs.candidates.generator import generate
+from dlrs.candidates.vectors import ItemVectors
 from dlrs.data.interactions import micros
 from dlrs.evaluation.protocol import lists_of
 from dlrs.judging import headline_test
@@ -59,7 +60,7 @@ def main() -> None:
         chosen = {"index": "exact"} if probes is None else {"index": "ivf", "probes": probes}
         settings = Candidates.model_validate({**chosen, "count": options.count})
         started = time.process_time()
-        index = build_index(items.embedding_ND, settings)
+        index = build_index(ItemVectors(items.embedding_ND, settings.metric), settings)
         built = time.process_time()
         found_UT = generate(index, queries_UD, options.count, known_UA).positions_UT
         searched = time.process_time()

@@ -18,6 +18,7 @@ from dlrs.arrays import Floats, Ints, positions_in
 from dlrs.candidates.building import build_index
 from dlrs.candidates.generator import generate
 from dlrs.candidates.index import ItemIndex
+from dlrs.candidates.vectors import ItemVectors
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.model.forward import Nets, Representations
 from dlrs.ranking.ranker import rank
@@ -102,7 +103,7 @@ class TwoStageRecommender:
         self.items_A = items_A
         self.audience = audience
         self.settings = settings
-        self.index: ItemIndex = build_index(items.embedding_ND, settings)
+        self.index: ItemIndex = build_index(ItemVectors(items.embedding_ND, settings.metric), settings)
         self._halves = nets.item_halves(items)
 
     def recommend(self, users_U: Ints, k: int, *, known_UN: sparse.csr_array) -> Ranking:

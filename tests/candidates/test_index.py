@@ -12,10 +12,11 @@ from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Floats, Ints
 from dlrs.candidates import generator
-from dlrs.candidates.building import build_index
+from dlrs.candidates.building import build_index, load_index
 from dlrs.candidates.generator import generate
-from dlrs.candidates.index import ItemIndex
+from dlrs.candidates.index import ItemIndex, SelectiveIndex
 from dlrs.candidates.metric import Metric
+from dlrs.candidates.vectors import ItemVectors
 from dlrs.recipe import Candidates
 
 INDEXES = ("exact", "ivf")
@@ -38,7 +39,7 @@ def metric(request: pytest.FixtureRequest) -> Metric:
 @pytest.fixture
 def build(kind: str, metric: Metric) -> Build:
     settings = Candidates.model_validate({"index": kind, "metric": metric})
-    return lambda vectors: build_index(vectors, settings)
+    return lambda vectors: build_index(ItemVectors(vectors, metric), settings)
 
 
 def _similarity(queries: Floats, vectors: Floats, metric: Metric) -> np.ndarray:
@@ -184,3 +185,33 @@ def test_users_in_groups_get_what_each_would_get_alone(
 def test_nobody_gets_nothing(build: Build) -> None:
     found = generate(build(_vectors(5)), _vectors(0), 4, _nothing_known(0, 5))
     assert found.positions_UT.shape == found.similarity_UT.shape == (0, 4)
+
+
+def test_same_answers_after_saving_and_loading(
+    kind: str, metric: Metric, build: Build, tmp_path: Path
+) -> None:
+    vectors, queries = _like_ads(5000), _like_ads(30, seed=1)
+    built = build(vectors)
+    built.save(tmp_path)
+    settings = Candidates.model_validate({"index": kind, "metric": metric})
+    loaded = load_index(tmp_path, ItemVectors(vectors, metric), settings)
+    assert len(loaded) == len(built) == 5000
+    assert loaded.size == built.size
+    for before, after in zip(built.propose(queries, 60), loaded.propose(queries, 60), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.5, 1.0])
+def test_among_some_rows_only_these_are_found(build: Build, metric: Metric, share: float) -> None:
+    vectors, queries = _like_ads(6000), _like_ads(10, seed=1)
+    index = build(vectors)
+    if not isinstance(index, SelectiveIndex):
+        pytest.skip("this index cannot look at some rows only")
+    among = np.random.default_rng(3).random(6000) < share
+    rows, similarity = index.propose_among(queries, 50, among)
+    truth = np.where(among, _similarity(queries, vectors, metric), -np.inf)
+    expected = np.argsort(-truth, axis=1)[:, : min(50, among.sum())]
+    assert rows.shape == similarity.shape == expected.shape
+    assert among[rows].all()
+    recall = np.mean([np.isin(a, b).mean() for a, b in zip(rows, expected, strict=True)] if rows.size else 1)
+    assert recall > 0.9

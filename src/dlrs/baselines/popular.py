@@ -43,7 +43,7 @@ class PopularRecommender:
         return ranking
 
     def propose(self, queries_UD: Floats, count: int) -> tuple[Ints, Floats]:
-        """Return the most frequent items, the same for everybody; see `ItemIndex`."""
+        """Return the most frequent items, the same for everybody; see `candidates.index.Proposes`."""
         first_K = self._order_A[:count]
         counts_K = self.counts_N[self.catalogue.items_A[first_K]]
         return np.tile(first_K, (len(queries_UD), 1)), np.tile(counts_K, (len(queries_UD), 1))

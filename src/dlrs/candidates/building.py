@@ -1,17 +1,18 @@
-"""Building: the index that a recipe names."""
+"""Building: the index that a recipe names, over vectors or from its folder."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import assert_never
 
-from dlrs.arrays import Floats
 from dlrs.candidates.exact import ExactIndex
 from dlrs.candidates.index import ItemIndex
 from dlrs.candidates.ivf import IvfIndex
+from dlrs.candidates.vectors import ItemVectors
 from dlrs.recipe import Candidates
 
 
-def build_index(vectors_ND: Floats, settings: Candidates) -> ItemIndex:
+def build_index(vectors: ItemVectors, settings: Candidates) -> ItemIndex:
     """Return an index of the vectors.
 
     Raises:
@@ -19,8 +20,19 @@ def build_index(vectors_ND: Floats, settings: Candidates) -> ItemIndex:
     """
     match settings.index:
         case "exact":
-            return ExactIndex(vectors_ND, settings.metric)
+            return ExactIndex.build(vectors)
         case "ivf":
-            return IvfIndex(vectors_ND, settings.metric, settings.probes)
+            return IvfIndex.build(vectors, settings.probes)
+        case _:
+            assert_never(settings.index)
+
+
+def load_index(folder: Path, vectors: ItemVectors, settings: Candidates) -> ItemIndex:
+    """Return the index that was saved in the folder, over the vectors that it was built of."""
+    match settings.index:
+        case "exact":
+            return ExactIndex.load(folder, vectors)
+        case "ivf":
+            return IvfIndex.load(folder, vectors, settings.probes)
         case _:
             assert_never(settings.index)

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Floats, Ints, stores
-from dlrs.candidates.index import ItemIndex
+from dlrs.candidates.index import Proposes
 
 GROUP = 128
 """Users looked up together know about as many items, so that one long history lengthens few searches."""
@@ -26,7 +26,7 @@ class Candidates:
     similarity_UT: Floats  # −inf where padded
 
 
-def generate(index: ItemIndex, queries_UD: Floats, count: int, known_UN: sparse.csr_array) -> Candidates:
+def generate(index: Proposes, queries_UD: Floats, count: int, known_UN: sparse.csr_array) -> Candidates:
     """Return the `count` nearest items that are not known to the user.
 
     `known_UN` has a column for each position in the index; what it stores is known. A list is
@@ -42,7 +42,7 @@ def generate(index: ItemIndex, queries_UD: Floats, count: int, known_UN: sparse.
     )
 
 
-def _generate(index: ItemIndex, queries_UD: Floats, count: int, known_UN: sparse.csr_array) -> Candidates:
+def _generate(index: Proposes, queries_UD: Floats, count: int, known_UN: sparse.csr_array) -> Candidates:
     most_known = int(np.diff(known_UN.indptr).max(initial=0))
     positions_UT, similarity_UT = index.propose(queries_UD, count + most_known)
     keep_UT = ~stores(known_UN, positions_UT)

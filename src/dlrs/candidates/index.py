@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
-from dlrs.arrays import Floats, Ints
+from dlrs.arrays import Bools, Floats, Ints
 
 
-class ItemIndex(Protocol):
-    """Rows of N item vectors, found by nearness to a query.
-
-    An index only proposes. Exclusion, exact scoring and the cut to K happen in
-    `candidates.generator`, once, so that an index can be wrong in one way only: low recall.
-    """
+class Proposes(Protocol):
+    """Finds rows of N items for queries."""
 
     def __len__(self) -> int:
         """Return N."""
@@ -25,4 +22,31 @@ class ItemIndex(Protocol):
         with nearness, whatever the metric; equal ones come in the order of their rows. Which of
         several equals still make the count is up to the index.
         """
+        ...
+
+
+class ItemIndex(Proposes, Protocol):
+    """Rows of N item vectors, found by nearness to a query.
+
+    An index only proposes. Exclusion, filters and the cut to K happen in `candidates.generator`, once,
+    so that an index can be wrong in one way only: low recall. Its classes are built over `ItemVectors` by
+    `build`, and opened again over the same ones by `load(folder, vectors)`.
+    """
+
+    @property
+    def size(self) -> int:
+        """Bytes that the index takes beside the vectors."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write into an existing folder what `load` needs beside the vectors."""
+        ...
+
+
+@runtime_checkable
+class SelectiveIndex(Protocol):
+    """An index that can look at some of its rows only."""
+
+    def propose_among(self, queries_UD: Floats, count: int, among_N: Bools) -> tuple[Ints, Floats]:
+        """Return what `propose` does, but only rows for which `among_N` is true: (U, min(count, these))."""
         ...

@@ -7,13 +7,14 @@ more are asked for than wanted, and compared again with the vectors themselves.
 from __future__ import annotations
 
 import math
-from typing import assert_never
+from pathlib import Path
+from typing import Self
 
 import faiss
 import numpy as np
 
-from dlrs.arrays import Floats, Ints
-from dlrs.candidates.metric import Metric, lengths, nearest_first, ready, ready_blocks
+from dlrs.arrays import Bools, Floats, Ints
+from dlrs.candidates.vectors import ItemVectors, selector
 
 SAMPLE = 64
 """Vectors for each cluster that the clusters are found from, in so many rounds of k-means:"""
@@ -32,8 +33,7 @@ SPARE = 1.1
 FOR_COUNT = 1000
 """Up to so many items wanted `probes` clusters are looked at, beyond it proportionally more."""
 
-CELLS = 4_000_000
-"""Coordinates compared again at once: 16 MB."""
+FILE = "index.faiss"
 
 
 class IvfIndex:
@@ -43,93 +43,88 @@ class IvfIndex:
     where the clusters looked at hold too few items, all are looked at.
     """
 
-    def __init__(self, vectors_ND: Floats, metric: Metric, probes: int) -> None:
-        """Find the clusters and code the vectors. They are kept, not copied, so they may be mapped.
-
-        Args:
-            vectors_ND: float32.
-            metric: what near means.
-            probes: how many clusters are looked at.
-
-        Raises:
-            ValueError: a vector is not finite.
-        """
-        N = len(vectors_ND)
-        self.metric = metric
+    def __init__(self, vectors: ItemVectors, probes: int, index: faiss.IndexIVFScalarQuantizer) -> None:
+        """Take vectors, how many clusters are looked at, and the vectors' codes in clusters."""
+        self.vectors = vectors
         self.probes = probes
-        self.clusters = max(1, min(round(2 * math.sqrt(N)), N // LEAST))
-        self._vectors_ND, self._lengths_N = vectors_ND, lengths(vectors_ND)
-        self._index = _untrained(vectors_ND.shape[1], self.clusters, metric)
-        sample = np.random.default_rng(0).choice(N, min(N, self.clusters * SAMPLE), replace=False)
-        self._index.train(np.concatenate([*map(_widened, ready_blocks(vectors_ND[np.sort(sample)], metric))]))
-        for block_BD in ready_blocks(vectors_ND, metric):
-            self._index.add(_widened(block_BD))
+        self._index = index
+
+    @classmethod
+    def build(cls, vectors: ItemVectors, probes: int) -> Self:
+        """Find the clusters and code the vectors. ValueError if one of them is not finite."""
+        N = len(vectors)
+        clusters = max(1, min(round(2 * math.sqrt(N)), N // LEAST))
+        index = _untrained(vectors, clusters)
+        index.train(_widened(vectors.sample(clusters * SAMPLE)))
+        for block_BD in vectors.blocks():
+            index.add(_widened(block_BD))
+        return cls(vectors, probes, index)
+
+    @classmethod
+    def load(cls, folder: Path, vectors: ItemVectors, probes: int) -> Self:
+        """Map what `save` wrote; processes share it."""
+        index = faiss.read_index(str(folder / FILE), faiss.IO_FLAG_MMAP_IFC)
+        return cls(vectors, probes, index)  # type: ignore[arg-type]  # read_index gives what was written
+
+    def save(self, folder: Path) -> None:
+        """Write the codes in clusters."""
+        faiss.write_index(self._index, str(folder / FILE))
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
+    @property
+    def clusters(self) -> int:
+        """Number of clusters."""
+        return int(self._index.nlist)
+
+    @property
+    def size(self) -> int:
+        """Codes and row numbers, and the clusters' centres; see `ItemIndex`."""
+        return len(self) * (self._index.code_size + 8) + 4 * self.clusters * self._index.d
+
     def propose(self, queries_UD: Floats, count: int) -> tuple[Ints, Floats]:
         """Return about the `count` nearest rows; see `ItemIndex`."""
-        count = min(count, len(self))
-        rows_UK = self._search(queries_UD, min(math.ceil(SPARE * count), len(self)))
-        rows_UK, similarity_UK = nearest_first(rows_UK, self._similarity(queries_UD, rows_UK))
-        return rows_UK[:, :count], similarity_UK[:, :count]
+        return self._propose(queries_UD, count, len(self), None)
 
-    def _search(self, queries_UD: Floats, count: int) -> Ints:
-        queries_UW = _widened(ready(queries_UD, self.metric))
+    def propose_among(self, queries_UD: Floats, count: int, among_N: Bools) -> tuple[Ints, Floats]:
+        """Return about the `count` nearest of some rows; see `SelectiveIndex`."""
+        return self._propose(queries_UD, count, int(np.count_nonzero(among_N)), selector(among_N))
+
+    def _propose(
+        self, queries_UD: Floats, count: int, most: int, selected: faiss.IDSelector | None
+    ) -> tuple[Ints, Floats]:
+        count = min(count, most)
+        if count == 0:
+            return np.empty((len(queries_UD), 0), dtype=np.int64), np.empty((len(queries_UD), 0), np.float32)
+        rows_UK = self._search(queries_UD, min(math.ceil(SPARE * count), most), selected)
+        return self.vectors.nearest(queries_UD, rows_UK, count)
+
+    def _search(self, queries_UD: Floats, count: int, selected: faiss.IDSelector | None) -> Ints:
+        queries_UW = _widened(self.vectors.ready(queries_UD))
         probes = math.ceil(self.probes * max(1, count / FOR_COUNT))
-        rows_UK = self._look(queries_UW, count, min(probes, self.clusters))
+        rows_UK = self._look(queries_UW, count, min(probes, self.clusters), selected)
         short_U = (rows_UK < 0).any(axis=1)
         if short_U.any():
-            rows_UK[short_U] = self._look(queries_UW[short_U], count, self.clusters)
+            rows_UK[short_U] = self._look(queries_UW[short_U], count, self.clusters, selected)
         return rows_UK
 
-    def _look(self, queries_UW: Floats, count: int, probes: int) -> Ints:
-        options = faiss.SearchParametersIVF(nprobe=probes)  # type: ignore[call-arg]  # its stub lacks it
+    def _look(self, queries_UW: Floats, count: int, probes: int, selected: faiss.IDSelector | None) -> Ints:
+        options = faiss.SearchParametersIVF(nprobe=probes, sel=selected)  # type: ignore[call-arg]  # its stub lacks it
         rows_UK: Ints = self._index.search(queries_UW, count, params=options)[1]
         return rows_UK
 
-    def _similarity(self, queries_UD: Floats, rows_UK: Ints) -> Floats:
-        """Return the similarity of each query with its rows: (U, K)."""
-        queries_UD = ready(queries_UD, self.metric)
-        similarity_UK = np.empty(rows_UK.shape, dtype=np.float32)
-        together = max(1, CELLS // max(1, rows_UK.shape[1] * queries_UD.shape[1]))
-        for start in range(0, len(rows_UK), together):
-            some = slice(start, start + together)
-            similarity_UK[some] = self._compare(queries_UD[some], rows_UK[some])
-        return similarity_UK
 
-    def _compare(self, queries_UD: Floats, rows_UK: Ints) -> Floats:
-        vectors_UKD = self._vectors_ND[rows_UK]
-        match self.metric:
-            case "cosine":
-                return _products(vectors_UKD, queries_UD) / self._lengths_N[rows_UK]
-            case "inner-product":
-                return _products(vectors_UKD, queries_UD)
-            case "euclidean":
-                vectors_UKD -= queries_UD[:, None]
-                squares_UK: Floats = np.einsum("ukd,ukd->uk", vectors_UKD, vectors_UKD)
-                return -squares_UK
-            case _:
-                assert_never(self.metric)
-
-
-def _untrained(width: int, clusters: int, metric: Metric) -> faiss.IndexIVFScalarQuantizer:
-    W = -(-width // LANES) * LANES
-    near = faiss.METRIC_L2 if metric == "euclidean" else faiss.METRIC_INNER_PRODUCT
+def _untrained(vectors: ItemVectors, clusters: int) -> faiss.IndexIVFScalarQuantizer:
+    W, near = -(-vectors.width // LANES) * LANES, vectors.faiss_metric
     quantizer = faiss.IndexFlat(W, near)
     index = faiss.IndexIVFScalarQuantizer(quantizer, W, clusters, faiss.ScalarQuantizer.QT_8bit, near, False)
     index.cp.niter = ROUNDS
     index.cp.max_points_per_centroid = SAMPLE
     index.cp.min_points_per_centroid = 1  # or it warns of small catalogues
-    index.cp.spherical = metric != "euclidean"
+    index.cp.spherical = vectors.metric != "euclidean"
     return index
 
 
 def _widened(vectors_ND: Floats) -> Floats:
     return np.pad(vectors_ND, ((0, 0), (0, -vectors_ND.shape[1] % LANES)))
-
-
-def _products(vectors_UKD: Floats, queries_UD: Floats) -> Floats:
-    products_UK: Floats = np.einsum("ukd,ud->uk", vectors_UKD, queries_UD)  # equal vectors, equal sums
-    return products_UK

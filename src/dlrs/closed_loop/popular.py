@@ -17,7 +17,7 @@ WINDOW = 7  # days
 
 
 class PopularIndex:
-    """An `ItemIndex` that proposes the same positions to everybody."""
+    """An `candidates.index.Proposes` that proposes the same positions to everybody."""
 
     def __init__(self, count_A: Ints) -> None:
         self._order_A = np.argsort(-count_A, kind="stable")

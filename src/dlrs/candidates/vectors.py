@@ -1,0 +1,96 @@
+"""ItemVectors: what an index is built over, and the exact comparison that every proposal ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import assert_never
+
+import faiss
+import numpy as np
+
+from dlrs.arrays import Bools, Floats, Ints
+from dlrs.candidates.metric import Metric, lengths, nearest_first, ready, ready_blocks
+
+
+def selector(among_N: Bools) -> faiss.IDSelector:
+    """Return how faiss is told of the rows that it may look at."""
+    return faiss.IDSelectorBitmap(np.packbits(among_N, bitorder="little"))  # type: ignore[arg-type,call-arg]
+
+
+CELLS = 4_000_000
+"""Coordinates compared at once: 16 MB."""
+
+
+@dataclass(frozen=True)
+class ItemVectors:
+    """N item vectors, float32, and what near means. They are kept, not copied, so they may be mapped."""
+
+    vectors_ND: Floats
+    metric: Metric
+
+    def __len__(self) -> int:
+        return len(self.vectors_ND)
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return int(self.vectors_ND.shape[1])
+
+    @property
+    def faiss_metric(self) -> int:
+        """The metric as faiss calls it, of vectors that were made ready."""
+        return int(faiss.METRIC_L2 if self.metric == "euclidean" else faiss.METRIC_INNER_PRODUCT)
+
+    def ready(self, vectors_UD: Floats) -> Floats:
+        """Return other vectors as an index compares them with these; see `metric.ready`."""
+        return ready(vectors_UD, self.metric)
+
+    def blocks(self) -> Iterator[Floats]:
+        """Yield all of them made ready, a block at a time. ValueError if one is not finite."""
+        return ready_blocks(self.vectors_ND, self.metric)
+
+    def sample(self, most: int, seed: int = 0) -> Floats:
+        """Return `most` of them, or all, made ready, to find clusters or codes from."""
+        rows = np.random.default_rng(seed).choice(len(self), min(len(self), most), replace=False)
+        parts = ready_blocks(self.vectors_ND[np.sort(rows)], self.metric)
+        return np.concatenate([*parts]) if len(self) else np.empty((0, self.width), dtype=np.float32)
+
+    def nearest(self, queries_UD: Floats, rows_UK: Ints, count: int) -> tuple[Ints, Floats]:
+        """Return the `count` nearest of each query's rows, nearest first, and their exact similarity."""
+        rows_UK, similarity_UK = nearest_first(rows_UK, self.similarity(queries_UD, rows_UK))
+        return rows_UK[:, :count], similarity_UK[:, :count]
+
+    def similarity(self, queries_UD: Floats, rows_UK: Ints) -> Floats:
+        """Return the similarity of each query with each of its rows: (U, K)."""
+        queries_UD = self.ready(queries_UD)
+        similarity_UK = np.empty(rows_UK.shape, dtype=np.float32)
+        together = max(1, CELLS // max(1, rows_UK.shape[1] * queries_UD.shape[1]))
+        for start in range(0, len(rows_UK), together):
+            some = slice(start, start + together)
+            similarity_UK[some] = self._compare(queries_UD[some], rows_UK[some])
+        return similarity_UK
+
+    @cached_property
+    def _lengths_N(self) -> Floats:
+        return lengths(self.vectors_ND)
+
+    def _compare(self, queries_UD: Floats, rows_UK: Ints) -> Floats:
+        vectors_UKD = self.vectors_ND[rows_UK]
+        match self.metric:
+            case "cosine":
+                return _products(vectors_UKD, queries_UD) / self._lengths_N[rows_UK]
+            case "inner-product":
+                return _products(vectors_UKD, queries_UD)
+            case "euclidean":
+                vectors_UKD -= queries_UD[:, None]
+                squares_UK: Floats = np.einsum("ukd,ukd->uk", vectors_UKD, vectors_UKD)
+                return -squares_UK
+            case _:
+                assert_never(self.metric)
+
+
+def _products(vectors_UKD: Floats, queries_UD: Floats) -> Floats:
+    products_UK: Floats = np.einsum("ukd,ud->uk", vectors_UKD, queries_UD)  # equal vectors, equal sums
+    return products_UK
