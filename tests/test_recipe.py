@@ -37,7 +37,7 @@ def _set(content: dict[str, Any], key: str, value: object) -> None:
         ("baselines", {"models": ["most popular", "ALS"]}, ["baselines.models.1", "'EASE'", "'ALS'"]),
         ("baselines", {"models": ["CF"]}, ["'most popular' among them", "received ['CF']"]),
         ("baselines", {"models": ["most popular"] * 2}, ["models: expected each once"]),
-        ("candidates", {"index": "annoy"}, ["candidates.index", "'ivf'", "'annoy'"]),
+        ("candidates", {"index": "hnsw"}, ["candidates.index", "'ivf'", "'hnsw'"]),
         ("samples", {"category": 0}, ["at least one negative"]),
         ("marketplace.events.type", None, ["events.type"]),
         ("marketplace.items.valid_from", None, ["need 'valid_from'"]),

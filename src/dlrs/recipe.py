@@ -65,10 +65,16 @@ class Training(Description):
 class Candidates(Description):
     """How the catalogue is narrowed before ranking (method §5)."""
 
-    index: Literal["exact", "ivf"] = "exact"
+    index: Literal["annoy", "exact", "ivf", "ivf-pq", "kmeans"] = "exact"
     metric: Literal["cosine", "inner-product", "euclidean"] = "cosine"
     count: int = Field(default=1000, ge=1, description="T: candidates ranked per user")
-    probes: int = Field(default=64, ge=1, description="ivf: clusters looked at for 1,000 candidates")
+    probes: int = Field(
+        default=64, ge=1, description="ivf, ivf-pq, kmeans: clusters looked at for 1,000 candidates"
+    )
+    trees: int = Field(default=16, ge=1, description="annoy: more find more, and make its file larger")
+    search_k: int = Field(
+        default=40_000, ge=1, description="annoy: entries of its trees looked at for 1,000 candidates"
+    )
 
 
 Rival = Literal["most popular", "recently popular", "CF", "item-kNN", "EASE", "content-kNN", "hybrid CF-CBF"]

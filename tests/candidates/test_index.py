@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from candidates.conftest import Embeddings
 from dlrs.arrays import NO_ITEM, Floats, Ints
 from dlrs.candidates import generator
 from dlrs.candidates.building import build_index, load_index
@@ -19,7 +20,7 @@ from dlrs.candidates.metric import Metric
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.recipe import Candidates
 
-INDEXES = ("exact", "ivf")
+INDEXES = ("annoy", "exact", "ivf", "ivf-pq", "kmeans")
 METRICS: tuple[Metric, ...] = ("cosine", "inner-product", "euclidean")
 Build = Callable[[Floats], ItemIndex]
 
@@ -27,6 +28,8 @@ Build = Callable[[Floats], ItemIndex]
 @pytest.fixture(params=INDEXES)
 def kind(request: pytest.FixtureRequest) -> str:
     chosen: str = request.param
+    if chosen == "annoy":
+        pytest.importorskip("annoy", reason="needs the extra annoy")
     return chosen
 
 
@@ -80,6 +83,14 @@ def test_recall_against_brute_force(kind: str, build: Build, metric: Metric) -> 
     np.testing.assert_allclose(similarity, np.take_along_axis(truth, rows, axis=1), rtol=1e-4, atol=1e-4)
     assert (np.diff(similarity, axis=1) <= 0).all()
     assert all(len(set(r)) == 100 for r in rows.tolist())
+
+
+def test_recall_on_real_embeddings(kind: str, build: Build, metric: Metric, embeddings: Embeddings) -> None:
+    users, items = embeddings.users_UD, embeddings.items_ND
+    rows, _ = build(items).propose(users, 100)
+    best = np.argsort(-_similarity(users, items, metric), axis=1)[:, :100]
+    recall = np.mean([np.isin(a, b).mean() for a, b in zip(rows, best, strict=True)])
+    assert recall > (0.999 if kind == "exact" else 0.98)
 
 
 @pytest.mark.parametrize("size", [2, 50, 6000])

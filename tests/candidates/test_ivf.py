@@ -3,18 +3,13 @@
 import numpy as np
 
 from dlrs.arrays import Floats
-from dlrs.candidates.ivf import LEAST, IvfIndex
+from dlrs.candidates.codes import BYTES, PRODUCTS
+from dlrs.candidates.ivf import IvfIndex
 from dlrs.candidates.vectors import ItemVectors
 
 
 def _vectors(n: int, width: int = 5, seed: int = 0) -> Floats:
     return np.random.default_rng(seed).normal(size=(n, width)).astype(np.float32)
-
-
-def test_so_many_clusters() -> None:
-    """2 √N, at least LEAST vectors in each, at least one."""
-    sizes = {1: 1, 2 * LEAST - 1: 1, 2 * LEAST: 2, 1521: 39, 10_000: 200}
-    assert {n: IvfIndex.build(ItemVectors(_vectors(n), "cosine"), 4).clusters for n in sizes} == sizes
 
 
 def test_more_probes_find_more_and_all_of_them_everything() -> None:
@@ -28,6 +23,16 @@ def test_more_probes_find_more_and_all_of_them_everything() -> None:
     few, more, every = recall(4), recall(20), recall(200)
     assert few < more < every
     assert every == 1.0  # codes alone would misplace some
+
+
+def test_half_as_many_bytes_are_a_product_quantisers() -> None:
+    """8 bytes for 16 coordinates instead of 16, beside the row number."""
+    vectors, queries = _vectors(10_000, width=16), _vectors(20, width=16, seed=1)
+    one, half = (IvfIndex.build(ItemVectors(vectors, "euclidean"), 200, codes) for codes in (BYTES, PRODUCTS))
+    assert one.size - half.size == 8 * 10_000
+    best = np.argsort(((queries[:, None] - vectors) ** 2).sum(axis=2), axis=1)[:, :100]
+    rows, _ = half.propose(queries, 100)
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, best, strict=True)]) > 0.9
 
 
 def test_who_asks_for_more_is_not_found_less() -> None:

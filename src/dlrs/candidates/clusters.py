@@ -6,7 +6,7 @@ C clusters
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Self
 
 import faiss
@@ -55,15 +55,26 @@ class Clusters(StoredArrays):
         """
         count = min(cluster_count(len(vectors)) if count is None else count, len(vectors))
         centroids_CD = _centroids(vectors, count, seed)
-        cluster_N, distance_N = _nearest(vectors, centroids_CD)
-        members_N = np.lexsort((distance_N, cluster_N))
+        found = [_nearest(block_BD, centroids_CD) for block_BD in vectors.blocks()]
+        nobody = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
+        cluster_N, distance_N = (np.concatenate(parts) for parts in zip(nobody, *found, strict=True))
+        members_N = np.lexsort((distance_N, cluster_N)).astype(np.int32)
         filled_C, size_C = np.unique(cluster_N, return_counts=True)
         offsets_C1 = np.append(0, np.cumsum(size_C))
-        return cls(centroids_CD[filled_C], members_N[offsets_C1[:-1]], offsets_C1, members_N.astype(np.int32))
+        return cls(centroids_CD[filled_C], members_N[offsets_C1[:-1]].astype(np.int64), offsets_C1, members_N)
 
     def __len__(self) -> int:
         """Return C."""
         return len(self.item_C)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(getattr(self, field.name).nbytes for field in fields(self))
+
+    def nearest(self, vectors_BD: Floats) -> Columns:
+        """Return the cluster to which each of other vectors, made ready, is nearest: (B,)."""
+        return _nearest(vectors_BD, self.centroids_CD)[0]
 
     def members(self, cluster: int) -> Columns:
         """Return the rows in one cluster, the nearest to its centroid first."""
@@ -93,12 +104,7 @@ def _centroids(vectors: ItemVectors, count: int, seed: int) -> Floats:
     return np.asarray(means.centroids, dtype=np.float32)
 
 
-def _nearest(vectors: ItemVectors, centroids_CD: Floats) -> tuple[Columns, Floats]:
-    """Return the nearest centroid of each item, and its squared distance."""
-    cluster_N, distance_N = np.empty(len(vectors), dtype=np.int32), np.empty(len(vectors), dtype=np.float32)
-    start = 0
-    for block_BD in vectors.blocks():
-        distances_B1, clusters_B1 = faiss.knn(block_BD, centroids_CD, 1)
-        part = slice(start, start := start + len(block_BD))
-        cluster_N[part], distance_N[part] = clusters_B1[:, 0], distances_B1[:, 0]
-    return cluster_N, distance_N
+def _nearest(vectors_BD: Floats, centroids_CD: Floats) -> tuple[Columns, Floats]:
+    """Return the nearest centroid of each of B vectors, and its squared distance."""
+    distance_B1, cluster_B1 = faiss.knn(vectors_BD, centroids_CD, 1)
+    return cluster_B1[:, 0].astype(np.int32), distance_B1[:, 0]

@@ -1,7 +1,8 @@
-"""IvfIndex: the catalogue in clusters, of which a query looks at the nearest only (faiss's IVF,SQ8).
+"""IvfIndex: the catalogue in clusters, of which a query looks at the nearest only (faiss's IVF).
 
-Within a cluster a query is compared with codes of one byte a coordinate. These misplace some items, so
-more are asked for than wanted, and compared again with the vectors themselves.
+Within a cluster a query is compared with codes: one byte a coordinate (IVF,SQ8), or half of one
+(IVF,PQ). These misplace some items, so more are asked for than wanted, and compared again with the vectors
+themselves.
 """
 
 from __future__ import annotations
@@ -13,58 +14,55 @@ from typing import Self
 import faiss
 import numpy as np
 
-from dlrs.arrays import Bools, Floats, Ints
+from dlrs.arrays import Bools, Columns, Floats, Ints
+from dlrs.candidates.clusters import Clusters
+from dlrs.candidates.codes import BYTES, Codes, widened
 from dlrs.candidates.vectors import ItemVectors, selector
-
-SAMPLE = 64
-"""Vectors for each cluster that the clusters are found from, in so many rounds of k-means:"""
-
-ROUNDS = 10
-
-LEAST = 39
-"""With fewer vectors than these for a cluster there are fewer clusters: faiss's own limit."""
-
-LANES = 8
-"""faiss is three times as fast where the width of the codes is a multiple of this: zeros fill it up."""
-
-SPARE = 1.1
-"""So many times the items wanted are asked for."""
 
 FOR_COUNT = 1000
 """Up to so many items wanted `probes` clusters are looked at, beyond it proportionally more."""
+
+TRAINED = 65_536
+"""Vectors that codes are trained from. Fewer are repeated: these take faiss 1.2 s, a quarter of them 3.6."""
 
 FILE = "index.faiss"
 
 
 class IvfIndex:
-    """N vectors in about 2 √N clusters.
+    """N vectors in `Clusters`.
 
     It may miss items of clusters that were not looked at, and nothing else: similarities are exact, and
     where the clusters looked at hold too few items, all are looked at.
     """
 
-    def __init__(self, vectors: ItemVectors, probes: int, index: faiss.IndexIVFScalarQuantizer) -> None:
+    def __init__(self, vectors: ItemVectors, probes: int, codes: Codes, index: faiss.IndexIVF) -> None:
         """Take vectors, how many clusters are looked at, and the vectors' codes in clusters."""
         self.vectors = vectors
         self.probes = probes
+        self.codes = codes
         self._index = index
 
     @classmethod
-    def build(cls, vectors: ItemVectors, probes: int) -> Self:
+    def build(cls, vectors: ItemVectors, probes: int, codes: Codes = BYTES) -> Self:
         """Find the clusters and code the vectors. ValueError if one of them is not finite."""
-        N = len(vectors)
-        clusters = max(1, min(round(2 * math.sqrt(N)), N // LEAST))
-        index = _untrained(vectors, clusters)
-        index.train(_widened(vectors.sample(clusters * SAMPLE)))
-        for block_BD in vectors.blocks():
-            index.add(_widened(block_BD))
-        return cls(vectors, probes, index)
+        return cls.of_clusters(vectors, probes, codes, Clusters.find(vectors))
 
     @classmethod
-    def load(cls, folder: Path, vectors: ItemVectors, probes: int) -> Self:
+    def of_clusters(cls, vectors: ItemVectors, probes: int, codes: Codes, clusters: Clusters) -> Self:
+        """Code the vectors in clusters that were found before."""
+        index = _empty(vectors, codes, clusters)
+        cluster_N, start = clusters.cluster_N, 0
+        for block_BD in vectors.blocks():
+            part = slice(start, start := start + len(block_BD))
+            _add(index, block_BD, np.arange(part.start, part.stop), cluster_N[part])
+        return cls(vectors, probes, codes, index)
+
+    @classmethod
+    def load(cls, folder: Path, vectors: ItemVectors, probes: int, codes: Codes = BYTES) -> Self:
         """Map what `save` wrote; processes share it."""
-        index = faiss.read_index(str(folder / FILE), faiss.IO_FLAG_MMAP_IFC)
-        return cls(vectors, probes, index)  # type: ignore[arg-type]  # read_index gives what was written
+        flags = faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE
+        index = faiss.read_index(str(folder / FILE), flags)
+        return cls(vectors, probes, codes, index)  # type: ignore[arg-type]  # read_index gives what was written
 
     def save(self, folder: Path) -> None:
         """Write the codes in clusters."""
@@ -97,12 +95,12 @@ class IvfIndex:
         count = min(count, most)
         if count == 0:
             return np.empty((len(queries_UD), 0), dtype=np.int64), np.empty((len(queries_UD), 0), np.float32)
-        rows_UK = self._search(queries_UD, min(math.ceil(SPARE * count), most), selected)
+        rows_UK = self._search(queries_UD, min(math.ceil(self.codes.spare * count), most), selected)
         return self.vectors.nearest(queries_UD, rows_UK, count)
 
     def _search(self, queries_UD: Floats, count: int, selected: faiss.IDSelector | None) -> Ints:
-        queries_UW = _widened(self.vectors.ready(queries_UD))
-        probes = math.ceil(self.probes * max(1, count / FOR_COUNT))
+        queries_UW = widened(self.vectors.ready(queries_UD))
+        probes = math.ceil(self.probes * max(1, count / (self.codes.spare * FOR_COUNT)))
         rows_UK = self._look(queries_UW, count, min(probes, self.clusters), selected)
         short_U = (rows_UK < 0).any(axis=1)
         if short_U.any():
@@ -115,16 +113,24 @@ class IvfIndex:
         return rows_UK
 
 
-def _untrained(vectors: ItemVectors, clusters: int) -> faiss.IndexIVFScalarQuantizer:
-    W, near = -(-vectors.width // LANES) * LANES, vectors.faiss_metric
-    quantizer = faiss.IndexFlat(W, near)
-    index = faiss.IndexIVFScalarQuantizer(quantizer, W, clusters, faiss.ScalarQuantizer.QT_8bit, near, False)
-    index.cp.niter = ROUNDS
-    index.cp.max_points_per_centroid = SAMPLE
-    index.cp.min_points_per_centroid = 1  # or it warns of small catalogues
-    index.cp.spherical = vectors.metric != "euclidean"
+def _empty(vectors: ItemVectors, codes: Codes, clusters: Clusters) -> faiss.IndexIVF:
+    """Return faiss's index of these clusters, with its codes trained and nothing in it."""
+    centroids_CW = widened(clusters.centroids_CD)
+    centroids = faiss.IndexFlat(centroids_CW.shape[1], vectors.faiss_metric)
+    centroids.add(centroids_CW)
+    index = codes.lists(centroids, len(clusters), centroids.d, vectors.faiss_metric)
+    sample_SD = np.resize(vectors.sample(TRAINED), (TRAINED, vectors.width))
+    cluster_S = clusters.nearest(sample_SD).astype(np.int64)
+    sample_SW = widened(sample_SD) - centroids_CW[cluster_S] * index.by_residual
+    index.train_encoder(len(sample_SW), faiss.swig_ptr(sample_SW), faiss.swig_ptr(cluster_S))
+    index.is_trained = True
     return index
 
 
-def _widened(vectors_ND: Floats) -> Floats:
-    return np.pad(vectors_ND, ((0, 0), (0, -vectors_ND.shape[1] % LANES)))
+def _add(index: faiss.IndexIVF, block_BD: Floats, rows_B: Ints, cluster_B: Columns) -> None:
+    """Put vectors into clusters that are known: faiss would choose them by the metric.
+
+    The highest inner product is with the longest centroid, not with that of the vectors near by.
+    """
+    arrays = widened(block_BD), rows_B, cluster_B.astype(np.int64)
+    index.add_core(len(rows_B), *(faiss.swig_ptr(array) for array in arrays))
