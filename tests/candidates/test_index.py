@@ -102,6 +102,11 @@ def test_the_whole_catalogue_is_reachable(build: Build, size: int) -> None:
     assert all(sorted(r) == list(range(size)) for r in rows.tolist())
 
 
+def test_no_item(build: Build) -> None:
+    rows, similarity = build(_vectors(0)).propose(_vectors(2, seed=1), 5)
+    assert rows.shape == similarity.shape == (2, 0)
+
+
 def test_one_item(build: Build) -> None:
     assert build(_vectors(1)).propose(_vectors(2, seed=1), 5)[0].tolist() == [[0], [0]]
 

@@ -55,7 +55,7 @@ class Clusters(StoredArrays):
         """
         count = min(cluster_count(len(vectors)) if count is None else count, len(vectors))
         centroids_CD = _centroids(vectors, count, seed)
-        found = [_nearest(block_BD, centroids_CD) for block_BD in vectors.blocks()]
+        found = [nearest_centroid(block_BD, centroids_CD) for block_BD in vectors.blocks()]
         nobody = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
         cluster_N, distance_N = (np.concatenate(parts) for parts in zip(nobody, *found, strict=True))
         members_N = np.lexsort((distance_N, cluster_N)).astype(np.int32)
@@ -71,10 +71,6 @@ class Clusters(StoredArrays):
     def size(self) -> int:
         """Bytes."""
         return sum(getattr(self, field.name).nbytes for field in fields(self))
-
-    def nearest(self, vectors_BD: Floats) -> Columns:
-        """Return the cluster to which each of other vectors, made ready, is nearest: (B,)."""
-        return _nearest(vectors_BD, self.centroids_CD)[0]
 
     def members(self, cluster: int) -> Columns:
         """Return the rows in one cluster, the nearest to its centroid first."""
@@ -104,7 +100,7 @@ def _centroids(vectors: ItemVectors, count: int, seed: int) -> Floats:
     return np.asarray(means.centroids, dtype=np.float32)
 
 
-def _nearest(vectors_BD: Floats, centroids_CD: Floats) -> tuple[Columns, Floats]:
-    """Return the nearest centroid of each of B vectors, and its squared distance."""
+def nearest_centroid(vectors_BD: Floats, centroids_CD: Floats) -> tuple[Columns, Floats]:
+    """Return the nearest centroid of each of B vectors that were made ready, and its squared distance."""
     distance_B1, cluster_B1 = faiss.knn(vectors_BD, centroids_CD, 1)
     return cluster_B1[:, 0].astype(np.int32), distance_B1[:, 0]

@@ -15,7 +15,7 @@ import faiss
 import numpy as np
 
 from dlrs.arrays import Bools, Columns, Floats, Ints
-from dlrs.candidates.clusters import Clusters
+from dlrs.candidates.clusters import Clusters, nearest_centroid
 from dlrs.candidates.codes import BYTES, Codes, widened
 from dlrs.candidates.vectors import ItemVectors, selector
 
@@ -115,12 +115,14 @@ class IvfIndex:
 
 def _empty(vectors: ItemVectors, codes: Codes, clusters: Clusters) -> faiss.IndexIVF:
     """Return faiss's index of these clusters, with its codes trained and nothing in it."""
-    centroids_CW = widened(clusters.centroids_CD)
+    nowhere_1D = np.zeros((1, vectors.width), dtype=np.float32)  # of no items there are no clusters
+    centroids_CD = clusters.centroids_CD if len(clusters) else nowhere_1D
+    centroids_CW = widened(centroids_CD)
     centroids = faiss.IndexFlat(centroids_CW.shape[1], vectors.faiss_metric)
     centroids.add(centroids_CW)
-    index = codes.lists(centroids, len(clusters), centroids.d, vectors.faiss_metric)
+    index = codes.lists(centroids, len(centroids_CD), centroids.d, vectors.faiss_metric)
     sample_SD = np.resize(vectors.sample(TRAINED), (TRAINED, vectors.width))
-    cluster_S = clusters.nearest(sample_SD).astype(np.int64)
+    cluster_S = nearest_centroid(sample_SD, centroids_CD)[0].astype(np.int64)
     sample_SW = widened(sample_SD) - centroids_CW[cluster_S] * index.by_residual
     index.train_encoder(len(sample_SW), faiss.swig_ptr(sample_SW), faiss.swig_ptr(cluster_S))
     index.is_trained = True
