@@ -21,6 +21,7 @@ import numpy as np
 from dlrs import bundle
 from dlrs.atomic import hidden_folder, write_text
 from dlrs.bundle import Folder
+from dlrs.candidates.histories import recent_counts
 from dlrs.data.engine import DUCKDB
 from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError, DataError, MissingExtra
@@ -160,6 +161,7 @@ def publish(
             encoding=prepared.encoding,
             items=prepared.versions.take(versions_A),
             versions=prepared.encoded_versions.take(versions_A),
+            recent_A=recent_counts(prepared, micros(end))[prepared.catalog.item_V[versions_A]],
         )
         if evaluated is not None:
             shutil.copy(evaluated / "report.json", content)
