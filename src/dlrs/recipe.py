@@ -70,9 +70,9 @@ class Quotas(Description):
 
     popular: float = Field(default=1, ge=0, description="what drew most events in recent_window")
     last_met: float = Field(default=2, ge=0, description="what is near the last item that a user met")
-    pseudo_user: float = Field(default=2, ge=0)
+    pseudo_user: float = Field(default=4, ge=0)
     cluster: float = Field(default=0, ge=0)
-    direct: float = Field(default=5, ge=0)
+    direct: float = Field(default=2, ge=0)
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -102,7 +102,7 @@ class Candidates(Description):
     probes: int = Field(default=64, ge=1, description="ivf: clusters looked at for 1,000 candidates")
     strategy: Literal["direct", "pseudo-user", "cluster", "mixed"] = "direct"
     floor: float = Field(default=0.5, ge=0, le=1, description="cluster: p̂ that a centroid item must reach")
-    clusters: int = Field(default=20, ge=1, description="cluster: most clusters drawn from")
+    clusters: int = Field(default=5, ge=1, description="cluster: most clusters drawn from")
     recent_window: Duration = Field(default=timedelta(days=7), description="mixed: of recent popularity")
     quotas: Quotas = Field(default=Quotas(), description="mixed: what comes from which source")
 

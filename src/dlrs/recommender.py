@@ -150,7 +150,7 @@ class TwoStageRecommender:
     def askers(self, profiles: EncodedRows, histories: Histories | None = None) -> Askers:
         """Return what the strategy knows of whoever has these profiles and histories."""
         needed = histories if self.settings.needs_histories else None
-        return Askers.of(self.nets.embed_users(profiles), needed, self.nets)
+        return Askers.of(self.nets.embed_users(profiles), needed, self.nets.embed_items)
 
     def candidates(self, askers: Askers, count: int, *, known_UN: sparse.csr_array) -> Candidates:
         """Return `count` positions in the catalogue for each of them, none of them known: before ranking."""

@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 
 from dlrs.arrays import Bools, Floats, Ints
-from dlrs.candidates.histories import Histories
-from dlrs.model.forward import Nets, Representations
+from dlrs.candidates.histories import Embed, Histories
+from dlrs.model.forward import Representations
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Askers:
     met_U: Bools  # who has a history
 
     @classmethod
-    def of(cls, users: Representations, histories: Histories | None, nets: Nets) -> Self:
+    def of(cls, users: Representations, histories: Histories | None, embed: Embed) -> Self:
         """Embed the histories, if there are any: a row for each of the users."""
         if histories is None:
             nothing_UD = np.broadcast_to(np.float32(0), users.embedding_ND.shape)
             return cls(users, nothing_UD, nothing_UD, np.zeros(len(users), dtype=np.bool_))
-        return cls(users, *histories.vectors(nets), histories.any_U)
+        return cls(users, *histories.vectors(embed), histories.any_U)
 
     def __len__(self) -> int:
         return len(self.users)

@@ -5,6 +5,7 @@ S distinct versions that some users saw
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
@@ -15,10 +16,13 @@ from scipy import sparse
 from dlrs.arrays import Bools, Floats, Ints, gather_ranges
 from dlrs.data.interactions import Interactions, micros
 from dlrs.features.rows import EncodedRows
-from dlrs.model.forward import Nets
+from dlrs.model.forward import Representations
 from dlrs.popularity import item_counts
 from dlrs.prepared import Prepared
 from dlrs.recipe import Candidates
+
+Embed = Callable[[EncodedRows], Representations]
+"""ItemNet."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +63,14 @@ class Histories:
         """Who has a history."""
         return np.diff(self.offsets_U1) > 0
 
-    def vectors(self, nets: Nets) -> tuple[Floats, Floats]:
+    def vectors(self, embed: Embed) -> tuple[Floats, Floats]:
         """Return the pseudo-user of each user and what he met last, both (U, D), 0 without a history.
 
         The pseudo-user is the mean of the embeddings of what he met, each event weighing ψ of its type:
         interaction type × frequency [T §4.4].
         """
         seen_S, place_E = np.unique(self.version_E, return_inverse=True)
-        embedding_SD = nets.embed_items(self.versions.take(seen_S)).embedding_ND
+        embedding_SD = embed(self.versions.take(seen_S)).embedding_ND
         weights_US = sparse.csr_array((self.weight_E, place_E, self.offsets_U1), (len(self), len(seen_S)))
         total_U = np.asarray(weights_US.sum(axis=1))
         liked_UD = (weights_US @ embedding_SD) / np.where(self.any_U, total_U, 1)[:, None]

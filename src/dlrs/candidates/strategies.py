@@ -63,7 +63,9 @@ def _source(name: SourceName, retrieval: Retrieval, settings: Settings, score: S
             return LastMet(retrieval.index)
         case "cluster":
             if retrieval.clusters is None:
-                raise ValueError("expected clusters for the strategy `cluster`, received none")
+                raise ValueError(
+                    "expected a retrieval with clusters, received one without: build it with these settings"
+                )
             return ByCluster(retrieval.clusters, score, settings.floor, settings.clusters)
         case "popular":
             nothing = np.zeros(len(retrieval.index), dtype=np.int64)
