@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import Bools, Floats, Ints, gather_ranges
+from dlrs.arrays import Bools, Doubles, Floats, Ints, gather_ranges
 from dlrs.data.interactions import Interactions, micros
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Representations
@@ -39,7 +39,7 @@ class Histories:
     versions: EncodedRows
 
     @classmethod
-    def collect(cls, log: Interactions, users: int, weight_T: Floats, versions: EncodedRows) -> Self:
+    def collect(cls, log: Interactions, users: int, weight_T: Doubles, versions: EncodedRows) -> Self:
         """Sort the events of a log by user row; `weight_T` is ψ of each interaction type."""
         order_E = np.argsort(log.user_E, kind="stable")
         counts_U = np.bincount(log.user_E, minlength=users)
