@@ -101,8 +101,15 @@ class Candidates(Description):
     count: int = Field(default=1000, ge=1, description="T: candidates ranked per user")
     probes: int = Field(default=64, ge=1, description="ivf: clusters looked at for 1,000 candidates")
     strategy: Literal["direct", "pseudo-user", "cluster", "mixed"] = "direct"
-    floor: float = Field(default=0.5, ge=0, le=1, description="cluster: p̂ that a centroid item must reach")
-    clusters: int = Field(default=5, ge=1, description="cluster: most clusters drawn from")
+    cluster_count: int | None = Field(
+        default=None, ge=1, description="cluster: groups that the catalogue is put into; none: about 2 √N"
+    )
+    cluster_floor: float = Field(
+        default=0.5, ge=0, le=1, description="cluster: p̂ that the item in the middle of a group must reach"
+    )
+    cluster_most: int = Field(
+        default=5, ge=1, description="cluster: groups drawn from in proportion, before others follow"
+    )
     recent_window: Duration = Field(default=timedelta(days=7), description="mixed: of recent popularity")
     quotas: Quotas = Field(default=Quotas(), description="mixed: what comes from which source")
 

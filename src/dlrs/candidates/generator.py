@@ -1,7 +1,7 @@
 """Candidate generation: narrow the catalogue to the items worth ranking.
 
-An index only *proposes*. Exclusion and the cut to T happen here, once: the index is asked for as
-many more as a user has known positives, so that a long history never uses up the T places.
+An index only *proposes*, and so does every other source. Exclusion and the cut to T happen here, once: it is
+asked for as many more as a user has known positives, so that a long history never uses up the T places.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Bools, Floats, Ints, stores
+from dlrs.candidates.cut import cut
 from dlrs.candidates.index import Proposes
 
 GROUP = 128
@@ -75,26 +76,15 @@ def merge(found: Sequence[Candidates], shares: Sequence[float]) -> Candidates:
     positions_UM = np.hstack([part.positions_UT for part in found])[:, order]
     similarity_UM = np.hstack([part.similarity_UT for part in found])[:, order]
     keep_UM = (positions_UM != NO_ITEM) & _first_of_equals(positions_UM)
-    return _cut(positions_UM, similarity_UM, keep_UM, max(part.positions_UT.shape[1] for part in found))
+    count = max(part.positions_UT.shape[1] for part in found)
+    return Candidates(*cut(positions_UM, similarity_UM, keep_UM, count))
 
 
 def _generate(propose: Propose, users: Ints, count: int, known_UN: sparse.csr_array) -> Candidates:
     most_known = int(np.diff(known_UN.indptr).max(initial=0))
     positions_UT, similarity_UT = propose(users, count + most_known)
     keep_UT = (positions_UT != NO_ITEM) & ~stores(known_UN, positions_UT)
-    return _cut(positions_UT, similarity_UT, keep_UT, min(count, known_UN.shape[1]))
-
-
-def _cut(positions_UM: Ints, similarity_UM: Floats, keep_UM: Bools, count: int) -> Candidates:
-    """Return the first `count` of each row that are to be kept."""
-    place_UM = np.cumsum(keep_UM, axis=1) - 1
-    user_L, old_L = np.nonzero(keep_UM & (place_UM < count))
-    shape = len(positions_UM), count
-    found = Candidates(np.full(shape, NO_ITEM), np.full(shape, -np.inf, dtype=np.float32))
-    places = user_L, place_UM[user_L, old_L]
-    found.positions_UT[places] = positions_UM[user_L, old_L]
-    found.similarity_UT[places] = similarity_UM[user_L, old_L]
-    return found
+    return Candidates(*cut(positions_UT, similarity_UT, keep_UT, min(count, known_UN.shape[1])))
 
 
 def _first_of_equals(values_UM: Ints) -> Bools:

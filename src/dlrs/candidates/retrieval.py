@@ -32,7 +32,8 @@ class Retrieval:
     @classmethod
     def build(cls, vectors: ItemVectors, settings: Candidates, recent_A: Ints | None = None) -> Self:
         """Build what the strategy of the settings needs. ValueError if a vector is not finite."""
-        clusters = Clusters.find(vectors) if "cluster" in settings.shares else None
+        wanted = "cluster" in settings.shares
+        clusters = Clusters.find(vectors, settings.cluster_count) if wanted else None
         return cls(build_index(vectors, settings), clusters, recent_A)
 
     def save(self, folder: Path) -> None:

@@ -66,7 +66,7 @@ def _source(name: SourceName, retrieval: Retrieval, settings: Settings, score: S
                 raise ValueError(
                     "expected a retrieval with clusters, received one without: build it with these settings"
                 )
-            return ByCluster(retrieval.clusters, score, settings.floor, settings.clusters)
+            return ByCluster(retrieval.clusters, score, settings.cluster_floor, settings.cluster_most)
         case "popular":
             nothing = np.zeros(len(retrieval.index), dtype=np.int64)
             return Popular(nothing if retrieval.recent_A is None else retrieval.recent_A)
