@@ -119,7 +119,7 @@ class TwoStageRecommender:
         if retrieval is None:
             retrieval = Retrieval.build(ItemVectors(items.embedding_ND, settings.metric), settings)
         self.index: ItemIndex = retrieval.index
-        self._halves = nets.item_halves(items)
+        self.halves = nets.item_halves(items)
         self._strategy = build_strategy(retrieval, settings, self._logits)
 
     def recommend(self, users_U: Ints, k: int, *, known_UN: sparse.csr_array) -> Ranking:
@@ -143,7 +143,7 @@ class TwoStageRecommender:
         askers = self.askers(profiles, histories)
         # T candidates at least k, or ranking could not fill the list
         candidates = self.candidates(askers, max(self.settings.count, k), known_UN=known_UN)
-        positions_UK, logits_UK = rank(self.nets, askers.users, self._halves, candidates, k)
+        positions_UK, logits_UK = rank(self.nets, askers.users, self.halves, candidates, k)
         items_UK = np.where(positions_UK >= 0, self.items_A[positions_UK], positions_UK)
         return Ranking(items_UK, logits_UK)
 
@@ -157,11 +157,11 @@ class TwoStageRecommender:
         return self._strategy.candidates(askers, count, sparse.csr_array(known_UN[:, self.items_A]))
 
     def _logits(self, users: Representations, positions_UK: Ints) -> Floats:
-        return self.nets.logits(users, self._halves, positions_UK)
+        return self.nets.logits(users, self.halves, positions_UK)
 
     def score(self, users_P: Ints, items_P: Ints) -> Floats:
         """Return RankNet's logit for each pair; −inf for items outside of the catalogue."""
         distinct, user_P = np.unique(users_P, return_inverse=True)
         users = self.nets.embed_users(self.audience.take(distinct)).take(user_P)
         positions_P = positions_in(self.items_A, items_P)
-        return self.nets.logits(users, self._halves, positions_P[:, None])[:, 0]
+        return self.nets.logits(users, self.halves, positions_P[:, None])[:, 0]
