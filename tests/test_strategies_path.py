@@ -104,6 +104,29 @@ def test_what_is_served_is_what_was_measured(run: Run, tmp_path: Path) -> None:
     assert everybody["item_id"].to_pylist() == expected
 
 
+def test_histories_and_popularity_end_at_the_cut(run: Run) -> None:
+    """Both are events of the log before the cut, weighed by type, and of no earlier than their window."""
+    prepared = open_prepared(run.prepared)
+    log, cut, day = prepared.interactions, int(prepared.starts_Q[-1]), 86_400_000_000
+    rules, settings = prepared.recipe.marketplace, prepared.recipe.candidates
+    weight_T = np.array([prepared.facts["interaction_weights"][name] for name in rules.interaction_types])
+    before_E = log.time_E < cut
+    assert not before_E.all()  # or it could not fail
+    for days, window in ((30, rules.profiles.window.days), (7, settings.recent_window.days)):
+        assert days == window
+    lately_E = before_E & (log.time_E >= cut - 30 * day)
+    histories = histories_before(prepared, cut)
+    assert len(histories) == len(prepared.user_ids)
+    for user in np.unique(log.user_E)[::7]:
+        theirs = lately_E & (log.user_E == user)
+        one = histories.take(np.array([user]))
+        assert one.version_E.tolist() == log.version_E[theirs].tolist()
+        np.testing.assert_allclose(one.weight_E, weight_T[log.type_E[theirs]], rtol=1e-6)
+    recent = log.item_E[before_E & (log.time_E >= cut - 7 * day)]
+    counts_N = np.bincount(recent, minlength=prepared.catalog.items)
+    assert recent_counts(prepared, cut).tolist() == counts_N.tolist()
+
+
 def test_the_evaluation_judges_the_strategy(run: Run) -> None:
     """Its lists are those of the recipe's strategy, which before RankNet are T items in another choice."""
     prepared = open_prepared(run.prepared)

@@ -330,6 +330,13 @@ def test_saved_and_loaded_retrieval_finds_the_same(index: str, name: str, tmp_pa
     np.testing.assert_array_equal(again.positions_UT, first.positions_UT)
 
 
+def test_there_are_as_many_clusters_as_the_recipe_says() -> None:
+    vectors = ItemVectors(_vectors(200), "cosine")
+    for name, expected in (("cluster", 7), ("direct", 0)):
+        chosen = Settings.model_validate({"strategy": name, "cluster_count": 7})
+        assert len(Retrieval.build(vectors, chosen).clusters or ()) == expected
+
+
 def test_the_cluster_strategy_wants_clusters() -> None:
     vectors = ItemVectors(_vectors(10), "cosine")
     without = Retrieval(build_index(vectors, Settings()))
