@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -29,8 +30,11 @@ from dlrs.model.forward import Representations
 from dlrs.recipe import Candidates as Settings
 from dlrs.recipe import Quotas
 
-INDEXES = ("exact", "ivf")
-STRATEGIES = ("direct", "pseudo-user", "cluster", "mixed")
+INDEXES: tuple[str, ...] = get_args(Settings.model_fields["index"].annotation)
+STRATEGIES: tuple[str, ...] = get_args(Settings.model_fields["strategy"].annotation)
+EXTRAS = ("annoy",)
+"""Kinds of index that need a package of their name, which may be missing."""
+
 EVERY_SOURCE = Quotas(popular=1, last_met=2, pseudo_user=3, cluster=2, direct=2)
 
 
@@ -268,6 +272,8 @@ def _strategy(
 @pytest.fixture(params=INDEXES)
 def index(request: pytest.FixtureRequest) -> str:
     chosen: str = request.param
+    if chosen in EXTRAS:
+        pytest.importorskip(chosen)
     return chosen
 
 
