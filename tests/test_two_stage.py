@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -9,6 +12,10 @@ from scipy import sparse
 from baselines.planted import ITEMS, SPACE, STRANGER, TWINS, USERS, plant
 from contracts.recommender import Case, RecommenderContract
 from dlrs.arrays import Ints
+from dlrs.candidates.histories import Histories
+from dlrs.candidates.retrieval import Retrieval
+from dlrs.candidates.vectors import ItemVectors
+from dlrs.data.interactions import Interactions
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Nets
 from dlrs.recipe import Candidates
@@ -29,18 +36,58 @@ def _nets() -> Nets:
 NETS = _nets()
 
 
-def _build(items_A: Ints, count: int = 1000) -> TwoStageRecommender:
+def _histories() -> Histories:
+    """Return the training events, each as often as it was counted, in no order of time."""
+    counts = PLANTED.train_UN.tocoo()
+    event = np.repeat(np.arange(counts.nnz), counts.data.astype(np.int64))
+    user_E, item_E = counts.row[event].astype(np.int64), counts.col[event].astype(np.int64)
+    log = Interactions(user_E, item_E, item_E, np.zeros_like(item_E), np.arange(len(item_E)))
+    return Histories.collect(log, USERS, np.ones(1), PLANTED.versions)
+
+
+AUDIENCE = replace(PLANTED.audience, histories=_histories())
+
+
+def _build(items_A: Ints, count: int = 1000, strategy: str = "direct") -> TwoStageRecommender:
     rows = PLANTED.version_of_N[items_A]
     blank = EncodedRows.blank(1, SPACE, side="item")
     versions = EncodedRows.concatenate([PLANTED.versions, blank])
     items = NETS.embed_items(versions.take(np.where(rows >= 0, rows, len(PLANTED.versions))))
-    return TwoStageRecommender(NETS, items, items_A, PLANTED.audience, Candidates(count=count))
+    settings = Candidates.model_validate({"count": count, "strategy": strategy})
+    vectors = ItemVectors(items.embedding_ND, settings.metric)
+    retrieval = Retrieval.build(vectors, settings, np.asarray(PLANTED.train_UN.sum(axis=0))[items_A])
+    return TwoStageRecommender(NETS, items, items_A, AUDIENCE, settings, retrieval)
 
 
 class TestTwoStage(RecommenderContract):
     @pytest.fixture
     def case(self) -> Case:
         return Case(build=_build, users=USERS, items=ITEMS, twins=TWINS, stranger=STRANGER)
+
+
+@pytest.mark.parametrize("strategy", ["pseudo-user", "cluster", "mixed"])
+class TestOtherStrategies(RecommenderContract):
+    @pytest.fixture
+    def case(self, strategy: str) -> Case:
+        build = partial(_build, strategy=strategy)
+        return Case(build=build, users=USERS, items=ITEMS, twins=TWINS, stranger=STRANGER)
+
+
+@pytest.mark.parametrize("strategy", ["pseudo-user", "cluster", "mixed"])
+def test_candidates_are_those_that_are_ranked(strategy: str) -> None:
+    """Asked step by step, as a comparison of strategies asks, it finds what `recommend` ranks."""
+    items_A, users_U, known_UN = np.arange(2, ITEMS), np.arange(USERS), PLANTED.train_UN
+    recommender = _build(items_A, count=6, strategy=strategy)
+    histories = _histories().take(users_U)
+    askers = recommender.askers(AUDIENCE.take(users_U), histories)
+    found_UT = items_A[recommender.candidates(askers, 6, known_UN=known_UN).positions_UT]
+    ranked_UT = recommender.recommend(users_U, 6, known_UN=known_UN).items_UK
+    np.testing.assert_array_equal(np.sort(ranked_UT, axis=1), np.sort(found_UT, axis=1))
+    direct_UT = _build(items_A, count=6).recommend(users_U, 6, known_UN=known_UN).items_UK
+    differ_U = (np.sort(direct_UT, axis=1) != np.sort(ranked_UT, axis=1)).any(axis=1)
+    assert differ_U.any()
+    if strategy == "pseudo-user":  # who has no history is asked about by his own vector
+        assert not differ_U[~histories.any_U].any()
 
 
 def test_only_the_nearest_are_ranked() -> None:

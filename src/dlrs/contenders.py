@@ -21,6 +21,9 @@ from dlrs.baselines.ease import ease_recommender, fit_ease
 from dlrs.baselines.hybrid import fit_hybrid, hybrid_recommender
 from dlrs.baselines.item_knn import item_knn_recommender
 from dlrs.baselines.popular import most_popular, recently_popular
+from dlrs.candidates.histories import histories_before, recent_counts
+from dlrs.candidates.retrieval import Retrieval
+from dlrs.candidates.vectors import ItemVectors
 from dlrs.data.interactions import ALL_TIME
 from dlrs.model.forward import Nets, load_nets
 from dlrs.prepared import Prepared
@@ -95,7 +98,7 @@ def fit_contenders(prepared: Prepared, networks: Mapping[str, Path]) -> Contende
     """
     history = _History(prepared)
     rivals: dict[str, Build] = {name: _fit(name, history) for name in prepared.recipe.baselines.models}
-    ours = {name: _ours(load_nets(folder), history.audience) for name, folder in networks.items()}
+    ours = {name: _ours(load_nets(folder), history) for name, folder in networks.items()}
     return Contenders(prepared, rivals | ours)
 
 
@@ -107,7 +110,9 @@ class _History:
         self.cut = int(prepared.starts_Q[-1])
         profile_of_U = prepared.profile_of_QU[prepared.cut_period]
         space, own = prepared.encoding.space, prepared.own_features
-        self.audience = Audience(prepared.profiles, profile_of_U, space, own)
+        needed = prepared.recipe.candidates.needs_histories
+        histories = histories_before(prepared, self.cut) if needed else None
+        self.audience = Audience(prepared.profiles, profile_of_U, space, own, histories)
 
     @cached_property
     def train_UN(self) -> sparse.csr_array:
@@ -153,9 +158,14 @@ def _fit(name: Rival, history: _History) -> Build:
             assert_never(name)
 
 
-def _ours(nets: Nets, audience: Audience) -> Build:
+def _ours(nets: Nets, history: _History) -> Build:
+    settings = history.prepared.recipe.candidates
+    recent_N = recent_counts(history.prepared, history.cut)
+
     def build(offer: Offer) -> TwoStageRecommender:
         items = nets.embed_items(offer.prepared.encoded_versions.take(offer.versions_A))
-        return TwoStageRecommender(nets, items, offer.items_A, audience, offer.prepared.recipe.candidates)
+        vectors = ItemVectors(items.embedding_ND, settings.metric)
+        retrieval = Retrieval.build(vectors, settings, recent_N[offer.items_A])
+        return TwoStageRecommender(nets, items, offer.items_A, history.audience, settings, retrieval)
 
     return build

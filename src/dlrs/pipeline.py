@@ -21,6 +21,7 @@ import numpy as np
 from dlrs import bundle
 from dlrs.atomic import hidden_folder, write_text
 from dlrs.bundle import Folder
+from dlrs.candidates.histories import recent_counts
 from dlrs.data.engine import DUCKDB
 from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError, DataError, MissingExtra
@@ -95,7 +96,7 @@ def prepare(recipe_file: Path, out: Path, *, after: Path | None = None, engine: 
 
 def describe(prepared_folder: Path, out: Path) -> Folder:
     """Write the data's own figures, which need no model: data.json and data.html."""
-    _require_extras("matplotlib")
+    require_extras("matplotlib")
     data = data_statistics(open_prepared(prepared_folder))
     with bundle.writing(out, DESCRIBED, facts={"marketplace": data.marketplace}) as folder:
         (folder / "data.json").write_text(data.to_json(), encoding="utf-8")
@@ -111,7 +112,7 @@ def train(prepared_folder: Path, out: Path) -> Folder:
     kill the same call goes on where it was. Processes that torchrun started train together, and the first
     one writes.
     """
-    _require_extras("torch", "tensorboard")
+    require_extras("torch", "tensorboard")
     from dlrs.fitting import checkpoints, fit_both, remove_others, write_both
     from dlrs.training.workers import joined
 
@@ -134,8 +135,8 @@ def train(prepared_folder: Path, out: Path) -> Folder:
 
 def evaluate(prepared_folder: Path, trained_folder: Path, out: Path) -> Folder:
     """Judge ours and every baseline on the test window; write report.json and report.html."""
-    _require_extras(*EXTRAS)
-    prepared, trained = _open_pair(prepared_folder, trained_folder)
+    require_extras(*EXTRAS)
+    prepared, trained = open_pair(prepared_folder, trained_folder)
     report, page = judge(prepared, trained)
     facts = {"encoding_hash": prepared.encoding.hash, "models": report.models}
     with bundle.writing(out, EVALUATED, facts=facts) as folder:
@@ -148,7 +149,7 @@ def publish(
     prepared_folder: Path, trained_folder: Path, registry: Path, *, evaluated_folder: Path | None = None
 ) -> Folder:
     """Publish the refit networks with the items alive at `test_until`, and make them current."""
-    prepared, trained = _open_pair(prepared_folder, trained_folder)
+    prepared, trained = open_pair(prepared_folder, trained_folder)
     evaluated = None if evaluated_folder is None else bundle.open_folder(evaluated_folder, EVALUATED)
     end = prepared.recipe.marketplace.split.test_until
     versions_A = prepared.catalog.alive_at(micros(end))
@@ -160,6 +161,7 @@ def publish(
             encoding=prepared.encoding,
             items=prepared.versions.take(versions_A),
             versions=prepared.encoded_versions.take(versions_A),
+            recent_A=recent_counts(prepared, micros(end))[prepared.catalog.item_V[versions_A]],
         )
         if evaluated is not None:
             shutil.copy(evaluated / "report.json", content)
@@ -192,7 +194,7 @@ def recommend_all(
 
 def run(recipe_file: Path, out: Path, *, engine: str = DUCKDB) -> RunFolder:
     """Run every stage from the recipe to a published bundle; `out` has links to the two reports."""
-    _require_extras(*EXTRAS)
+    require_extras(*EXTRAS)
     folders = RunFolder(out)
     prepare(recipe_file, folders.prepared, engine=engine)
     train(folders.prepared, folders.trained)
@@ -211,7 +213,7 @@ def _link(link: Path, file: Path) -> None:
             link.symlink_to(file.relative_to(link.parent))
 
 
-def _require_extras(*packages: str) -> None:
+def require_extras(*packages: str) -> None:
     """Say what is missing before the work begins, not at the end of it."""
     for package in packages:
         if find_spec(package) is None:
@@ -250,7 +252,7 @@ def _require_enough(prepared: Prepared) -> None:
         raise DataError(f"split: expected items alive at test_until {split.test_until}, received none.")
 
 
-def _open_pair(prepared_folder: Path, trained_folder: Path) -> tuple[Prepared, Folder]:
+def open_pair(prepared_folder: Path, trained_folder: Path) -> tuple[Prepared, Folder]:
     """Open a data set and networks, and make sure that the networks were trained on such data."""
     prepared, trained = open_prepared(prepared_folder), bundle.open_folder(trained_folder, TRAINED)
     if trained.facts["encoding_hash"] != prepared.encoding.hash:

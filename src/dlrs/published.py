@@ -4,6 +4,7 @@ nets.safetensors, space.json    UserNet, ItemNet, RankNet
 encoding.json                   vocabularies and scalers
 items.parquet                   id and raw features of each item of the catalogue, in its order
 representations/                what ItemNet made of them
+retrieval/                      the index over these, and what the strategy needs beside it
 recipe.json                     the marketplace and the settings it was trained under
 report.json                     what the evaluation found, if there was one
 """
@@ -22,8 +23,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scipy import sparse
 
-from dlrs.arrays import NO_ITEM
+from dlrs.arrays import NO_ITEM, Ints
 from dlrs.bundle import Folder, current_bundle
+from dlrs.candidates.histories import Histories
+from dlrs.candidates.retrieval import Retrieval
+from dlrs.candidates.vectors import ItemVectors
 from dlrs.errors import ArtifactError
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
@@ -33,6 +37,7 @@ from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
 
 LOGIT = "logit"
+REPRESENTATIONS, RETRIEVAL = "representations", "retrieval"
 
 
 @dataclass(frozen=True)
@@ -48,30 +53,38 @@ class Published:
 
     @classmethod
     def load(cls, bundle: Folder) -> Published:
-        """Read a bundle and build its index."""
+        """Map a bundle's arrays and its index; a bundle of an older dlrs has none, so that it is built."""
         content = json.loads((bundle / "recipe.json").read_text(encoding="utf-8"))
         recipe = parse_recipe(content, source=str(bundle / "recipe.json"))
         nets = load_nets(bundle.path)
         items = pq.read_table(bundle / "items.parquet")
-        representations = Representations.load(bundle / "representations")
+        representations = Representations.load(bundle / REPRESENTATIONS)
         recommender = TwoStageRecommender(
-            nets, representations, np.arange(items.num_rows), Audience.empty(nets.space), recipe.candidates
+            nets,
+            representations,
+            np.arange(items.num_rows),
+            Audience.empty(nets.space),
+            recipe.candidates,
+            _retrieval(bundle / RETRIEVAL, representations, recipe),
         )
         encoding = Encoding.load(bundle / "encoding.json")
         weights = bundle.facts.get("interaction_weights", {})
         return cls(bundle.facts["bundle_id"], recipe, encoding, items, recommender, weights)
 
-    def recommend(self, profile: EncodedRows, k: int, *, known_ids: pa.Array) -> list[dict[str, Any]]:
+    def recommend(
+        self, profile: EncodedRows, k: int, *, known_ids: pa.Array, history: Histories | None = None
+    ) -> list[dict[str, Any]]:
         """Return the best k items for one profile, best first: id, logit and raw features of each.
 
         `known_ids` are ids (text) that must not come back; ids that the catalogue lacks are fine.
+        `history` is the user's, for the strategies that ask for it.
         """
         known = pc.index_in(known_ids, value_set=self.items[ITEM]).drop_null().to_numpy()
         ones = np.ones(len(known), dtype=np.float32)
         known_1N = sparse.csr_array(
             (ones, (np.zeros(len(known), dtype=np.int64), known)), shape=(1, self.items.num_rows)
         )
-        ranking = self.recommender.recommend_to(profile, k, known_UN=known_1N)
+        ranking = self.recommender.recommend_to(profile, k, known_UN=known_1N, histories=history)
         rows_K = ranking.items_UK[0][ranking.items_UK[0] != NO_ITEM]
         records = self.items.take(rows_K).to_pylist()
         return [{**r, LOGIT: float(s)} for r, s in zip(records, ranking.scores_UK[0], strict=False)]
@@ -100,11 +113,26 @@ def write_content(
     encoding: Encoding,
     items: pa.Table,
     versions: EncodedRows,
+    recent_A: Ints | None = None,
 ) -> None:
-    """Write what `Published.load` reads: `items` and their encoded `versions` in the same order."""
+    """Write what `Published.load` reads: `items` and their encoded `versions` in the same order.
+
+    `recent_A` is how many events each of them drew of late; without it nothing is popular.
+    """
     for file in nets_folder.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
-    load_nets(folder).embed_items(versions).save(folder / "representations")
+    represented = load_nets(folder).embed_items(versions)
+    represented.save(folder / REPRESENTATIONS)
+    vectors = ItemVectors(represented.embedding_ND, recipe.candidates.metric)
+    Retrieval.build(vectors, recipe.candidates, recent_A).save(folder / RETRIEVAL)
     (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
     encoding.save(folder / "encoding.json")
     pq.write_table(items, folder / "items.parquet")
+
+
+def _retrieval(folder: Path, items: Representations, recipe: Recipe) -> Retrieval | None:
+    if not folder.is_dir():
+        return None
+    return Retrieval.load(
+        folder, ItemVectors(items.embedding_ND, recipe.candidates.metric), recipe.candidates
+    )

@@ -15,14 +15,17 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Floats, Ints, positions_in
-from dlrs.candidates.building import build_index
-from dlrs.candidates.generator import generate
+from dlrs.candidates.askers import Askers
+from dlrs.candidates.generator import Candidates
+from dlrs.candidates.histories import Histories
 from dlrs.candidates.index import ItemIndex
+from dlrs.candidates.retrieval import Retrieval
+from dlrs.candidates.strategies import build_strategy
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.model.forward import Nets, Representations
 from dlrs.ranking.ranker import rank
-from dlrs.recipe import Candidates
+from dlrs.recipe import Candidates as Settings
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,15 @@ class Recommender(Protocol):
 class Audience:
     """Where the profiles of user rows are: a row of `profiles` for each, −1 for none.
 
-    `own_features` has a row for each user row, where users have features of their own.
+    `own_features` has a row for each user row, where users have features of their own; `histories` too,
+    where they are known.
     """
 
     profiles: EncodedRows
     profile_of_U: Ints
     space: FeatureSpace
     own_features: EncodedRows | None = None
+    histories: Histories | None = None
 
     @classmethod
     def empty(cls, space: FeatureSpace) -> Audience:
@@ -85,44 +90,78 @@ class Audience:
 
 
 class TwoStageRecommender:
-    """An index proposes T candidates near e_u, RankNet orders them (method §5 `direct`, §6)."""
+    """A strategy over an index finds T candidates, RankNet orders them (method §5, §6)."""
 
     def __init__(
-        self, nets: Nets, items: Representations, items_A: Ints, audience: Audience, settings: Candidates
+        self,
+        nets: Nets,
+        items: Representations,
+        items_A: Ints,
+        audience: Audience,
+        settings: Settings,
+        retrieval: Retrieval | None = None,
     ) -> None:
-        """Build the index over the catalogue.
+        """Build the index over the catalogue, unless it is given.
 
         Args:
             nets: the three networks.
             items: what ItemNet made of each item of the catalogue.
             items_A: their item rows, ascending.
             audience: whose profiles `recommend` looks up.
-            settings: index, metric and T.
+            settings: index, metric, strategy and T.
+            retrieval: an index over these items and what the strategy needs beside it. One that is built here
+                knows nothing of recent popularity.
         """
         self.nets = nets
         self.items_A = items_A
         self.audience = audience
         self.settings = settings
-        self.index: ItemIndex = build_index(ItemVectors(items.embedding_ND, settings.metric), settings)
-        self._halves = nets.item_halves(items)
+        if retrieval is None:
+            retrieval = Retrieval.build(ItemVectors(items.embedding_ND, settings.metric), settings)
+        self.index: ItemIndex = retrieval.index
+        self.halves = nets.item_halves(items)
+        self._strategy = build_strategy(retrieval, settings, self._logits)
 
     def recommend(self, users_U: Ints, k: int, *, known_UN: sparse.csr_array) -> Ranking:
         """Recommend to user rows by their profiles; see `Recommender`."""
-        return self.recommend_to(self.audience.take(users_U), k, known_UN=known_UN)
+        histories = self.audience.histories
+        some = None if histories is None else histories.take(users_U)
+        return self.recommend_to(self.audience.take(users_U), k, known_UN=known_UN, histories=some)
 
-    def recommend_to(self, profiles: EncodedRows, k: int, *, known_UN: sparse.csr_array) -> Ranking:
-        """Recommend to whoever has these profiles: the way for guests and for fresh profiles."""
-        users = self.nets.embed_users(profiles)
-        known_UA = sparse.csr_array(known_UN[:, self.items_A])
+    def recommend_to(
+        self,
+        profiles: EncodedRows,
+        k: int,
+        *,
+        known_UN: sparse.csr_array,
+        histories: Histories | None = None,
+    ) -> Ranking:
+        """Recommend to whoever has these profiles: the way for guests and for fresh profiles.
+
+        `histories` has a row for each of them; without it nobody has one.
+        """
+        askers = self.askers(profiles, histories)
         # T candidates at least k, or ranking could not fill the list
-        candidates = generate(self.index, users.embedding_ND, max(self.settings.count, k), known_UA)
-        positions_UK, logits_UK = rank(self.nets, users, self._halves, candidates, k)
+        candidates = self.candidates(askers, max(self.settings.count, k), known_UN=known_UN)
+        positions_UK, logits_UK = rank(self.nets, askers.users, self.halves, candidates, k)
         items_UK = np.where(positions_UK >= 0, self.items_A[positions_UK], positions_UK)
         return Ranking(items_UK, logits_UK)
+
+    def askers(self, profiles: EncodedRows, histories: Histories | None = None) -> Askers:
+        """Return what the strategy knows of whoever has these profiles and histories."""
+        needed = histories if self.settings.needs_histories else None
+        return Askers.of(self.nets.embed_users(profiles), needed, self.nets.embed_items)
+
+    def candidates(self, askers: Askers, count: int, *, known_UN: sparse.csr_array) -> Candidates:
+        """Return `count` positions in the catalogue for each of them, none of them known: before ranking."""
+        return self._strategy.candidates(askers, count, sparse.csr_array(known_UN[:, self.items_A]))
+
+    def _logits(self, users: Representations, positions_UK: Ints) -> Floats:
+        return self.nets.logits(users, self.halves, positions_UK)
 
     def score(self, users_P: Ints, items_P: Ints) -> Floats:
         """Return RankNet's logit for each pair; −inf for items outside of the catalogue."""
         distinct, user_P = np.unique(users_P, return_inverse=True)
         users = self.nets.embed_users(self.audience.take(distinct)).take(user_P)
         positions_P = positions_in(self.items_A, items_P)
-        return self.nets.logits(users, self._halves, positions_P[:, None])[:, 0]
+        return self.nets.logits(users, self.halves, positions_P[:, None])[:, 0]

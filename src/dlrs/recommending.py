@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from scipy import sparse
 from dlrs import bundle
 from dlrs.arrays import NO_ITEM, AnyArray, Ints, StoredArrays, distinct
 from dlrs.atomic import hidden_folder, locked, sync
+from dlrs.candidates.histories import Histories, serving_histories
 from dlrs.data.engine import DUCKDB, require
 from dlrs.errors import ArtifactError, DataError
 from dlrs.prepared import Prepared, open_prepared
@@ -88,12 +89,21 @@ class Answers:
     k: int
     block: int
 
+    @cached_property
+    def histories(self) -> Histories | None:
+        """What every user row did before serving, if the strategy asks for it."""
+        return serving_histories(self.prepared, self.published.recipe.candidates)
+
     def of_block(self, number: int) -> pa.Table:
         """Return the best k items of one block of users, a row for each; see SCHEMA."""
         first, last = number * self.block, min((number + 1) * self.block, len(self.requests))
         profiles = self.prepared.profiles.take(self.requests.profile_P[first:last])
         known_UN = self.requests.known(first, last, self.published.items.num_rows)
-        ranking = self.published.recommender.recommend_to(profiles, self.k, known_UN=known_UN)
+        everybody = self.histories
+        histories = None if everybody is None else everybody.take(self.requests.user_P[first:last])
+        ranking = self.published.recommender.recommend_to(
+            profiles, self.k, known_UN=known_UN, histories=histories
+        )
         user_R, place_R = np.nonzero(ranking.items_UK != NO_ITEM)
         columns = {
             USER: self.prepared.user_ids.take(pa.array(self.requests.user_P[first:last][user_R])),

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dlrs.arrays import NO_ITEM, Ints
+from dlrs.candidates.histories import serving_histories
 from dlrs.errors import DataError
 from dlrs.evaluation.page import Example
 from dlrs.evaluation.static import StaticTest
@@ -47,7 +48,9 @@ def recommend_to_user(prepared: Prepared, registry: Path, user_id: str, k: int) 
     profile = prepared.profiles.take(np.array([row]))
     seen = prepared.interactions.item_E[prepared.interactions.user_E == prepared.profile_facts.user_P[row]]
     known_ids = prepared.item_ids.take(np.unique(seen))
-    items = published.recommend(profile, k, known_ids=known_ids)
+    histories = serving_histories(prepared, published.recipe.candidates)
+    history = None if histories is None else histories.take(prepared.profile_facts.user_P[[row]])
+    items = published.recommend(profile, k, known_ids=known_ids, history=history)
     return Recommendation(user_id, published.bundle_id, words(prepared, row), items)
 
 

@@ -13,6 +13,9 @@ import pytest
 from closed_loop.conftest import SETTINGS, Bundles
 from dlrs.arrays import NO_ITEM, Ints
 from dlrs.bundle import bundle_at
+from dlrs.candidates.histories import histories_before, recent_counts
+from dlrs.candidates.retrieval import Retrieval
+from dlrs.candidates.vectors import ItemVectors
 from dlrs.closed_loop.records import Records
 from dlrs.closed_loop.serving import BundleRecommender, Day
 from dlrs.errors import ArtifactError
@@ -93,20 +96,33 @@ def test_the_log_is_the_prepared_one(
     assert records.weights(ours).domain_T.tolist() == weights_T
 
 
+@pytest.mark.parametrize("strategy", ["direct", "pseudo-user", "cluster", "mixed"])
 def test_lists_of_the_first_day_are_those_of_the_evaluation(
-    bundles: Bundles, market: Market, life: Life, prepared: Prepared, served: BundleRecommender
+    strategy: str, bundles: Bundles, market: Market, life: Life, prepared: Prepared, records: Records
 ) -> None:
     day = _day(market, life, TEST)
-    lists_UK = served.lists(day, K)
+    settings = prepared.recipe.candidates.model_copy(update={"strategy": strategy, "count": 2 * K})
+    published = Published.load(bundle_at(bundles.good))
+    recipe = published.recipe.model_copy(update={"candidates": settings})
+    lists_UK = BundleRecommender(replace(published, recipe=recipe), records, TEST).lists(day, K)
 
     nets, cut = load_nets(bundles.trained / "refit"), int(prepared.starts_Q[-1])
     versions_A = prepared.catalog.alive_at(cut)
+    items = nets.embed_items(prepared.encoded_versions.take(versions_A))
+    items_A = prepared.catalog.item_V[versions_A]
+    vectors = ItemVectors(items.embedding_ND, settings.metric)
     measured = TwoStageRecommender(
         nets,
-        nets.embed_items(prepared.encoded_versions.take(versions_A)),
-        prepared.catalog.item_V[versions_A],
-        Audience(prepared.profiles, prepared.profile_of_QU[prepared.cut_period], prepared.encoding.space),
-        prepared.recipe.candidates,
+        items,
+        items_A,
+        Audience(
+            prepared.profiles,
+            prepared.profile_of_QU[prepared.cut_period],
+            prepared.encoding.space,
+            histories=histories_before(prepared, cut),
+        ),
+        settings,
+        Retrieval.build(vectors, settings, recent_counts(prepared, cut)[items_A]),
     )
     user_U = _user_rows(market, prepared, day.users_U.astype(np.int64))
     known_UN = prepared.interactions.between(0, cut).matrix(len(prepared.user_ids), prepared.catalog.items)

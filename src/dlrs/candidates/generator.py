@@ -1,21 +1,27 @@
 """Candidate generation: narrow the catalogue to the items worth ranking.
 
-An index only *proposes*. Exclusion and the cut to T happen here, once: the index is asked for as
-many more as a user has known positives, so that a long history never uses up the T places.
+An index only *proposes*, and so does every other source. Exclusion and the cut to T happen here, once: it is
+asked for as many more as a user has known positives, so that a long history never uses up the T places.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import NO_ITEM, Floats, Ints, stores
+from dlrs.arrays import NO_ITEM, Bools, Floats, Ints, stores
+from dlrs.candidates.cut import cut
 from dlrs.candidates.index import Proposes
 
 GROUP = 128
 """Users looked up together know about as many items, so that one long history lengthens few searches."""
+
+
+Propose = Callable[[Ints, int], tuple[Ints, Floats]]
+"""Finds so many items for some users, by position; as `Proposes.propose`, but filled up with `NO_ITEM`."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,10 @@ class Candidates:
     positions_UT: Ints
     similarity_UT: Floats  # −inf where padded
 
+    def take(self, rows: Ints) -> Candidates:
+        """Return those of some users, in the order given."""
+        return Candidates(self.positions_UT[rows], self.similarity_UT[rows])
+
 
 def generate(index: Proposes, queries_UD: Floats, count: int, known_UN: sparse.csr_array) -> Candidates:
     """Return the `count` nearest items that are not known to the user.
@@ -32,9 +42,14 @@ def generate(index: Proposes, queries_UD: Floats, count: int, known_UN: sparse.c
     `known_UN` has a column for each position in the index; what it stores is known. A list is
     shorter than min(count, N) only if the unknown items run out.
     """
+    return generate_by(lambda users, most: index.propose(queries_UD[users], most), count, known_UN)
+
+
+def generate_by(propose: Propose, count: int, known_UN: sparse.csr_array) -> Candidates:
+    """Return the first `count` items that are not known to the user, of whatever proposes; see `generate`."""
     order_U = np.argsort(np.diff(known_UN.indptr), kind="stable")
     groups = [order_U[start : start + GROUP] for start in range(0, max(1, len(order_U)), GROUP)]
-    found = [_generate(index, queries_UD[users], count, known_UN[users]) for users in groups]
+    found = [_generate(propose, users, count, known_UN[users]) for users in groups]
     back_U = np.argsort(order_U)
     return Candidates(
         np.concatenate([part.positions_UT for part in found])[back_U],
@@ -42,15 +57,40 @@ def generate(index: Proposes, queries_UD: Floats, count: int, known_UN: sparse.c
     )
 
 
-def _generate(index: Proposes, queries_UD: Floats, count: int, known_UN: sparse.csr_array) -> Candidates:
+def merge(found: Sequence[Candidates], shares: Sequence[float]) -> Candidates:
+    """Return the candidates of several sources as lists as long as theirs, each item once.
+
+    The i-th item of a source stands before the j-th of another if (i − ½) / share is less than (j − ½) / its
+    share, so that every head of the list is in proportion to the shares. An item that several name counts
+    for the one where it stands first, and what a source lacks is made up by the others. A share of 0 is
+    for what all the others lack.
+    """
+    if len(found) == 1:
+        return found[0]
+    with np.errstate(divide="ignore"):
+        places = [
+            (np.arange(part.positions_UT.shape[1]) + 0.5) / np.float64(share)
+            for part, share in zip(found, shares, strict=True)
+        ]
+    order = np.argsort(np.concatenate(places), kind="stable")
+    positions_UM = np.hstack([part.positions_UT for part in found])[:, order]
+    similarity_UM = np.hstack([part.similarity_UT for part in found])[:, order]
+    keep_UM = (positions_UM != NO_ITEM) & _first_of_equals(positions_UM)
+    count = max(part.positions_UT.shape[1] for part in found)
+    return Candidates(*cut(positions_UM, similarity_UM, keep_UM, count))
+
+
+def _generate(propose: Propose, users: Ints, count: int, known_UN: sparse.csr_array) -> Candidates:
     most_known = int(np.diff(known_UN.indptr).max(initial=0))
-    positions_UT, similarity_UT = index.propose(queries_UD, count + most_known)
-    keep_UT = ~stores(known_UN, positions_UT)
-    place_UT = np.cumsum(keep_UT, axis=1) - 1
-    user_L, old_L = np.nonzero(keep_UT & (place_UT < count))
-    shape = len(queries_UD), min(count, len(index))
-    found = Candidates(np.full(shape, NO_ITEM), np.full(shape, -np.inf, dtype=np.float32))
-    places = user_L, place_UT[user_L, old_L]
-    found.positions_UT[places] = positions_UT[user_L, old_L]
-    found.similarity_UT[places] = similarity_UT[user_L, old_L]
-    return found
+    positions_UT, similarity_UT = propose(users, count + most_known)
+    keep_UT = (positions_UT != NO_ITEM) & ~stores(known_UN, positions_UT)
+    return Candidates(*cut(positions_UT, similarity_UT, keep_UT, min(count, known_UN.shape[1])))
+
+
+def _first_of_equals(values_UM: Ints) -> Bools:
+    """Tell which values stand in no earlier column of their row."""
+    order_UM = np.argsort(values_UM, axis=1, kind="stable")
+    sorted_UM = np.take_along_axis(values_UM, order_UM, axis=1)
+    first_UM = np.ones(values_UM.shape, dtype=np.bool_)
+    np.put_along_axis(first_UM, order_UM[:, 1:], sorted_UM[:, 1:] != sorted_UM[:, :-1], axis=1)
+    return first_UM

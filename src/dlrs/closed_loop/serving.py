@@ -14,9 +14,13 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Bools, Columns, Ints
+from dlrs.candidates.histories import Histories
+from dlrs.candidates.retrieval import Retrieval
+from dlrs.candidates.vectors import ItemVectors
 from dlrs.closed_loop.records import Records
-from dlrs.data.interactions import micros
+from dlrs.data.interactions import Interactions, micros
 from dlrs.errors import ArtifactError
+from dlrs.popularity import item_counts
 from dlrs.profiles.weights import InteractionWeights
 from dlrs.published import Published
 from dlrs.recommender import Audience, TwoStageRecommender
@@ -80,8 +84,12 @@ class BundleRecommender:
         ones = np.ones(len(log), dtype=np.float32)
         shape = (len(day.users_U), records.catalog.items)
         known_UN = sparse.csr_array(sparse.coo_array((ones, (user_E, log.item_E)), shape=shape).tocsr())
-        ranking = self._over(versions_A).recommend_to(
-            self.published.encoding.encode_profiles(profiles), k, known_UN=known_UN[owner_P]
+        histories = self._histories(replace(log, user_E=user_E), self._weights, day)
+        ranking = self._over(versions_A, day).recommend_to(
+            self.published.encoding.encode_profiles(profiles),
+            k,
+            known_UN=known_UN[owner_P],
+            histories=None if histories is None else histories.take(owner_P),
         )
         ads_PK = records.ad_of_items[ranking.items_UK]
         lists_UK[owner_P] = np.where(ranking.items_UK == NO_ITEM, NO_ITEM, ads_PK)
@@ -95,15 +103,32 @@ class BundleRecommender:
             raise foreign(self.published, "trained on another log")
         return weights
 
-    def _over(self, versions_A: Ints) -> TwoStageRecommender:
-        rows_A = np.searchsorted(self._versions_R, versions_A)
+    def _over(self, versions_A: Ints, day: Day) -> TwoStageRecommender:
+        items = self._represented.take(np.searchsorted(self._versions_R, versions_A))
+        items_A, settings = self.records.catalog.item_V[versions_A], self.published.recipe.candidates
+        vectors = ItemVectors(items.embedding_ND, settings.metric)
+        recent_A = self._recent_N(day)[items_A] if "popular" in settings.shares else None
+        retrieval = Retrieval.build(vectors, settings, recent_A)
         return TwoStageRecommender(
-            self.nets,
-            self._represented.take(rows_A),
-            self.records.catalog.item_V[versions_A],
-            Audience.empty(self.nets.space),
-            self.published.recipe.candidates,
+            self.nets, items, items_A, Audience.empty(self.nets.space), settings, retrieval
         )
+
+    def _histories(self, log: Interactions, weights: InteractionWeights, day: Day) -> Histories | None:
+        """Return the users' histories as `histories_before` does, if the strategy asks for them."""
+        if not self.published.recipe.candidates.needs_histories:
+            return None
+        until = self.records.moment(day.day)
+        window = log.between(micros(until - self.records.marketplace.profiles.window), micros(until))
+        versions, version_E = np.unique(window.version_E, return_inverse=True)
+        encoded = self.published.encoding.encode_items(self.records.versions.take(versions))
+        window = replace(window, version_E=version_E)
+        return Histories.collect(window, len(day.users_U), weights.domain_T, encoded)
+
+    def _recent_N(self, day: Day) -> Ints:
+        until = self.records.moment(day.day)
+        since = micros(until - self.published.recipe.candidates.recent_window)
+        log = self.records.interactions(day.log)
+        return item_counts(log, self.records.catalog.items, since=since, until=micros(until))
 
 
 def foreign(published: Published, received: str) -> ArtifactError:

@@ -1,0 +1,55 @@
+"""Retrieval: what candidates of one catalogue are found with, built once and saved with a bundle.
+
+A items of the catalogue
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from dlrs.arrays import Ints
+from dlrs.candidates.building import build_index, load_index
+from dlrs.candidates.clusters import Clusters
+from dlrs.candidates.index import ItemIndex
+from dlrs.candidates.vectors import ItemVectors
+from dlrs.recipe import Candidates
+
+INDEX, CLUSTERS, RECENT = "index", "clusters", "recent_A.npy"
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """An index, and what some strategies need beside it. Several strategies may share it."""
+
+    index: ItemIndex
+    clusters: Clusters | None = None  # for `cluster`
+    recent_A: Ints | None = None  # events that each item drew of late, for `mixed`
+
+    @classmethod
+    def build(cls, vectors: ItemVectors, settings: Candidates, recent_A: Ints | None = None) -> Self:
+        """Build what the strategy of the settings needs. ValueError if a vector is not finite."""
+        wanted = "cluster" in settings.shares
+        clusters = Clusters.find(vectors, settings.cluster_count) if wanted else None
+        return cls(build_index(vectors, settings), clusters, recent_A)
+
+    def save(self, folder: Path) -> None:
+        """Write all but the vectors into a new folder."""
+        (folder / INDEX).mkdir(parents=True)
+        self.index.save(folder / INDEX)
+        if self.clusters is not None:
+            self.clusters.save(folder / CLUSTERS)
+        if self.recent_A is not None:
+            np.save(folder / RECENT, self.recent_A)
+
+    @classmethod
+    def load(cls, folder: Path, vectors: ItemVectors, settings: Candidates) -> Self:
+        """Open what `save` wrote, over the vectors that it was built of; what can be is mapped."""
+        return cls(
+            load_index(folder / INDEX, vectors, settings),
+            Clusters.load(folder / CLUSTERS) if (folder / CLUSTERS).is_dir() else None,
+            np.load(folder / RECENT) if (folder / RECENT).is_file() else None,
+        )

@@ -1,0 +1,104 @@
+"""Sources: where candidates come from, for users of whom more is known than one query.
+
+A source may have no answer for a user, or a short one: `NO_ITEM` and −inf fill it up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from dlrs.arrays import NO_ITEM, Bools, Floats, Ints
+from dlrs.candidates.askers import Askers
+from dlrs.candidates.index import Proposes
+
+
+class Source(Protocol):
+    """Finds rows of N items for users."""
+
+    def __len__(self) -> int:
+        """Return N."""
+        ...
+
+    def propose(self, askers: Askers, count: int) -> tuple[Ints, Floats]:
+        """Return each user's rows, best first, and how good the source finds them: (U, min(count, N)).
+
+        Rows of one user are distinct; fewer are the head of more. What is good compares within one user and
+        source only.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Direct:
+    """What is near e_u: sound where training made e_u and e_v comparable (method §5 `direct`)."""
+
+    index: Proposes
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def propose(self, askers: Askers, count: int) -> tuple[Ints, Floats]:
+        """See `Source`; everybody has a full answer."""
+        return self.index.propose(askers.users.embedding_ND, count)
+
+
+@dataclass(frozen=True)
+class PseudoUser:
+    """What is near the weighted mean of what a user met (method §5 `pseudo-user`)."""
+
+    index: Proposes
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def propose(self, askers: Askers, count: int) -> tuple[Ints, Floats]:
+        """See `Source`; a full answer for those who have a history."""
+        return _for_some(self.index, askers.liked_UD, askers.met_U, count)
+
+
+@dataclass(frozen=True)
+class LastMet:
+    """What is near the item that a user met last: item to item."""
+
+    index: Proposes
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def propose(self, askers: Askers, count: int) -> tuple[Ints, Floats]:
+        """See `Source`; a full answer for those who have a history."""
+        return _for_some(self.index, askers.last_UD, askers.met_U, count)
+
+
+class Popular:
+    """The items that drew most events of late, the same for everybody, guests too."""
+
+    def __init__(self, recent_N: Ints) -> None:
+        """Take how many events each item drew; one without any is not popular."""
+        self._recent_N = recent_N
+        order_N = np.argsort(-recent_N, kind="stable")
+        self._order = order_N[: np.count_nonzero(recent_N)]
+
+    def __len__(self) -> int:
+        return len(self._recent_N)
+
+    def propose(self, askers: Askers, count: int) -> tuple[Ints, Floats]:
+        """See `Source`; the answer ends where items without events begin."""
+        rows, counts = _nothing(1, min(count, len(self)))
+        first = self._order[:count]
+        rows[0, : len(first)], counts[0, : len(first)] = first, self._recent_N[first]
+        return np.repeat(rows, len(askers), axis=0), np.repeat(counts, len(askers), axis=0)
+
+
+def _for_some(index: Proposes, queries_UD: Floats, some_U: Bools, count: int) -> tuple[Ints, Floats]:
+    rows_UK, similarity_UK = _nothing(len(some_U), min(count, len(index)))
+    if some_U.any():
+        rows_UK[some_U], similarity_UK[some_U] = index.propose(queries_UD[some_U], count)
+    return rows_UK, similarity_UK
+
+
+def _nothing(users: int, count: int) -> tuple[Ints, Floats]:
+    return np.full((users, count), NO_ITEM), np.full((users, count), -np.inf, dtype=np.float32)
