@@ -65,10 +65,12 @@ class Training(Description):
 class Candidates(Description):
     """How the catalogue is narrowed before ranking (method §5)."""
 
-    index: Literal["exact", "ivf"] = "exact"
+    index: Literal["exact", "ivf", "lopq"] = "exact"
     metric: Literal["cosine", "inner-product", "euclidean"] = "cosine"
     count: int = Field(default=1000, ge=1, description="T: candidates ranked per user")
     probes: int = Field(default=64, ge=1, description="ivf: clusters looked at for 1,000 candidates")
+    looks: int = Field(default=50, ge=1, description="lopq: items looked at for each of 1,000 candidates")
+    code: int = Field(default=16, ge=2, multiple_of=2, description="lopq: bytes of an item's code")
 
 
 Rival = Literal["most popular", "recently popular", "CF", "item-kNN", "EASE", "content-kNN", "hybrid CF-CBF"]

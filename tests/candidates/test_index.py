@@ -19,7 +19,7 @@ from dlrs.candidates.metric import Metric
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.recipe import Candidates
 
-INDEXES = ("exact", "ivf")
+INDEXES = ("exact", "ivf", "lopq")
 METRICS: tuple[Metric, ...] = ("cosine", "inner-product", "euclidean")
 Build = Callable[[Floats], ItemIndex]
 

@@ -8,6 +8,7 @@ from typing import assert_never
 from dlrs.candidates.exact import ExactIndex
 from dlrs.candidates.index import ItemIndex
 from dlrs.candidates.ivf import IvfIndex
+from dlrs.candidates.lopq import LopqIndex
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.recipe import Candidates
 
@@ -23,6 +24,8 @@ def build_index(vectors: ItemVectors, settings: Candidates) -> ItemIndex:
             return ExactIndex.build(vectors)
         case "ivf":
             return IvfIndex.build(vectors, settings.probes)
+        case "lopq":
+            return LopqIndex.build(vectors, settings.looks, settings.code)
         case _:
             assert_never(settings.index)
 
@@ -34,5 +37,7 @@ def load_index(folder: Path, vectors: ItemVectors, settings: Candidates) -> Item
             return ExactIndex.load(folder, vectors)
         case "ivf":
             return IvfIndex.load(folder, vectors, settings.probes)
+        case "lopq":
+            return LopqIndex.load(folder, vectors, settings.looks)
         case _:
             assert_never(settings.index)
