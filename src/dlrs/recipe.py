@@ -96,7 +96,7 @@ class Quotas(Description):
 class Candidates(Description):
     """How the catalogue is narrowed before ranking (method §5)."""
 
-    index: Literal["annoy", "exact", "ivf", "ivf-pq", "kmeans"] = "exact"
+    index: Literal["annoy", "exact", "ivf", "ivf-pq", "kmeans", "lopq"] = "exact"
     metric: Literal["cosine", "inner-product", "euclidean"] = "cosine"
     count: int = Field(default=1000, ge=1, description="T: candidates ranked per user")
     probes: int = Field(
@@ -106,6 +106,8 @@ class Candidates(Description):
     search_k: int = Field(
         default=40_000, ge=1, description="annoy: entries of its trees looked at for 1,000 candidates"
     )
+    looks: int = Field(default=50, ge=1, description="lopq: items looked at for each of 1,000 candidates")
+    code: int = Field(default=16, ge=2, multiple_of=2, description="lopq: bytes of an item's code")
     strategy: Literal["direct", "pseudo-user", "cluster", "mixed"] = "direct"
     cluster_count: int | None = Field(
         default=None, ge=1, description="cluster: groups that the catalogue is put into; none: about 2 √N"

@@ -20,7 +20,7 @@ from dlrs.candidates.metric import Metric
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.recipe import Candidates
 
-INDEXES = ("annoy", "exact", "ivf", "ivf-pq", "kmeans")
+INDEXES = ("annoy", "exact", "ivf", "ivf-pq", "kmeans", "lopq")
 METRICS: tuple[Metric, ...] = ("cosine", "inner-product", "euclidean")
 Build = Callable[[Floats], ItemIndex]
 

@@ -11,6 +11,7 @@ from dlrs.candidates.exact import ExactIndex
 from dlrs.candidates.index import ItemIndex
 from dlrs.candidates.ivf import IvfIndex
 from dlrs.candidates.kmeans import KMeansIndex
+from dlrs.candidates.lopq import LopqIndex
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.recipe import Candidates
 
@@ -33,6 +34,8 @@ def build_index(vectors: ItemVectors, settings: Candidates) -> ItemIndex:
             return IvfIndex.build(vectors, settings.probes, PRODUCTS)
         case "kmeans":
             return KMeansIndex.build(vectors, settings.probes)
+        case "lopq":
+            return LopqIndex.build(vectors, settings.looks, settings.code)
         case _:
             assert_never(settings.index)
 
@@ -54,5 +57,7 @@ def load_index(folder: Path, vectors: ItemVectors, settings: Candidates) -> Item
             return IvfIndex.load(folder, vectors, settings.probes, PRODUCTS)
         case "kmeans":
             return KMeansIndex.load(folder, vectors, settings.probes)
+        case "lopq":
+            return LopqIndex.load(folder, vectors, settings.looks)
         case _:
             assert_never(settings.index)
