@@ -1,0 +1,144 @@
+"""Filters: what a request wants of an item, in Python and in JSON.
+
+    {"feature": "price", "min": 1000, "max": 5000}               Between
+    {"feature": "fuel", "any_of": ["DIESEL", "HYBRID"]}          AnyOf
+    {"feature": "item_id", "none_of": ["240000013"]}             NoneOf
+    {"within_km": 50, "latitude": 52.52, "longitude": 13.405}    Within
+
+An item has to pass all filters of a request. A missing value passes `NoneOf` and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Self, get_args
+
+from pydantic import Discriminator, Field, Strict, StringConstraints, Tag, TypeAdapter, ValidationError
+from pydantic import model_validator as check_after
+
+from dlrs.errors import RequestError
+from dlrs.schema import Description, Instant
+
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Name = Annotated[str, StringConstraints(min_length=1)]
+
+FORMS = (
+    '{"feature": "price", "min": 1000, "max": 5000}, {"feature": "fuel", "any_of": ["DIESEL"]}, '
+    '{"feature": "item_id", "none_of": ["17"]} or {"within_km": 50, "latitude": 52.5, "longitude": 13.4}'
+)
+"""What filters look like, for error messages."""
+
+
+class Between(Description):
+    """A number or a time from `min` to `max`, both included; one of them may be left out."""
+
+    feature: Name
+    min: Number | Instant | None = None
+    max: Number | Instant | None = None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Both ends as numbers, times in seconds since 1970; infinite where open."""
+        return _seconds(self.min, -math.inf), _seconds(self.max, math.inf)
+
+    @property
+    def has_times(self) -> bool:
+        """Whether an end is given as a time."""
+        return isinstance(self.min, datetime) or isinstance(self.max, datetime)
+
+    @check_after(mode="after")
+    def _ordered(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("expected min, max or both, received neither")
+        low, high = self.bounds
+        if low > high:
+            raise ValueError(f"expected min ≤ max, received min {self.min} and max {self.max}")
+        return self
+
+
+class AnyOf(Description):
+    """At least one of some values: of a categorical or multi-valued feature, or of the ids."""
+
+    feature: Name
+    any_of: tuple[str, ...] = Field(min_length=1)
+
+
+class NoneOf(Description):
+    """None of some values; items without any value pass."""
+
+    feature: Name
+    none_of: tuple[str, ...]
+
+
+class Within(Description):
+    """So near to a point on the earth, as the crow flies."""
+
+    within_km: Number = Field(gt=0)
+    latitude: Number = Field(ge=-90, le=90, description="degrees north")
+    longitude: Number = Field(ge=-180, le=180, description="degrees east")
+    latitude_feature: Name = "latitude"
+    longitude_feature: Name = "longitude"
+
+
+Filter = Between | AnyOf | NoneOf | Within
+
+
+def _form(value: object) -> str | None:
+    """Tell by its keys what a filter is meant to be, so that an error speaks of that form only."""
+    if isinstance(value, get_args(Filter)):
+        return type(value).__name__
+    if not isinstance(value, Mapping):
+        return None
+    keys = {"any_of": "AnyOf", "none_of": "NoneOf", "within_km": "Within", "min": "Between", "max": "Between"}
+    return next((form for key, form in keys.items() if key in value), None)
+
+
+AnyFilter = Annotated[
+    Annotated[Between, Tag("Between")]
+    | Annotated[AnyOf, Tag("AnyOf")]
+    | Annotated[NoneOf, Tag("NoneOf")]
+    | Annotated[Within, Tag("Within")],
+    Discriminator(
+        _form,
+        custom_error_type="filter",
+        custom_error_message="expected an object with min, max, any_of, none_of or within_km",
+    ),
+]
+"""A filter as a field of a request."""
+
+_FILTERS: TypeAdapter[tuple[Filter, ...]] = TypeAdapter(tuple[AnyFilter, ...])
+
+
+def parse_filters(content: Sequence[Any], *, source: str = "filters") -> tuple[Filter, ...]:
+    """Read filters from what JSON holds; `source` names the place in errors.
+
+    Raises:
+        RequestError: one of them is no filter.
+    """
+    try:
+        return _FILTERS.validate_python(content)
+    except ValidationError as error:
+        raise RequestError(explained(error, source)) from error
+
+
+def explained(error: ValidationError, source: str) -> str:
+    """Return what is wrong with filters, a line for each problem, and what they look like."""
+    lines = [_line(problem, source) for problem in error.errors()]
+    return "\n".join([*dict.fromkeys(lines), f"A filter is {FORMS}."])
+
+
+def _line(problem: Mapping[str, Any], source: str) -> str:
+    forms = {form.__name__ for form in get_args(Filter)} | {"float", "datetime"}
+    parts = [part for part in problem["loc"] if not (isinstance(part, str) and part.startswith(tuple(forms)))]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    message = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
+    received = "" if problem["type"] in ("missing", "value_error") else f", received {problem['input']!r}"
+    return f"{source}{place}: {message}{received}."
+
+
+def _seconds(end: float | datetime | None, otherwise: float) -> float:
+    if end is None:
+        return otherwise
+    return end.timestamp() if isinstance(end, datetime) else end
