@@ -97,12 +97,14 @@ class IvfIndex:
         count = min(count, most)
         if count == 0:
             return np.empty((len(queries_UD), 0), dtype=np.int64), np.empty((len(queries_UD), 0), np.float32)
-        rows_UK = self._search(queries_UD, min(math.ceil(SPARE * count), most), selected)
+        asked = min(math.ceil(SPARE * count), most)
+        depth = asked * len(self) / most  # of the whole catalogue so many are as near as the last of them
+        probes = math.ceil(self.probes * max(1, depth / FOR_COUNT))
+        rows_UK = self._search(queries_UD, asked, probes, selected)
         return self.vectors.nearest(queries_UD, rows_UK, count)
 
-    def _search(self, queries_UD: Floats, count: int, selected: faiss.IDSelector | None) -> Ints:
+    def _search(self, queries_UD: Floats, count: int, probes: int, selected: faiss.IDSelector | None) -> Ints:
         queries_UW = _widened(self.vectors.ready(queries_UD))
-        probes = math.ceil(self.probes * max(1, count / FOR_COUNT))
         rows_UK = self._look(queries_UW, count, min(probes, self.clusters), selected)
         short_U = (rows_UK < 0).any(axis=1)
         if short_U.any():

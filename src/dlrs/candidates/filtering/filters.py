@@ -108,6 +108,9 @@ AnyFilter = Annotated[
 ]
 """A filter as a field of a request."""
 
+_BRANCHES = ("Between", "AnyOf", "NoneOf", "Within", "Reach", "Widen", "Extend", "Drop", "float", "datetime")
+"""What pydantic puts into a place to say which branch of a union it took."""
+
 _FILTERS: TypeAdapter[tuple[Filter, ...]] = TypeAdapter(tuple[AnyFilter, ...])
 
 
@@ -120,18 +123,17 @@ def parse_filters(content: Sequence[Any], *, source: str = "filters") -> tuple[F
     try:
         return _FILTERS.validate_python(content)
     except ValidationError as error:
-        raise RequestError(explained(error, source)) from error
+        raise RequestError(explained(error, source, f"A filter is {FORMS}.")) from error
 
 
-def explained(error: ValidationError, source: str) -> str:
-    """Return what is wrong with filters, a line for each problem, and what they look like."""
+def explained(error: ValidationError, source: str, forms: str) -> str:
+    """Return what is wrong with filters or steps, a line for each problem, and what they look like."""
     lines = [_line(problem, source) for problem in error.errors()]
-    return "\n".join([*dict.fromkeys(lines), f"A filter is {FORMS}."])
+    return "\n".join([*dict.fromkeys(lines), forms])
 
 
 def _line(problem: Mapping[str, Any], source: str) -> str:
-    forms = {form.__name__ for form in get_args(Filter)} | {"float", "datetime"}
-    parts = [part for part in problem["loc"] if not (isinstance(part, str) and part.startswith(tuple(forms)))]
+    parts = [part for part in problem["loc"] if not str(part).startswith(_BRANCHES)]
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
     message = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
     received = "" if problem["type"] in ("missing", "value_error") else f", received {problem['input']!r}"

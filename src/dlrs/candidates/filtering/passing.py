@@ -138,8 +138,9 @@ class Near:
     def rows(self) -> Ints:
         """Those of the band that are near enough."""
         box = self._box
-        band_R = self.latitude.rows(box.south, box.north)
-        if self.at_most < len(band_R):
+        if self.at_most == self.latitude.count(box.south, box.north):
+            band_R = self.latitude.rows(box.south, box.north)
+        else:
             band_R = np.concatenate([self.longitude.rows(*window) for window in box.windows_W2])
         return np.sort(band_R[self.test(band_R)])
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlrs.arrays import Bools, Doubles
+from dlrs.arrays import Bools, Doubles, Ints
 
 EARTH_KM = 6371.0088
 """Mean radius of the earth (IUGG), which makes the haversine formula right within half a percent."""
@@ -24,12 +24,18 @@ def kilometres(latitude_N: Doubles, longitude_N: Doubles, latitude: float, longi
 
     All in degrees: north, east.
     """
-    north_N = np.radians(latitude_N - latitude)
-    east_N = np.radians(longitude_N - longitude)
-    shrink_N = np.cos(np.radians(latitude_N)) * math.cos(math.radians(latitude))
-    squared_N = np.sin(north_N / 2) ** 2 + shrink_N * np.sin(east_N / 2) ** 2
-    distances_N: Doubles = 2 * EARTH_KM * np.arcsin(np.sqrt(squared_N.clip(0, 1)))
+    haversine_N = _haversine(latitude_N, longitude_N, latitude, longitude)
+    distances_N: Doubles = 2 * EARTH_KM * np.arcsin(np.sqrt(haversine_N.clip(0, 1)))
     return distances_N
+
+
+def within(latitude_N: Doubles, longitude_N: Doubles, latitude: float, longitude: float, km: float) -> Bools:
+    """Tell which points are at most so many kilometres away: those in the box are measured, no others."""
+    near = Box.around(latitude, longitude, km).holding(latitude_N, longitude_N)
+    most = math.sin(min(km / EARTH_KM, math.pi) / 2) ** 2  # comparing haversines saves their roots and arcs
+    inside_N = np.zeros(len(latitude_N), dtype=np.bool_)
+    inside_N[near] = _haversine(latitude_N[near], longitude_N[near], latitude, longitude) <= most
+    return inside_N
 
 
 @dataclass(frozen=True)
@@ -61,18 +67,17 @@ class Box:
         west, east = self.middle - self.half_width, self.middle + self.half_width
         return tuple((west + turn, east + turn) for turn in (-360.0, 0.0, 360.0))
 
-    def holds(self, latitude_N: Doubles, longitude_N: Doubles) -> Bools:
-        """Tell which points are in the box. One that lacks a degree is not."""
-        inside_N: Bools = (latitude_N >= self.south) & (latitude_N <= self.north) & ~np.isnan(longitude_N)
-        if self.half_width < 180:
-            east_N = np.abs(np.remainder(longitude_N - self.middle + 180, 360) - 180)
-            inside_N &= east_N <= self.half_width
-        return inside_N
+    def holding(self, latitude_N: Doubles, longitude_N: Doubles) -> Ints:
+        """Return which points are in the box, ascending. One that lacks a degree is not."""
+        near = np.flatnonzero((latitude_N >= self.south) & (latitude_N <= self.north))
+        east = np.abs(np.remainder(longitude_N[near] - self.middle + 180, 360) - 180)
+        holding: Ints = near[east <= self.half_width]
+        return holding
 
 
-def within(latitude_N: Doubles, longitude_N: Doubles, latitude: float, longitude: float, km: float) -> Bools:
-    """Tell which points are at most so many kilometres away: those in the box are measured, no others."""
-    inside_N = Box.around(latitude, longitude, km).holds(latitude_N, longitude_N)
-    near = np.flatnonzero(inside_N)
-    inside_N[near] = kilometres(latitude_N[near], longitude_N[near], latitude, longitude) <= km
-    return inside_N
+def _haversine(latitude_N: Doubles, longitude_N: Doubles, latitude: float, longitude: float) -> Doubles:
+    north_N = np.radians(latitude_N - latitude)
+    east_N = np.radians(longitude_N - longitude)
+    shrink_N = np.cos(np.radians(latitude_N)) * math.cos(math.radians(latitude))
+    haversine_N: Doubles = np.sin(north_N / 2) ** 2 + shrink_N * np.sin(east_N / 2) ** 2
+    return haversine_N
