@@ -15,8 +15,10 @@ import argparse
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -104,59 +106,46 @@ def measure(
         for way in WAYS:
             if way == "over-fetch" and count > TOO_MANY * min(share, where.share):
                 continue
-            found, spent = _timed(Filtered(index, Where(attributes, wanted)), query_1D, count, way)
+            filtered = Filtered(index, Where(attributes, wanted))  # nothing worked out yet
+            found, spent = _timed(filtered, query_1D, count, way)
             truth = found if truth is None else truth
             ms[step, way].append(spent)
             recall[step, way].append(np.isin(truth, found).mean() if len(truth) else 1.0)
     _print(ms, recall, count)
 
 
-def draw(ad: dict[str, object], rng: np.random.Generator) -> tuple[Filter, ...]:
-    """Return one to four filters that the ad passes."""
+def draw(ad: Mapping[str, Any], rng: np.random.Generator) -> tuple[Filter, ...]:
+    """Return one to four filters that the ad passes; one in forty of them names its id."""
     forms: dict[str, Callable[[], Filter]] = {
         "price": lambda: _around(ad, "price", rng.choice([0.05, 0.2, 0.5, 0.9])),
-        "age": lambda: Between(feature="first_registration", min=ad["first_registration"]),
+        "first_registration": lambda: Between(feature="first_registration", min=ad["first_registration"]),
         "mileage": lambda: Between(feature="mileage", max=ad["mileage"]),
-        "near": lambda: Within(
-            within_km=float(rng.choice([10, 50, 100, 200])),
-            latitude=ad["latitude"],
-            longitude=ad["longitude"],
-        ),
-        "make": lambda: AnyOf(feature="make_id", any_of=(str(ad["make_id"]),)),
-        "model": lambda: AnyOf(feature="model_id", any_of=(str(ad["model_id"]),)),
-        "fuel": lambda: AnyOf(feature="fuel", any_of=(str(ad["fuel"]),)),
-        "gears": lambda: AnyOf(feature="transmission", any_of=(str(ad["transmission"]),)),
-        "not": lambda: NoneOf(
-            feature="color", none_of=("BLACK", "WHITE") if rng.random() < 0.5 else ("BEIGE",)
-        ),
-        "ids": lambda: AnyOf(feature=ITEM, any_of=(str(ad[ITEM]),)),
+        "latitude": lambda: _near(ad, rng.choice([10.0, 50.0, 100.0, 200.0])),
+        "color": lambda: NoneOf(feature="color", none_of=("BEIGE", "BLACK", "WHITE")[: rng.integers(1, 4)]),
+        **{name: partial(_same, ad, name) for name in ("make_id", "model_id", "fuel", "transmission", ITEM)},
     }
-    has = {"near": "latitude", "age": "first_registration", "mileage": "mileage", "price": "price"}
-    able = [name for name in forms if name not in has or ad[has[name]] is not None]
-    chances = np.array([0.1 if name == "ids" else 1.0 for name in able])
-    chosen = rng.choice(able, int(rng.integers(1, 5)), replace=False, p=chances / chances.sum())
+    known = [name for name in forms if ad[name] is not None]
+    chances = np.array([0.2 if name == ITEM else 1.0 for name in known])
+    chosen = rng.choice(known, int(rng.integers(1, 5)), replace=False, p=chances / chances.sum())
     return tuple(forms[str(name)]() for name in chosen)
 
 
-def _around(ad: dict[str, object], name: str, width: float) -> Filter:
-    number = float(str(ad[name]))
-    return Between(feature=name, min=number * (1 - width), max=number * (1 + width))
+def _around(ad: Mapping[str, Any], name: str, width: float) -> Filter:
+    return Between(feature=name, min=ad[name] * (1 - width), max=ad[name] * (1 + width))
 
 
-def _timed(
-    attributes: Attributes,
-    wanted: tuple[Filter, ...],
-    index: IvfIndex,
-    query_1D: Floats,
-    count: int,
-    way: str,
-) -> tuple[Ints, float]:
+def _near(ad: Mapping[str, Any], km: float) -> Filter:
+    return Within(within_km=km, latitude=ad["latitude"], longitude=ad["longitude"])
+
+
+def _same(ad: Mapping[str, Any], name: str) -> Filter:
+    return AnyOf(feature=name, any_of=(ad[name],))
+
+
+def _timed(filtered: Filtered, query_1D: Floats, count: int, way: str) -> tuple[Ints, float]:
     started = time.process_time()
-    filtered = Filtered(index, Where(attributes, wanted))
-    if way == "planned":
-        rows_UK, _ = filtered.propose(query_1D, count)
-    else:
-        rows_UK, _ = filtered._ways[way](query_1D, count)  # type: ignore[index]
+    propose = filtered.propose if way == "planned" else filtered._ways[way]  # type: ignore[index]
+    rows_UK, _ = propose(query_1D, count)
     spent = 1000 * (time.process_time() - started)
     return rows_UK[0][rows_UK[0] >= 0], spent
 

@@ -149,11 +149,13 @@ def test_a_radius_reaches_across_the_date_line_and_over_the_pole() -> None:
         {ITEM: "c", "latitude": 0.0, "longitude": 178.0},
         {ITEM: "d", "latitude": 89.9, "longitude": 0.0},
         {ITEM: "e", "latitude": 89.9, "longitude": 180.0},
+        {ITEM: "f", "latitude": 0.0, "longitude": 0.0},
     ]
     attributes = _attributes(rows)
     for longitude in (179.9, -179.9):
-        wanted = Within(within_km=30, latitude=0.0, longitude=longitude)
-        assert attributes.passing([wanted]).rows().tolist() == [0, 1]
+        (near,) = attributes.passing([Within(within_km=30, latitude=0.0, longitude=longitude)]).passing
+        assert near.at_most == 3  # by longitude; there are four as to latitude
+        assert near.rows().tolist() == np.flatnonzero(near.mask()).tolist() == [0, 1]
     assert attributes.passing([Within(within_km=23, latitude=89.9, longitude=0.0)]).rows().tolist() == [3, 4]
 
 

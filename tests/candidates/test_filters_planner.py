@@ -157,11 +157,13 @@ class _Popular:
 
     def __init__(self, items: int) -> None:
         self.items = items
+        self.asked: list[int] = []
 
     def __len__(self) -> int:
         return self.items
 
     def propose(self, queries_UD: Floats, count: int) -> tuple[Ints, Floats]:
+        self.asked.append(count)
         rows = np.tile(np.arange(min(count, self.items)), (len(queries_UD), 1))
         return rows, -rows.astype(np.float32)
 
@@ -174,6 +176,20 @@ def test_what_has_no_vectors_can_be_filtered(listed: int, monkeypatch: pytest.Mo
     where = Where(attributes, (Between(feature="price", min=2990), NoneOf(feature="fuel", none_of=("a",))))
     found = generate(index, _vectors(1), 4, _nothing_known(1, 3000), where)
     assert found.positions_UT.tolist() == [[2991, 2993, 2995, 2997]]
+
+
+def test_known_items_that_do_not_pass_lengthen_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the thousand known items pass: for three results, five are needed and 13 fetched."""
+    monkeypatch.setattr(planner, "LISTED", 0)
+    index = _Popular(3000)
+    where = Where(
+        Attributes.build(table_of(_thousands(3000)), FEATURES), (AnyOf(feature="fuel", any_of=("a",)),)
+    )
+    known = np.zeros((1, 3000), dtype=np.float32)
+    known[0, 1:2000:2] = known[0, [0, 4]] = 1
+    found = generate(index, _vectors(1), 3, sparse.csr_array(known), where)
+    assert found.positions_UT.tolist() == [[2, 6, 8]]
+    assert index.asked == [pytest.approx(5 * planner.SPARE / where.share, abs=1)]
 
 
 def test_nobody_and_nothing(kind: str) -> None:
