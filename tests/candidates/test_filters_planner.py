@@ -77,7 +77,7 @@ def _assert_right(
             np.testing.assert_allclose(near[: len(got)], best, rtol=1e-4, atol=1e-5)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(catalogues(), filter_lists, st.integers(1, 45), st.randoms())
 def test_exactly_so_many_and_the_nearest(
     kind: str, way: str, rows: list[Record], filters: list[Filter], count: int, random: object

@@ -24,6 +24,14 @@ from dlrs.schema import Description, Instant
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Name = Annotated[str, StringConstraints(min_length=1)]
 
+
+def _is_time(value: object) -> str:
+    return "time" if isinstance(value, str | datetime) else "number"
+
+
+End = Annotated[Annotated[Number, Tag("number")] | Annotated[Instant, Tag("time")], Discriminator(_is_time)]
+"""An end of a range: in JSON a time is text."""
+
 FORMS = (
     '{"feature": "price", "min": 1000, "max": 5000}, {"feature": "fuel", "any_of": ["DIESEL"]}, '
     '{"feature": "item_id", "none_of": ["17"]} or {"within_km": 50, "latitude": 52.5, "longitude": 13.4}'
@@ -35,8 +43,8 @@ class Between(Description):
     """A number or a time from `min` to `max`, both included; one of them may be left out."""
 
     feature: Name
-    min: Number | Instant | None = None
-    max: Number | Instant | None = None
+    min: End | None = None
+    max: End | None = None
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -108,7 +116,7 @@ AnyFilter = Annotated[
 ]
 """A filter as a field of a request."""
 
-_BRANCHES = ("Between", "AnyOf", "NoneOf", "Within", "Reach", "Widen", "Extend", "Drop", "float", "datetime")
+_BRANCHES = {"Between", "AnyOf", "NoneOf", "Within", "Reach", "Widen", "Extend", "Drop", "number", "time"}
 """What pydantic puts into a place to say which branch of a union it took."""
 
 _FILTERS: TypeAdapter[tuple[Filter, ...]] = TypeAdapter(tuple[AnyFilter, ...])
@@ -133,9 +141,10 @@ def explained(error: ValidationError, source: str, forms: str) -> str:
 
 
 def _line(problem: Mapping[str, Any], source: str) -> str:
-    parts = [part for part in problem["loc"] if not str(part).startswith(_BRANCHES)]
+    parts = [part for part in problem["loc"] if part not in _BRANCHES]
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
     message = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
+    message = message.replace("a valid tuple", "a list")
     received = "" if problem["type"] in ("missing", "value_error") else f", received {problem['input']!r}"
     return f"{source}{place}: {message}{received}."
 
