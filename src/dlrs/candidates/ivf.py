@@ -33,6 +33,12 @@ SPARE = 1.1
 FOR_COUNT = 1000
 """Up to so many items wanted `probes` clusters are looked at, beyond it proportionally more."""
 
+SPARSER = 2
+"""Where some rows count only, they are taken to lie so many times sparser near a query than elsewhere …"""
+
+HELD = 8
+"""… and the clusters looked at must hold so many times the rows wanted, or all are looked at."""
+
 FILE = "index.faiss"
 
 
@@ -85,20 +91,23 @@ class IvfIndex:
 
     def propose(self, queries_UD: Floats, count: int) -> tuple[Ints, Floats]:
         """Return about the `count` nearest rows; see `ItemIndex`."""
-        return self._propose(queries_UD, count, len(self), None)
+        count = min(count, len(self))
+        asked = min(math.ceil(SPARE * count), len(self))
+        return self._propose(queries_UD, count, asked, asked, None)
 
     def propose_among(self, queries_UD: Floats, count: int, among_N: Bools) -> tuple[Ints, Floats]:
         """Return about the `count` nearest of some rows; see `SelectiveIndex`."""
-        return self._propose(queries_UD, count, int(np.count_nonzero(among_N)), selector(among_N))
+        some = int(np.count_nonzero(among_N))
+        count = min(count, some)
+        depth = SPARSER * count * len(self) / max(1, some)
+        return self._propose(queries_UD, count, min(HELD * count, some), depth, selector(among_N))
 
     def _propose(
-        self, queries_UD: Floats, count: int, most: int, selected: faiss.IDSelector | None
+        self, queries_UD: Floats, count: int, asked: int, depth: float, selected: faiss.IDSelector | None
     ) -> tuple[Ints, Floats]:
-        count = min(count, most)
+        """Ask for more than wanted, in as many clusters as for `depth` items, and take the nearest."""
         if count == 0:
             return np.empty((len(queries_UD), 0), dtype=np.int64), np.empty((len(queries_UD), 0), np.float32)
-        asked = min(math.ceil(SPARE * count), most)
-        depth = asked * len(self) / most  # of the whole catalogue so many are as near as the last of them
         probes = math.ceil(self.probes * max(1, depth / FOR_COUNT))
         rows_UK = self._search(queries_UD, asked, probes, selected)
         return self.vectors.nearest(queries_UD, rows_UK, count)
