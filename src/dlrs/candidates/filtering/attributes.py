@@ -27,7 +27,7 @@ from dlrs.schema import Features
 
 FILE = "attributes.json"
 
-DENSE = 0.1
+DENSE = 0.05
 """From this share of the items on, columns are read from end to end instead of by lists of rows."""
 
 

@@ -18,6 +18,9 @@ EARTH_KM = 6371.0088
 SLACK = 1e-7
 """Degrees (a centimetre) that a box is wider than need be, so that rounding never cuts the circle."""
 
+BLOCK = 32_768
+"""Points measured at once: few enough for the cache."""
+
 
 def kilometres(latitude_N: Doubles, longitude_N: Doubles, latitude: float, longitude: float) -> Doubles:
     """Return the distance of each point from one, by the haversine formula; NaN where a degree is.
@@ -31,10 +34,14 @@ def kilometres(latitude_N: Doubles, longitude_N: Doubles, latitude: float, longi
 
 def within(latitude_N: Doubles, longitude_N: Doubles, latitude: float, longitude: float, km: float) -> Bools:
     """Tell which points are at most so many kilometres away: those in the box are measured, no others."""
-    near = Box.around(latitude, longitude, km).holding(latitude_N, longitude_N)
+    box = Box.around(latitude, longitude, km)
     most = math.sin(min(km / EARTH_KM, math.pi) / 2) ** 2  # comparing haversines saves their roots and arcs
     inside_N = np.zeros(len(latitude_N), dtype=np.bool_)
-    inside_N[near] = _haversine(latitude_N[near], longitude_N[near], latitude, longitude) <= most
+    for start in range(0, len(latitude_N), BLOCK):
+        latitude_B, longitude_B = latitude_N[start : start + BLOCK], longitude_N[start : start + BLOCK]
+        near = box.holding(latitude_B, longitude_B)
+        near = near[_haversine(latitude_B[near], longitude_B[near], latitude, longitude) <= most]
+        inside_N[start + near] = True
     return inside_N
 
 
@@ -70,8 +77,10 @@ class Box:
     def holding(self, latitude_N: Doubles, longitude_N: Doubles) -> Ints:
         """Return which points are in the box, ascending. One that lacks a degree is not."""
         near = np.flatnonzero((latitude_N >= self.south) & (latitude_N <= self.north))
-        east = np.abs(np.remainder(longitude_N[near] - self.middle + 180, 360) - 180)
-        holding: Ints = near[east <= self.half_width]
+        east = np.abs(longitude_N[near] - self.middle)
+        holding: Ints = near[
+            np.minimum(east, np.abs(east - 360)) <= self.half_width
+        ]  # a turn further is the same
         return holding
 
 
