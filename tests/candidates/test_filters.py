@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlrs.candidates.filtering import sphere
 from dlrs.candidates.filtering.attributes import Attributes
 from dlrs.candidates.filtering.filters import AnyOf, Between, Filter, NoneOf, Within, parse_filters
 from dlrs.candidates.filtering.growing import AttributeRows
@@ -159,6 +160,13 @@ def test_a_radius_reaches_across_the_date_line_and_over_the_pole() -> None:
         assert near.at_most == 3  # by longitude; there are four as to latitude
         assert near.rows().tolist() == np.flatnonzero(near.mask()).tolist() == [0, 1]
     assert attributes.passing([Within(within_km=23, latitude=89.9, longitude=0.0)]).rows().tolist() == [3, 4]
+
+
+def test_points_are_measured_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sphere, "BLOCK", 2)
+    latitude = np.array([0.0, 0.1, 5.0, 0.2, 0.3, np.nan, 0.0])
+    near = sphere.within(latitude, np.zeros(7), 0.0, 0.0, 30.0)  # 0.27 degrees
+    assert near.tolist() == [True, True, False, True, False, False, True]
 
 
 def test_the_widest_points_of_a_circle_are_in_its_box() -> None:
