@@ -4,6 +4,7 @@ DlrsError
 ├── SchemaError     the description of the marketplace or of the run is wrong
 ├── DataError       a table does not hold what the schema promises
 ├── ArtifactError   a folder written by dlrs is missing, damaged or of another kind
+├── RequestError    what was asked of a recommender cannot be understood
 └── MissingExtra    an optional dependency is not installed
 
 Each message says where, what was expected, what came, and how to mend it. The command line
@@ -39,6 +40,10 @@ class DataError(DlrsError):
 
 class ArtifactError(DlrsError):
     """A folder written by dlrs is missing, damaged, or not of the kind asked for."""
+
+
+class RequestError(DlrsError):
+    """What was asked of a recommender cannot be understood: an unknown feature, a range upside down."""
 
 
 class MissingExtra(DlrsError):  # noqa: N818 - reads as what it is

@@ -1,7 +1,8 @@
 """Candidate generation: narrow the catalogue to the items worth ranking.
 
-An index only *proposes*, and so does every other source. Exclusion and the cut to T happen here, once: it is
-asked for as many more as a user has known positives, so that a long history never uses up the T places.
+An index only *proposes*, and so does every other source. Filters, exclusion and the cut to T happen here,
+once: it is asked for as many more as a user has known positives, so that a long history never uses up the
+T places.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Bools, Floats, Ints, stores
 from dlrs.candidates.cut import cut
+from dlrs.candidates.filtering.planner import Filtered
+from dlrs.candidates.filtering.where import Where
 from dlrs.candidates.index import Proposes
 
 GROUP = 128
@@ -36,12 +39,20 @@ class Candidates:
         return Candidates(self.positions_UT[rows], self.similarity_UT[rows])
 
 
-def generate(index: Proposes, queries_UD: Floats, count: int, known_UN: sparse.csr_array) -> Candidates:
-    """Return the `count` nearest items that are not known to the user.
+def generate(
+    index: Proposes,
+    queries_UD: Floats,
+    count: int,
+    known_UN: sparse.csr_array,
+    where: Where | None = None,
+) -> Candidates:
+    """Return the `count` nearest items that are not known to the user, and that `where` admits.
 
     `known_UN` has a column for each position in the index; what it stores is known. A list is
-    shorter than min(count, N) only if the unknown items run out.
+    shorter than min(count, N) only if the unknown items run out, or those that pass the filters.
     """
+    if where is not None:
+        index, known_UN = Filtered(index, where), _admitted(known_UN, where)
     return generate_by(lambda users, most: index.propose(queries_UD[users], most), count, known_UN)
 
 
@@ -94,3 +105,12 @@ def _first_of_equals(values_UM: Ints) -> Bools:
     first_UM = np.ones(values_UM.shape, dtype=np.bool_)
     np.put_along_axis(first_UM, order_UM[:, 1:], sorted_UM[:, 1:] != sorted_UM[:, :-1], axis=1)
     return first_UM
+
+
+def _admitted(known_UN: sparse.csr_array, where: Where) -> sparse.csr_array:
+    """Return what is known of the items that `where` admits: the rest lengthens no search."""
+    admitted_E = where.test(known_UN.indices)
+    ends_U = np.concatenate(([0], np.cumsum(admitted_E)))[known_UN.indptr]
+    return sparse.csr_array(
+        (known_UN.data[admitted_E], known_UN.indices[admitted_E], ends_U), shape=known_UN.shape
+    )

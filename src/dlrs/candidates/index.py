@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from dlrs.arrays import Bools, Floats, Ints
+from dlrs.candidates.vectors import ItemVectors
 
 
 class Proposes(Protocol):
@@ -32,6 +33,11 @@ class ItemIndex(Proposes, Protocol):
     so that an index can be wrong in one way only: low recall. Its classes are built over `ItemVectors` by
     `build`, and opened again over the same ones by `load(folder, vectors)`.
     """
+
+    @property
+    def vectors(self) -> ItemVectors:
+        """What it was built over."""
+        ...
 
     @property
     def size(self) -> int:

@@ -25,6 +25,12 @@ FOR_COUNT = 1000
 TRAINED = 65_536
 """Vectors that codes are trained from. Fewer are repeated: these take faiss 1.2 s, a quarter of them 3.6."""
 
+SPARSER = 2
+"""Where some rows count only, they are taken to lie so many times sparser near a query than elsewhere …"""
+
+HELD = 8
+"""… and the clusters looked at must hold so many times the rows wanted, or all are looked at."""
+
 FILE = "index.faiss"
 
 
@@ -83,24 +89,30 @@ class IvfIndex:
 
     def propose(self, queries_UD: Floats, count: int) -> tuple[Ints, Floats]:
         """Return about the `count` nearest rows; see `ItemIndex`."""
-        return self._propose(queries_UD, count, len(self), None)
+        count = min(count, len(self))
+        asked = min(math.ceil(self.codes.spare * count), len(self))
+        return self._propose(queries_UD, count, asked, count, None)
 
     def propose_among(self, queries_UD: Floats, count: int, among_N: Bools) -> tuple[Ints, Floats]:
         """Return about the `count` nearest of some rows; see `SelectiveIndex`."""
-        return self._propose(queries_UD, count, int(np.count_nonzero(among_N)), selector(among_N))
+        some = int(np.count_nonzero(among_N))
+        count = min(count, some)
+        depth = SPARSER * count * len(self) / max(1, some)
+        asked = min(math.ceil(max(HELD, self.codes.spare) * count), some)
+        return self._propose(queries_UD, count, asked, depth, selector(among_N))
 
     def _propose(
-        self, queries_UD: Floats, count: int, most: int, selected: faiss.IDSelector | None
+        self, queries_UD: Floats, count: int, asked: int, depth: float, selected: faiss.IDSelector | None
     ) -> tuple[Ints, Floats]:
-        count = min(count, most)
+        """Ask for more than wanted, in as many clusters as for `depth` items, and take the nearest."""
         if count == 0:
             return np.empty((len(queries_UD), 0), dtype=np.int64), np.empty((len(queries_UD), 0), np.float32)
-        rows_UK = self._search(queries_UD, min(math.ceil(self.codes.spare * count), most), selected)
+        probes = math.ceil(self.probes * max(1, depth / FOR_COUNT))
+        rows_UK = self._search(queries_UD, asked, probes, selected)
         return self.vectors.nearest(queries_UD, rows_UK, count)
 
-    def _search(self, queries_UD: Floats, count: int, selected: faiss.IDSelector | None) -> Ints:
+    def _search(self, queries_UD: Floats, count: int, probes: int, selected: faiss.IDSelector | None) -> Ints:
         queries_UW = widened(self.vectors.ready(queries_UD))
-        probes = math.ceil(self.probes * max(1, count / (self.codes.spare * FOR_COUNT)))
         rows_UK = self._look(queries_UW, count, min(probes, self.clusters), selected)
         short_U = (rows_UK < 0).any(axis=1)
         if short_U.any():

@@ -46,6 +46,11 @@ class KMeansIndex:
         return len(self._lists)
 
     @property
+    def vectors(self) -> ItemVectors:
+        """What it was built over."""
+        return self._lists.vectors
+
+    @property
     def size(self) -> int:
         """The vectors once more, and who is in which cluster; see `ItemIndex`."""
         return self._lists.size + self.clusters.size
