@@ -25,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 
 from dlrs.arrays import Floats, Ints
+from dlrs.candidates.exact import ExactIndex
 from dlrs.candidates.filtering.attributes import Attributes
 from dlrs.candidates.filtering.filters import AnyOf, Between, Filter, NoneOf, Within
 from dlrs.candidates.filtering.planner import Filtered
@@ -54,6 +55,10 @@ def main() -> None:
     attributes, index, queries_UD, ads = load(options.prepared, options.nets, options.users)
     requests = drawn(index, queries_UD, ads, options.filters)
     for count in options.count:
+        exact_UK, _ = ExactIndex.build(index.vectors).propose(queries_UD, count)
+        found_UK, _ = index.propose(queries_UD, count)
+        recall = np.mean([np.isin(a, b).mean() for a, b in zip(exact_UK, found_UK, strict=True)])
+        print(f"\nwithout filters, {count} wanted: recall {recall:.3f}")
         measure(attributes, index, requests, count)
 
 
