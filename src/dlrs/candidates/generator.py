@@ -42,6 +42,7 @@ def generate(index: Proposes, queries_UD: Floats, count: int, known_UN: sparse.c
     `known_UN` has a column for each position in the index; what it stores is known. A list is
     shorter than min(count, N) only if the unknown items run out.
     """
+    count = min(count, len(index))
     return generate_by(lambda users, most: index.propose(queries_UD[users], most), count, known_UN)
 
 
@@ -84,7 +85,7 @@ def _generate(propose: Propose, users: Ints, count: int, known_UN: sparse.csr_ar
     most_known = int(np.diff(known_UN.indptr).max(initial=0))
     positions_UT, similarity_UT = propose(users, count + most_known)
     keep_UT = (positions_UT != NO_ITEM) & ~stores(known_UN, positions_UT)
-    return Candidates(*cut(positions_UT, similarity_UT, keep_UT, min(count, known_UN.shape[1])))
+    return Candidates(*cut(positions_UT, similarity_UT, keep_UT, count))
 
 
 def _first_of_equals(values_UM: Ints) -> Bools:
