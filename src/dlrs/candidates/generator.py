@@ -53,6 +53,7 @@ def generate(
     """
     if where is not None:
         index, known_UN = Filtered(index, where), _admitted(known_UN, where)
+    count = min(count, len(index))
     return generate_by(lambda users, most: index.propose(queries_UD[users], most), count, known_UN)
 
 
@@ -95,7 +96,7 @@ def _generate(propose: Propose, users: Ints, count: int, known_UN: sparse.csr_ar
     most_known = int(np.diff(known_UN.indptr).max(initial=0))
     positions_UT, similarity_UT = propose(users, count + most_known)
     keep_UT = (positions_UT != NO_ITEM) & ~stores(known_UN, positions_UT)
-    return Candidates(*cut(positions_UT, similarity_UT, keep_UT, min(count, known_UN.shape[1])))
+    return Candidates(*cut(positions_UT, similarity_UT, keep_UT, count))
 
 
 def _first_of_equals(values_UM: Ints) -> Bools:

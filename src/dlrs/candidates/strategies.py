@@ -75,4 +75,5 @@ def _source(name: SourceName, retrieval: Retrieval, settings: Settings, score: S
 
 
 def _generate(source: Source, askers: Askers, count: int, known_UN: sparse.csr_array) -> Candidates:
+    count = min(count, len(source))
     return generate_by(lambda users, most: source.propose(askers.take(users), most), count, known_UN)
