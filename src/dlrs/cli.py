@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from dlrs.candidates_verbs import candidates
 from dlrs.errors import DlrsError
 from dlrs.experiment_verbs import experiment
 from dlrs.progress import FOLLOWS
@@ -137,6 +138,7 @@ def simulate(
 
 
 app.add_typer(experiment, name="experiment")
+app.add_typer(candidates, name="candidates")
 
 schema = typer.Typer(no_args_is_help=True, help="Describe your own tables.")
 app.add_typer(schema, name="schema")

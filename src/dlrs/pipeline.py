@@ -136,7 +136,7 @@ def train(prepared_folder: Path, out: Path) -> Folder:
 def evaluate(prepared_folder: Path, trained_folder: Path, out: Path) -> Folder:
     """Judge ours and every baseline on the test window; write report.json and report.html."""
     _require_extras(*EXTRAS)
-    prepared, trained = _open_pair(prepared_folder, trained_folder)
+    prepared, trained = open_pair(prepared_folder, trained_folder)
     report, page = judge(prepared, trained)
     facts = {"encoding_hash": prepared.encoding.hash, "models": report.models}
     with bundle.writing(out, EVALUATED, facts=facts) as folder:
@@ -149,7 +149,7 @@ def publish(
     prepared_folder: Path, trained_folder: Path, registry: Path, *, evaluated_folder: Path | None = None
 ) -> Folder:
     """Publish the refit networks with the items alive at `test_until`, and make them current."""
-    prepared, trained = _open_pair(prepared_folder, trained_folder)
+    prepared, trained = open_pair(prepared_folder, trained_folder)
     evaluated = None if evaluated_folder is None else bundle.open_folder(evaluated_folder, EVALUATED)
     end = prepared.recipe.marketplace.split.test_until
     versions_A = prepared.catalog.alive_at(micros(end))
@@ -252,7 +252,7 @@ def _require_enough(prepared: Prepared) -> None:
         raise DataError(f"split: expected items alive at test_until {split.test_until}, received none.")
 
 
-def _open_pair(prepared_folder: Path, trained_folder: Path) -> tuple[Prepared, Folder]:
+def open_pair(prepared_folder: Path, trained_folder: Path) -> tuple[Prepared, Folder]:
     """Open a data set and networks, and make sure that the networks were trained on such data."""
     prepared, trained = open_prepared(prepared_folder), bundle.open_folder(trained_folder, TRAINED)
     if trained.facts["encoding_hash"] != prepared.encoding.hash:

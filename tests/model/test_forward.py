@@ -81,6 +81,21 @@ def test_blocks_do_not_show(users: int, candidates: int) -> None:
         assert logits_UT[-1, -1] == pytest.approx(one_by_one[0, 0], abs=1e-5)
 
 
+@pytest.mark.parametrize(("users", "items"), [(3, 1100), (0, 4), (2, 0)])
+def test_every_pair_is_scored_as_chosen_ones_are(users: int, items: int) -> None:
+    torch.manual_seed(0)
+    nets = without_torch(Network(FeatureSpace(("price",), ("make",), (9,))))
+    rng = np.random.default_rng(0)
+    embedded = Representations(
+        rng.normal(size=(users, 5)).astype(np.float32), rng.random(users).astype(np.float32)
+    )
+    halves = ItemHalves(rng.normal(size=(items, 16)).astype(np.float32), rng.random(items).astype(np.float32))
+    rows_UT = np.broadcast_to(np.arange(items), (users, items))
+    logits_UN = nets.every_logit(embedded, halves)
+    assert logits_UN.dtype == np.float32
+    np.testing.assert_allclose(logits_UN, nets.logits(embedded, halves, rows_UT), atol=1e-5)
+
+
 def test_padding_scores_below_everything(random_rows: RandomRows) -> None:
     space = FeatureSpace(("price",), ("make",), (9,))
     nets = without_torch(Network(space))

@@ -37,6 +37,9 @@ ROWS = 16_384
 BLOCK = 512
 """Pairs scored at a time: 512 × 256 float32 twice is 1 MiB, within one core's L2."""
 
+LEAST = -100
+"""Where ELU is −1 to the last bit."""
+
 TASK = 16_384
 """Pairs that one thread scores at a stretch. No more than these, as for one user: no threads at all."""
 
@@ -107,12 +110,29 @@ class Nets:
         logits_UT[rows_UT < 0] = -np.inf
         return logits_UT
 
+    def every_logit(self, users: Representations, items: ItemHalves) -> Floats:
+        """Return the logit of each user with every item, (U, N): what `logits` gives, without gathering.
+
+        Meant for blocks of a few thousand items: the result is as large as U × N.
+        """
+        logits_UN = np.empty((len(users), len(items.wide_N)), dtype=np.float32)
+        user_UL = self._user_halves(users)
+
+        def score(start: int) -> None:
+            some = slice(start, start + BLOCK)
+            for user, user_L in enumerate(user_UL):  # the items' halves stay in the cache
+                logits_UN[user, some] = self._deep(items.half_NL[some] + user_L)
+
+        with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
+            list(threads.map(score, range(0, logits_UN.shape[1], BLOCK)))
+        logits_UN += self._wide(users.wide_N[:, None] + items.wide_N)
+        return logits_UN
+
     def _score(self, users: Representations, items: ItemHalves, rows_UT: Ints, logits_UT: Floats) -> None:
         U, T = rows_UT.shape
         candidates = max(1, min(T, BLOCK))
         together = BLOCK // candidates
-        user_UL = users.embedding_ND @ self.weights["rank_net.user_first"].T
-        user_UL += self.weights["rank_net.first_bias"]
+        user_UL = self._user_halves(users)
         for first in range(0, U, together):
             some = slice(first, first + together)
             for start in range(0, T, candidates):
@@ -144,25 +164,38 @@ class Nets:
             embedding_ND += own_NO @ of[f"{net}.own"].T
         return elu(embedding_ND), wide_N1[:, 0]
 
+    def _user_halves(self, users: Representations) -> Floats:
+        user_UL: Floats = users.embedding_ND @ self.weights["rank_net.user_first"].T
+        user_UL += self.weights["rank_net.first_bias"]
+        return user_UL
+
     def _block(self, user_UL: Floats, wide_U: Floats, items: ItemHalves, rows_UT: Ints) -> Floats:
-        of = self.weights
         hidden_UTL = items.half_NL[rows_UT]
         hidden_UTL += user_UL[:, None, :]
-        hidden = elu(hidden_UTL.reshape(-1, user_UL.shape[1]))
+        logits_UT = self._deep(hidden_UTL.reshape(-1, user_UL.shape[1])).reshape(rows_UT.shape)
+        logits_UT += self._wide(wide_U[:, None] + items.wide_N[rows_UT])
+        return logits_UT
+
+    def _deep(self, hidden_PL: Floats) -> Floats:
+        """Return the deep part of P logits from the sums of their halves, which are overwritten."""
+        of = self.weights
+        hidden = elu(hidden_PL)
         for layer in ("rank_net.second", "rank_net.third"):
             hidden = hidden @ of[f"{layer}.weight"].T
             hidden += of[f"{layer}.bias"]
             elu(hidden)
-        output = of["rank_net.output.weight"][0]
-        logits_UT: Floats = (hidden @ output[:-1]).reshape(rows_UT.shape)
-        logits_UT += output[-1] * (wide_U[:, None] + items.wide_N[rows_UT])
-        logits_UT += of["rank_net.output.bias"]
-        return logits_UT
+        return np.asarray(hidden @ of["rank_net.output.weight"][0, :-1])
+
+    def _wide(self, wide: Floats) -> Floats:
+        """Return the rest of the logits from the sums of the wide scalars."""
+        return np.asarray(
+            self.weights["rank_net.output.weight"][0, -1] * wide + self.weights["rank_net.output.bias"]
+        )
 
 
 def elu(values: Floats) -> Floats:
     """Replace x by ELU(x) in place: x where positive, else eˣ − 1 (≥ x, so the larger one is right)."""
-    below = np.minimum(values, 0)
+    below = np.clip(values, LEAST, 0)  # a minimum with a number takes three times as long
     np.exp(below, out=below)
     below -= 1
     return np.maximum(values, below, out=values)

@@ -1,0 +1,1 @@
+"""How candidates are found, compared with the gold standard."""
