@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from dlrs.comparing.gold import all_pairs, some_users
+from dlrs.comparing.gold import all_pairs, embed_catalogue, some_users
 from dlrs.evaluation.gold_standard import AllPairs, best_of_all
 from dlrs.judging import headline_test
 from dlrs.model.forward import ItemHalves, load_nets
@@ -28,7 +28,8 @@ KEEP = 1000
 def some_pairs(prepared_folder: Path, trained: Path, users: int, items: int) -> AllPairs:
     prepared = open_prepared(prepared_folder)
     test = some_users(headline_test(prepared), users, prepared.recipe.evaluation.seed)
-    pairs = all_pairs(prepared, test, load_nets(trained / "validated"))
+    nets = load_nets(trained / "validated")
+    pairs = all_pairs(prepared, test, nets, embed_catalogue(prepared, test, nets))
     return AllPairs(
         pairs.nets,
         pairs.users_U,

@@ -44,5 +44,55 @@ def gold(
         )
 
 
+@candidates.command()
+def compare(
+    prepared: PreparedFolder,
+    out: Annotated[Path, typer.Option(help="folder for it all; what an earlier run left there is used")],
+    objectives: Annotated[
+        list[str] | None, typer.Option(help="single, multi-cos, multi-cos-bar; once for each, none: all")
+    ] = None,
+    weights: Annotated[
+        list[float] | None, typer.Option(min=0, help="λ, once for each; 0 is single. None: 0 0.25 0.5 1 2")
+    ] = None,
+    trained: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="folder that `dlrs train` wrote: its networks are taken; alone without --objectives"
+        ),
+    ] = None,
+    indexes: Annotated[list[str] | None, typer.Option(help="once for each; none: every one")] = None,
+    strategies: Annotated[list[str] | None, typer.Option(help="once for each; none: every one")] = None,
+    counts: Annotated[
+        list[int] | None, typer.Option(min=1, help="candidates T along the curves, once for each")
+    ] = None,
+    probes: Annotated[
+        list[int] | None, typer.Option(min=1, help="clusters looked at along the curves, once for each")
+    ] = None,
+    count: Annotated[int, typer.Option(min=0, help="T of the tables; 0: the recipe's")] = 0,
+    users: Annotated[int, typer.Option(min=1, help="of the test; if there are more: a seeded sample")] = 1000,
+) -> None:
+    """Compare every index × strategy × objective with the gold standard: what is kept, and what it costs.
+
+    Networks that are missing are trained. Killed and started again, it goes on where it was.
+    """
+    from dlrs.comparing import grid as ours
+    from dlrs.comparing.compare import compare as run
+    from dlrs.comparing.objectives import OBJECTIVES, WEIGHTS, goals
+
+    chosen = objectives or ([] if trained else OBJECTIVES)
+    grid = ours.Grid(
+        goals=goals(chosen, weights or WEIGHTS),
+        indexes=indexes or ours.INDEXES,
+        strategies=strategies or ours.STRATEGIES,
+        counts=counts or ours.COUNTS,
+        probes=probes or ours.PROBES,
+        count=count,
+        users=users,
+    )
+    folder = run(prepared, out, grid, trained or ())
+    _say((folder / "compare.md").read_text(encoding="utf-8"))
+    _say(f"In {folder.path}: compare.json, compare.md, compare.png")
+
+
 def _say(text: str) -> None:
     console.print(escape(text), highlight=False, soft_wrap=True)

@@ -96,7 +96,7 @@ def prepare(recipe_file: Path, out: Path, *, after: Path | None = None, engine: 
 
 def describe(prepared_folder: Path, out: Path) -> Folder:
     """Write the data's own figures, which need no model: data.json and data.html."""
-    _require_extras("matplotlib")
+    require_extras("matplotlib")
     data = data_statistics(open_prepared(prepared_folder))
     with bundle.writing(out, DESCRIBED, facts={"marketplace": data.marketplace}) as folder:
         (folder / "data.json").write_text(data.to_json(), encoding="utf-8")
@@ -112,7 +112,7 @@ def train(prepared_folder: Path, out: Path) -> Folder:
     kill the same call goes on where it was. Processes that torchrun started train together, and the first
     one writes.
     """
-    _require_extras("torch", "tensorboard")
+    require_extras("torch", "tensorboard")
     from dlrs.fitting import checkpoints, fit_both, remove_others, write_both
     from dlrs.training.workers import joined
 
@@ -135,7 +135,7 @@ def train(prepared_folder: Path, out: Path) -> Folder:
 
 def evaluate(prepared_folder: Path, trained_folder: Path, out: Path) -> Folder:
     """Judge ours and every baseline on the test window; write report.json and report.html."""
-    _require_extras(*EXTRAS)
+    require_extras(*EXTRAS)
     prepared, trained = open_pair(prepared_folder, trained_folder)
     report, page = judge(prepared, trained)
     facts = {"encoding_hash": prepared.encoding.hash, "models": report.models}
@@ -194,7 +194,7 @@ def recommend_all(
 
 def run(recipe_file: Path, out: Path, *, engine: str = DUCKDB) -> RunFolder:
     """Run every stage from the recipe to a published bundle; `out` has links to the two reports."""
-    _require_extras(*EXTRAS)
+    require_extras(*EXTRAS)
     folders = RunFolder(out)
     prepare(recipe_file, folders.prepared, engine=engine)
     train(folders.prepared, folders.trained)
@@ -213,7 +213,7 @@ def _link(link: Path, file: Path) -> None:
             link.symlink_to(file.relative_to(link.parent))
 
 
-def _require_extras(*packages: str) -> None:
+def require_extras(*packages: str) -> None:
     """Say what is missing before the work begins, not at the end of it."""
     for package in packages:
         if find_spec(package) is None:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from dlrs import bundle
 from dlrs.bundle import Folder
-from dlrs.evaluation.gold_standard import AllPairs, write_gold
+from dlrs.errors import ArtifactError
+from dlrs.evaluation.gold_standard import IDENTITY, KIND, AllPairs, GoldStandard, write_gold
 from dlrs.evaluation.static import StaticTest
 from dlrs.judging import headline_test
-from dlrs.model.forward import Nets, load_nets
+from dlrs.model.forward import Nets, Representations, load_nets
 from dlrs.pipeline import open_pair
 from dlrs.prepared import Prepared
 from dlrs.recommender import Audience
@@ -28,8 +30,20 @@ def gold(prepared_folder: Path, trained_folder: Path, out: Path, *, users: int, 
     prepared, trained = open_pair(prepared_folder, trained_folder)
     test = some_users(headline_test(prepared), users, prepared.recipe.evaluation.seed)
     facts: dict[str, Any] = {"encoding_hash": prepared.encoding.hash}
-    pairs = all_pairs(prepared, test, load_nets(trained / "validated"))
+    nets = load_nets(trained / "validated")
+    pairs = all_pairs(prepared, test, nets, embed_catalogue(prepared, test, nets))
     return write_gold(pairs, keep, out, facts=facts)
+
+
+def open_or_write(pairs: AllPairs, keep: int, out: Path) -> GoldStandard:
+    """Return the gold standard that is at `out`, if it is the one asked for, or write it there."""
+    try:
+        known = bundle.open_folder(out, KIND).facts.get(IDENTITY)
+    except ArtifactError:
+        known = None
+    if known != pairs.identity(keep):
+        write_gold(pairs, keep, out, facts={})
+    return GoldStandard.open(out)
 
 
 def some_users(test: StaticTest, most: int, seed: int) -> StaticTest:
@@ -48,9 +62,13 @@ def some_users(test: StaticTest, most: int, seed: int) -> StaticTest:
     )
 
 
-def all_pairs(prepared: Prepared, test: StaticTest, nets: Nets) -> AllPairs:
+def embed_catalogue(prepared: Prepared, test: StaticTest, nets: Nets) -> Representations:
+    """Return what ItemNet makes of the test's items."""
+    return nets.embed_items(prepared.encoded_versions.take(test.versions_A))
+
+
+def all_pairs(prepared: Prepared, test: StaticTest, nets: Nets, items: Representations) -> AllPairs:
     """Return the test's users, by their profiles at the cut, and its items, as the networks see them."""
-    items = nets.embed_items(prepared.encoded_versions.take(test.versions_A))
     return AllPairs(
         nets=nets,
         users_U=test.users_U,

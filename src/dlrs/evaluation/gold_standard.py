@@ -32,6 +32,8 @@ from dlrs.order import falling, numbers_of, scores_of
 from dlrs.progress import track
 
 KIND = "gold"
+IDENTITY = "identity"
+"""The fact that tells one gold standard from another."""
 
 USERS = 64
 """Users of a block: a file each, 8 kB a user with 1,000 kept."""
@@ -133,7 +135,8 @@ def write_gold(pairs: AllPairs, keep: int, out: Path, *, facts: dict[str, Any]) 
     out = out.absolute()
     with bundle.writing(out, KIND, facts=facts) as folder:
         parts = out.with_name(f".{out.name}.parts")
-        work = parts / pairs.identity(keep)
+        facts[IDENTITY] = pairs.identity(keep)
+        work = parts / facts[IDENTITY]
         _remove_others(work)
         facts |= _find(pairs, keep, work)
         _join(work, folder)
