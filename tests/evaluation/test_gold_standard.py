@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,35 +12,11 @@ from dlrs.arrays import NO_ITEM, Floats, Ints, stores
 from dlrs.errors import ArtifactError
 from dlrs.evaluation import gold_standard
 from dlrs.evaluation.gold_standard import AllPairs, GoldStandard, best_of_all, write_gold
-from dlrs.features.rows import FeatureSpace
-from dlrs.model.forward import ItemHalves, Nets, Representations
-from dlrs.model.network import Network, without_torch
+from dlrs.model.forward import ItemHalves
 from dlrs.ranking.top import top_k
+from scored_pairs import FIRST, some_pairs
 
-SPACE = FeatureSpace(("price",), ("make",), (9,))
-WIDTH, FIRST = 5, 16
 KEEP = 10
-
-
-def some_nets() -> Nets:
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return without_torch(Network(SPACE))
-
-
-def some_pairs(users: int, items: int, *, seed: int = 0, known: float = 0.1) -> AllPairs:
-    rng = np.random.default_rng(seed)
-    numbers: Callable[..., Floats] = lambda *shape: rng.normal(size=shape).astype(np.float32)  # noqa: E731
-    return AllPairs(
-        nets=some_nets(),
-        users_U=np.arange(users) * 3 + 1,
-        users=Representations(numbers(users, WIDTH), numbers(users)),
-        items_A=np.arange(items) * 2 + 5,
-        items=ItemHalves(numbers(items, FIRST), numbers(items)),
-        known_UA=sparse.csr_array(rng.random((users, items)) < known),
-    )
 
 
 def brute_force(pairs: AllPairs, keep: int) -> tuple[Ints, Floats]:
