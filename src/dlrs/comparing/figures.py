@@ -18,6 +18,7 @@ from dlrs.evaluation.figures import MARKERS
 FAMILIES = {"single": "#0072B2", "multi-cos": "#D55E00", "multi-cos-bar": "#009E73"}
 OTHERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 METRICS = {"kept@100": "gold standard's top 100 kept, %", "precision@5": "Precision@5, %"}
+MILLISECONDS = (0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 20, 50, 100)
 
 Series = Mapping[str, Sequence[Measured]]
 
@@ -80,23 +81,25 @@ def _draw(panel: Any, panels: Panels, metric: str) -> None:
     colors = _colors(list(panels.series))
     for place, (name, ways) in enumerate(panels.series.items()):
         shown = front(ways, metric) if panels.by_cost else ways
-        panel.plot(
-            [one.ms if panels.by_cost else one.count for one in shown],
-            [100 * one.means[metric] for one in shown],
-            marker=MARKERS[place % len(MARKERS)],
-            markersize=4,
-            linewidth=1.2,
-            color=colors[name],
-            label=name,
-        )
+        style = {"color": colors[name], "marker": MARKERS[place % len(MARKERS)], "markersize": 4}
+        panel.plot(*_points(shown, panels, metric), label=name, linewidth=1.2, **style)
+        if panels.by_cost:
+            panel.plot(*_points(ways, panels, metric), linestyle="none", alpha=0.2, **style)
+
+
+def _points(ways: Sequence[Measured], panels: Panels, metric: str) -> tuple[list[float], list[float]]:
+    where = [one.ms if panels.by_cost else one.count for one in ways]
+    return where, [100 * one.means[metric] for one in ways]
 
 
 def _dress(panel: Any, panels: Panels, metric: str, found: Comparison) -> None:
     panel.set_xscale("log")
-    if not panels.by_cost:
-        counts = sorted({one.count for one in found.measured})
-        panel.set_xticks(counts, [f"{count:,}" for count in counts], fontsize=8)
-        panel.minorticks_off()
+    counts = sorted({one.count for one in found.measured})
+    ticks = MILLISECONDS if panels.by_cost else counts
+    limits = panel.get_xlim()
+    panel.set_xticks(ticks, [f"{tick:,}" for tick in ticks], fontsize=8)
+    panel.set_xlim(limits)
+    panel.minorticks_off()
     panel.set_ylim(bottom=0)
     panel.set_title(panels.title, fontsize=9)
     panel.set_xlabel("CPU ms a user, candidates and ranking" if panels.by_cost else "candidates", fontsize=9)
