@@ -123,7 +123,7 @@ def _of_network(ground: Ground, goal: Goal, nets_folder: Path, facts: Mapping[st
     validation = facts["history"][facts["best_epoch"] - 1]["validation"]
     network = Network(goal.name, facts["best_epoch"], validation, means(best), errors(best))
     vectors = ItemVectors(items.embedding_ND, prepared.recipe.candidates.metric)
-    askers = Askers.of(pairs.users, ground.histories, nets)
+    askers = Askers.of(pairs.users, ground.histories, nets.embed_items)
     beside = Clusters.find(vectors), ground.recent_A
     ways = Ways(goal.name, question, askers, vectors, *beside, prepared.recipe.candidates)
     parts = [_measured(ground, ways, pairs, index) for index in ground.grid.indexes]
