@@ -104,8 +104,9 @@ def test_a_front_keeps_what_no_cheaper_way_reaches() -> None:
 def test_goals() -> None:
     names = [goal.name for goal in goals(["single", "multi-cos", "multi-cos-bar"], [0, 0.5, 2])]
     assert names == ["single", "multi-cos 0.5", "multi-cos 2", "multi-cos-bar 0.5", "multi-cos-bar 2"]
-    with pytest.raises(SchemaError, match="received multi-sin"):
-        goals(["multi-sin"], [1])
+    for wrong in ("multi-sin", "multi-cos much"):
+        with pytest.raises(SchemaError, match=f"received {wrong}"):
+            goals([wrong], [1])
     two_adams = Training(similarity_optimiser="separate", dropout=0.25)
     assert Goal.of(two_adams) == COS
     assert COS.settings(two_adams) == two_adams

@@ -49,7 +49,10 @@ def compare(
     prepared: PreparedFolder,
     out: Annotated[Path, typer.Option(help="folder for it all; what an earlier run left there is used")],
     objectives: Annotated[
-        list[str] | None, typer.Option(help="single, multi-cos, multi-cos-bar; once for each, none: all")
+        list[str] | None,
+        typer.Option(
+            help="single, multi-cos, multi-cos-bar, or with λ: 'multi-cos 2'; once for each, none: all"
+        ),
     ] = None,
     weights: Annotated[
         list[float] | None, typer.Option(min=0, help="λ, once for each; 0 is single. None: 0 0.25 0.5 1 2")

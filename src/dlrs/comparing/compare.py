@@ -124,7 +124,7 @@ def _of_network(ground: Ground, goal: Goal, nets_folder: Path, facts: Mapping[st
     network = Network(goal.name, facts["best_epoch"], validation, means(best), errors(best))
     vectors = ItemVectors(items.embedding_ND, prepared.recipe.candidates.metric)
     askers = Askers.of(pairs.users, ground.histories, nets.embed_items)
-    beside = Clusters.find(vectors), ground.recent_A
+    beside = Clusters.find(vectors, prepared.recipe.candidates.cluster_count), ground.recent_A
     ways = Ways(goal.name, question, askers, vectors, *beside, prepared.recipe.candidates)
     parts = [_measured(ground, ways, pairs, index) for index in ground.grid.indexes]
     return Found(network, [built for built, _ in parts], [one for _, some in parts for one in some])
@@ -132,7 +132,7 @@ def _of_network(ground: Ground, goal: Goal, nets_folder: Path, facts: Mapping[st
 
 def _measured(ground: Ground, ways: Ways, pairs: AllPairs, index: str) -> tuple[Built, list[Measured]]:
     """Measure what was not measured yet with one index."""
-    grid, settings = ground.grid, ways.settings.model_dump(mode="json")
+    grid, settings = ground.grid, ways.settings.model_dump(mode="json", exclude_defaults=True)
     asked = [index, grid.strategies, grid.counts, grid.probes, grid.count, settings, pairs.identity(KEEP)]
     name = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
     file = ground.out / "measured" / f"{name}.json"

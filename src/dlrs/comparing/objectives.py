@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -54,23 +55,28 @@ class Goal:
 def goals(objectives: Iterable[str], weights: Iterable[float]) -> tuple[Goal, ...]:
     """Return every objective with every weight, each once: with a weight of 0 all are `single`.
 
+    An objective may name a weight of its own.
+
     Raises:
         SchemaError: there is no such objective.
 
-    >>> [goal.name for goal in goals(["single", "multi-cos"], [0, 0.5])]
-    ['single', 'multi-cos 0.5']
+    >>> [goal.name for goal in goals(["single", "multi-cos", "multi-cos-bar 0.5"], [0, 2])]
+    ['single', 'multi-cos 2', 'multi-cos-bar 0.5']
     """
-    chosen, weights = [_known(objective) for objective in objectives], tuple(weights)
-    return tuple(dict.fromkeys(Goal.named(objective, weight) for objective in chosen for weight in weights))
+    weights = tuple(weights)
+    return tuple(dict.fromkeys(goal for name in objectives for goal in _goals(name, weights)))
 
 
-def _known(name: str) -> Objective:
+def _goals(name: str, weights: Sequence[float]) -> Iterator[Goal]:
+    known, _, own = name.partition(" ")
     for objective in OBJECTIVES:
-        if objective == name:
-            return objective
+        with suppress(ValueError):
+            if objective == known:
+                yield from (Goal.named(objective, weight) for weight in ([float(own)] if own else weights))
+                return
     raise SchemaError(
-        f"candidates compare, objectives: expected some of {', '.join(OBJECTIVES)}, received {name}. "
-        "Choose among these."
+        f"candidates compare, objectives: expected some of {', '.join(OBJECTIVES)}, with its λ or without, "
+        f"received {name}. Choose among these, or write for example: 'multi-cos 0.5'."
     )
 
 
