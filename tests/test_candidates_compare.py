@@ -33,7 +33,7 @@ from scored_pairs import some_pairs
 
 NAMED = ("single", "exact", "direct")
 SINGLE, COS = Goal("single", 0.0), Goal("multi-cos", 0.5)
-SMALL = Grid(goals=(SINGLE, COS), counts=(20, 100), probes=(1, 2), count=50, users=12)
+SMALL = Grid(goals=(SINGLE, COS), counts=(20, 100), efforts=(0.05, 0.5), count=50, users=12)
 
 
 def some_question() -> Question:
@@ -89,7 +89,7 @@ def test_the_standard_error_of_a_mean() -> None:
 
 
 def way(ms: float, precision: float) -> Measured:
-    return Measured(*NAMED, 10, None, {"precision@5": precision}, {}, 0.0, ms, 0.0)
+    return Measured(*NAMED, 10, 1.0, {"precision@5": precision}, {}, 0.0, ms, 0.0)
 
 
 def test_a_front_keeps_what_no_cheaper_way_reaches() -> None:

@@ -68,8 +68,11 @@ def compare(
     counts: Annotated[
         list[int] | None, typer.Option(min=1, help="candidates T along the curves, once for each")
     ] = None,
-    probes: Annotated[
-        list[int] | None, typer.Option(min=1, help="clusters looked at along the curves, once for each")
+    efforts: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0, help="how much of an index is looked at, times what the recipe says; once for each"
+        ),
     ] = None,
     count: Annotated[int, typer.Option(min=0, help="T of the tables; 0: the recipe's")] = 0,
     users: Annotated[int, typer.Option(min=1, help="of the test; if there are more: a seeded sample")] = 1000,
@@ -88,7 +91,7 @@ def compare(
         indexes=indexes or ours.INDEXES,
         strategies=strategies or ours.STRATEGIES,
         counts=counts or ours.COUNTS,
-        probes=probes or ours.PROBES,
+        efforts=efforts or ours.EFFORTS,
         count=count,
         users=users,
     )

@@ -133,7 +133,7 @@ def _of_network(ground: Ground, goal: Goal, nets_folder: Path, facts: Mapping[st
 def _measured(ground: Ground, ways: Ways, pairs: AllPairs, index: str) -> tuple[Built, list[Measured]]:
     """Measure what was not measured yet with one index."""
     grid, settings = ground.grid, ways.settings.model_dump(mode="json", exclude_defaults=True)
-    asked = [index, grid.strategies, grid.counts, grid.probes, grid.count, settings, pairs.identity(KEEP)]
+    asked = [index, grid.strategies, grid.counts, grid.efforts, grid.count, settings, pairs.identity(KEEP)]
     name = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
     file = ground.out / "measured" / f"{name}.json"
     if not file.exists():

@@ -64,7 +64,7 @@ def front(ways: Iterable[Measured], metric: str) -> list[Measured]:
 
 
 def _pairs(found: Comparison) -> list[Panels]:
-    main, index, strategy = found.main, found.indexes[0], found.strategies[0]
+    main, (index, strategy) = found.main, found.reference
     dial = {name: found.curve(name, index, strategy) for name in found.objectives}
     strategies = {name: found.curve(main, index, name) for name in found.strategies}
     every = {name: [*found.of(objective=name)] for name in found.objectives}

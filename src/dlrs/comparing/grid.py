@@ -13,22 +13,25 @@ from dlrs.recipe import Candidates
 INDEXES: tuple[str, ...] = get_args(Candidates.model_fields["index"].annotation)
 STRATEGIES: tuple[str, ...] = get_args(Candidates.model_fields["strategy"].annotation)
 COUNTS = (50, 100, 200, 500, 1000, 2000)
-PROBES = (4, 8, 16, 32, 64, 128)
+EFFORTS = (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0)
 USERS = 1000
+KNOBS = {"ivf": "probes", "ivf-pq": "probes", "kmeans": "probes", "annoy": "search_k", "lopq": "looks"}
+"""The setting that says how much of an index is looked at; `exact` looks at all of it."""
 
 
 @dataclass(frozen=True)
 class Grid:
     """Every index with every strategy with every goal, and what is changed along the curves.
 
-    `count` is the T at which the tables stand and the probes are changed; 0 stands for the recipe's.
+    `count` is the T of the tables, and of those ways that look at more or at less than the recipe says;
+    0 stands for the recipe's.
     """
 
     goals: tuple[Goal, ...]
     indexes: Sequence[str] = INDEXES
     strategies: Sequence[str] = STRATEGIES
     counts: Sequence[int] = COUNTS
-    probes: Sequence[int] = PROBES
+    efforts: Sequence[float] = EFFORTS
     count: int = 0
     users: int = USERS
 
@@ -36,6 +39,11 @@ class Grid:
         """Refuse what is not there. SchemaError."""
         _require_known("indexes", self.indexes, INDEXES)
         _require_known("strategies", self.strategies, STRATEGIES)
+
+    @property
+    def strategy(self) -> str:
+        """The strategy for which more and less of an index is looked at: `direct`, or the first."""
+        return "direct" if "direct" in self.strategies else self.strategies[0]
 
     def counts_of(self, items: int) -> Iterator[int]:
         """Yield the counts of the curve and the table's, those that leave something of so many items out."""

@@ -75,16 +75,17 @@ class Question:
 class Measured:
     """One way to find T candidates.
 
-    `means` of the metrics over the users and the `errors` of these. Times are CPU milliseconds a user, of one
-    thread: `ms_together` and `ms_alone` of finding candidates, where all ask at once and where one does;
-    `ms_ranking` of ordering them. UserNet and the embedding of histories are in none of them.
+    `effort` is how much of the index is looked at, as a multiple of what the recipe says. `means` of the
+    metrics are over the users, with their standard `errors`. Times are CPU milliseconds a user, one thread's:
+    `ms_together` and `ms_alone` of finding candidates, where all ask at once and where one does; `ms_ranking`
+    of ordering them. UserNet and the embedding of histories are in none of them.
     """
 
     objective: str
     index: str
     strategy: str
     count: int
-    probes: int | None
+    effort: float
     means: Mapping[str, float]
     errors: Mapping[str, float]
     ms_together: float
@@ -98,7 +99,7 @@ class Measured:
 
 
 def measure(
-    question: Question, find: Find, count: int, *, named: tuple[str, str, str], probes: int | None = None
+    question: Question, find: Find, count: int, *, named: tuple[str, str, str], effort: float = 1.0
 ) -> Measured:
     """Ask for `count` candidates for all users, and once more for some one by one.
 
@@ -107,7 +108,7 @@ def measure(
         find: the way to find candidates.
         count: T.
         named: objective, index and strategy.
-        probes: clusters looked at, where that is told of it.
+        effort: how much of an index is looked at, as a multiple of what the recipe says.
     """
     everybody = np.arange(len(question))
     some = everybody[:: max(1, len(question) // ALONE)][:ALONE]
@@ -120,7 +121,7 @@ def measure(
     return Measured(
         *named,
         count=count,
-        probes=probes,
+        effort=effort,
         means=means(values),
         errors=errors(values),
         ms_together=1000 * together / len(question),

@@ -66,6 +66,12 @@ class Comparison:
         """The strategies' names, each once."""
         return list(dict.fromkeys(measured.strategy for measured in self.measured))
 
+    @property
+    def reference(self) -> tuple[str, str]:
+        """The index and the strategy that others are shown beside: `exact` and `direct`, or the first."""
+        index = "exact" if "exact" in self.indexes else self.indexes[0]
+        return index, "direct" if "direct" in self.strategies else self.strategies[0]
+
     def of(
         self, *, objective: str | None = None, index: str | None = None, strategy: str | None = None
     ) -> Iterator[Measured]:
@@ -76,8 +82,8 @@ class Comparison:
                 yield measured
 
     def usual(self, ways: Iterable[Measured]) -> list[Measured]:
-        """Return the ways that look at as many clusters as the recipe says."""
-        return [one for one in ways if one.probes in (None, self.settings["probes"])]
+        """Return the ways that look at as much of an index as the recipe says."""
+        return [one for one in ways if one.effort == 1]
 
     def curve(self, objective: str, index: str, strategy: str) -> list[Measured]:
         """Return one way by the number of candidates."""

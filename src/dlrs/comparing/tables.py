@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from dlrs.comparing.grid import KNOBS
 from dlrs.comparing.measuring import Measured
 from dlrs.comparing.result import Comparison, Network
 
@@ -22,8 +23,8 @@ def as_markdown(found: Comparison) -> str:
         _dial(found),
         "## Every index, strategy and objective",
         _ways(found),
-        "## More and fewer clusters looked at",
-        _probes(found),
+        "## Looking at more, and at less",
+        _efforts(found),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -49,13 +50,13 @@ def _dial(found: Comparison) -> str:
             one.strategy,
         ): f"{100 * one.means['precision@5']:.2f}, {100 * one.means['kept@100']:.0f}"
         for one in found.at_count()
-        if one.index == found.indexes[0]
+        if one.index == found.reference[0]
     }
     rows = (
         [name, *(values.get((name, strategy), "") for strategy in found.strategies)]
         for name in found.objectives
     )
-    return table([f"over the index {found.indexes[0]}", *found.strategies], rows)
+    return table([f"over the index {found.reference[0]}", *found.strategies], rows)
 
 
 def _ways(found: Comparison) -> str:
@@ -77,21 +78,21 @@ def _ways(found: Comparison) -> str:
     return table([*head, "build s", "B an item"], rows)
 
 
-def _probes(found: Comparison) -> str:
-    ways = (one for one in found.measured if one.probes is not None and one.count == found.count)
-    first = (one for one in ways if one.strategy == found.strategies[0])
+def _efforts(found: Comparison) -> str:
+    ways = (one for one in found.measured if one.index in KNOBS and one.count == found.count)
+    first = (one for one in ways if one.strategy == found.reference[1])
     rows = (
         [
             one.objective,
             one.index,
-            str(one.probes),
+            f"{one.effort:g} × {KNOBS[one.index]}",
             f"{100 * one.means['kept@100']:.1f}",
             _percent(one.means, one.errors, "precision@5"),
             _milliseconds(one),
         ]
-        for one in sorted(first, key=lambda one: (one.objective, one.index, one.probes or 0))
+        for one in sorted(first, key=lambda one: (one.objective, one.index, one.effort))
     )
-    return table(["objective", "index", "probes", "kept@100 %", "P@5 %", "ms"], rows)
+    return table(["objective", "index", "looks at", "kept@100 %", "P@5 %", "ms"], rows)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -20,13 +20,10 @@ from dlrs.candidates.index import ItemIndex
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.strategies import build_strategy
 from dlrs.candidates.vectors import ItemVectors
-from dlrs.comparing.grid import Grid
+from dlrs.comparing.grid import KNOBS, Grid
 from dlrs.comparing.measuring import Find, Measured, Question, measure
 from dlrs.model.forward import Representations
 from dlrs.recipe import Candidates as Settings
-
-PROBED = ("ivf",)
-"""Indexes that look at so many clusters as `probes` says."""
 
 
 @dataclass(frozen=True)
@@ -59,31 +56,27 @@ class Ways:
             built = build_index(self.vectors, settings)
         seconds = time.process_time() - started
         cost = Built(self.objective, index, seconds, built.size / max(1, len(self.vectors)))
-        return cost, [*self._by_count(built, settings, grid), *self._by_probes(built, settings, grid)]
+        return cost, [*self._by_count(built, settings, grid), *self._by_effort(built, settings, grid)]
 
     def _by_count(self, index: ItemIndex, settings: Settings, grid: Grid) -> Iterator[Measured]:
         for strategy in grid.strategies:
             find = self._find(index, self._settings(index=settings.index, strategy=strategy))
-            probes = settings.probes if settings.index in PROBED else None
+            named = self.objective, settings.index, strategy
             for count in grid.counts_of(len(self.vectors)):
-                yield self._measured(find, count, settings.index, strategy, probes)
+                yield measure(self.question, find, count, named=named)
 
-    def _by_probes(self, index: ItemIndex, settings: Settings, grid: Grid) -> Iterator[Measured]:
-        """Look at more and fewer clusters, for the first strategy."""
-        if settings.index not in PROBED:
+    def _by_effort(self, index: ItemIndex, settings: Settings, grid: Grid) -> Iterator[Measured]:
+        """Look at more and at less of the index, for the first strategy."""
+        if settings.index not in KNOBS:
             return
-        strategy, count = grid.strategies[0], grid.count
+        knob, named = KNOBS[settings.index], (self.objective, settings.index, grid.strategy)
         with tempfile.TemporaryDirectory() as folder:
             index.save(Path(folder))
-            for probes in grid.probes:
-                if probes != settings.probes:
-                    changed = self._settings(index=settings.index, strategy=strategy, probes=probes)
-                    find = self._find(load_index(Path(folder), self.vectors, changed), changed)
-                    yield self._measured(find, count, settings.index, strategy, probes)
-
-    def _measured(self, find: Find, count: int, index: str, strategy: str, probes: int | None) -> Measured:
-        named = self.objective, index, strategy
-        return measure(self.question, find, count, named=named, probes=probes)
+            for effort in (effort for effort in grid.efforts if effort != 1):
+                turned = {knob: max(1, round(effort * settings.model_dump()[knob]))}
+                changed = self._settings(index=settings.index, strategy=grid.strategy, **turned)
+                find = self._find(load_index(Path(folder), self.vectors, changed), changed)
+                yield measure(self.question, find, grid.count, named=named, effort=effort)
 
     def _find(self, index: ItemIndex, settings: Settings) -> Find:
         pairs = self.question.pairs
