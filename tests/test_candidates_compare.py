@@ -216,7 +216,8 @@ def test_the_command_line(comparison: Comparison, prepared: Path, out: Path, tmp
     assert "pairs in" in said
     options = ["--objectives", "single", "--indexes", "exact", "--strategies", "direct", "--counts", 20]
     said = _dlrs("candidates", "compare", prepared, "--out", out, *options, "--count", 50, "--users", 12)
-    assert "| single | exact | direct |" in said
+    assert "| over the index exact | direct |" in said
+    assert "| single | exact | direct |" in (out / "compared" / "compare.md").read_text()
 
 
 def _dlrs(*arguments: object) -> str:

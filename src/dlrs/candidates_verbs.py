@@ -84,6 +84,8 @@ def compare(
     from dlrs.comparing import grid as ours
     from dlrs.comparing.compare import compare as run
     from dlrs.comparing.objectives import OBJECTIVES, WEIGHTS, goals
+    from dlrs.comparing.result import Comparison
+    from dlrs.comparing.tables import summary
 
     chosen = objectives or ([] if trained else OBJECTIVES)
     grid = ours.Grid(
@@ -96,7 +98,7 @@ def compare(
         users=users,
     )
     folder = run(prepared, out, grid, trained or ())
-    _say((folder / "compare.md").read_text(encoding="utf-8"))
+    _say(summary(Comparison.from_json((folder / "compare.json").read_text(encoding="utf-8"))))
     _say(f"In {folder.path}: compare.json, compare.md, compare.png")
 
 

@@ -12,6 +12,18 @@ from dlrs.comparing.result import Comparison, Network
 def as_markdown(found: Comparison) -> str:
     """Return compare.md."""
     parts = [
+        summary(found),
+        "## Every index, strategy and objective",
+        _ways(found),
+        "## Looking at more, and at less",
+        _efforts(found),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def summary(found: Comparison) -> str:
+    """Return its head: who was asked, the networks, and what λ and the strategies change."""
+    parts = [
         f"# How candidates are found: {found.marketplace}",
         f"{found.test['users']:,} test users, {found.test['items']:,} items, T = {found.count:,} candidates. "
         "Percentages are means over the users, ± their standard error; *kept* is the share of the "
@@ -21,12 +33,8 @@ def as_markdown(found: Comparison) -> str:
         _networks(found.networks),
         "## The λ dial: Precision@5 %, and of the gold standard's top 100 kept %",
         _dial(found),
-        "## Every index, strategy and objective",
-        _ways(found),
-        "## Looking at more, and at less",
-        _efforts(found),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
 
 
 def _networks(networks: Sequence[Network]) -> str:
