@@ -1,0 +1,249 @@
+"""LiveIndex: items come, change and go while they are searched, and nothing of it is lost.
+
+    FOLDER/
+    ├── log.sqlite        the changes since the snapshot; names the snapshot
+    └── snapshots/1/ …    see `snapshot`
+
+One process writes, and searches in as many threads as it likes. A change is on the disk, then in
+memory, then `upsert` or `delete` returns. Every 20,000 changes a thread of low priority folds
+them into a new snapshot. What a killed process leaves is the old snapshot or the new one, and the
+changes since it. What is promised, and how it is kept: docs/live-index.md.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from dlrs.arrays import Floats
+from dlrs.atomic import alone, hidden_folder, sync, take_place
+from dlrs.bundle import writable
+from dlrs.candidates.filtering.filters import Filter
+from dlrs.candidates.filtering.shortfall import Shortfall
+from dlrs.candidates.live.changes import Changes, Log
+from dlrs.candidates.live.facts import laid_out
+from dlrs.candidates.live.filtered import explain
+from dlrs.candidates.live.folding import fold, step_back
+from dlrs.candidates.live.generation import Generation
+from dlrs.candidates.live.items import LiveItems, encoded
+from dlrs.candidates.live.searching import Found, Known, search
+from dlrs.candidates.live.snapshot import Kept, Snapshot
+from dlrs.errors import ArtifactError, DataError
+from dlrs.model.forward import Representations
+from dlrs.recipe import Candidates
+from dlrs.schema import Features
+
+LOG = "log.sqlite"
+SNAPSHOTS = "snapshots"
+
+FOLD_AT = 20_000
+"""Changes that are folded into a new snapshot: a delta of so many items costs a search 0.2 ms."""
+
+BITE = 256
+"""Changes replayed at a stretch while others search: a millisecond or so, then these have their turn."""
+
+
+class LiveIndex:
+    """Upsert, delete and search; see the module's docstring."""
+
+    def __init__(self, folder: Path, log: Log, generation: Generation, fold_at: int, held: ExitStack) -> None:
+        """Take what `open` opened, and what is to be let go by `close`."""
+        self.folder = folder
+        self.fold_at = fold_at
+        self._log, self._generation, self._held = log, generation, held
+        self._view = generation.view()  # replaced, never changed: a search takes it once, without a lock
+        self._writing = threading.Lock()
+        self._folds = ThreadPoolExecutor(1, "fold", initializer=step_back)
+        self._folding: Future[None] | None = None
+        self._due = generation.snapshot.seq + fold_at
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        ids: Sequence[str],
+        items: Representations,
+        settings: Candidates,
+        *,
+        facts: pa.Table | None = None,
+        features: Features | None = None,
+    ) -> None:
+        """Write a live index of these items; `open` opens it.
+
+        Args:
+            folder: a new place.
+            ids: of the items, text, each once.
+            items: what ItemNet made of them, in the same order.
+            settings: which index there is over a snapshot, and what near means.
+            facts: where there are to be filters, the items' raw features, in the same order.
+            features: the marketplace's, to filter by.
+
+        Raises:
+            DataError: the ids or the items are not as they should be.
+            ArtifactError: something is at this place.
+        """
+        first, kept = LiveItems.of(ids, items), Kept(settings, features)
+        table = laid_out(ids, facts, kept.form)
+        with writable(folder), hidden_folder(folder) as new:
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise ArtifactError(
+                    f"{folder}: expected a new place for a live index, received one that is taken. "
+                    "It was left as it is; choose another place, or delete it."
+                )
+            order = np.argsort(first.ids_N)
+            part = first.take(order), None if table is None else table.take(order)
+            Snapshot.write(new / SNAPSHOTS / "1", [part], kept, seq=0)
+            Log.create(new / LOG, "1")
+            new.chmod(0o755)
+            sync(new)
+            take_place(new, folder)
+
+    @classmethod
+    def open(cls, folder: Path, *, fold_at: int = FOLD_AT) -> Self:
+        """Open what `create` wrote and others changed: the snapshot and the changes since.
+
+        Raises:
+            ArtifactError: there is none, it is damaged, or another process writes to it.
+        """
+        with ExitStack() as held:
+            if not (folder / LOG).is_file():
+                raise ArtifactError(f"{folder}: expected a live index, received none ({LOG} missing).")
+            held.enter_context(alone(folder))
+            log = Log(folder / LOG)
+            held.callback(log.close)
+            generation = Generation(Snapshot.open(folder / SNAPSHOTS / log.snapshot))
+            _remove_others(folder / SNAPSHOTS, log.snapshot)
+            while _replay(log, generation):
+                pass
+            generation.snapshot.warm()
+            return cls(folder, log, generation, fold_at, held.pop_all())
+
+    def close(self) -> None:
+        """Wait for a fold that has begun, and let the folder go."""
+        self._folds.shutdown()
+        self._held.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why the last fold failed that began by itself: nothing is lost by it, and there will be another."""
+        return self._folding.exception() if self._folding is not None and self._folding.done() else None
+
+    def upsert(self, ids: Sequence[str], items: Representations, facts: pa.Table | None = None) -> None:
+        """Add items, or put them in the place of older ones; on return they are safe, and found.
+
+        Args:
+            ids: of the items, each once.
+            items: what ItemNet made of them, in the same order. All come at once, or none.
+            facts: their raw features, in the same order, if the index was created with features.
+
+        Raises:
+            DataError: the ids or the items are not as they should be.
+            ArtifactError: the log cannot be written.
+        """
+        snapshot = self._view.snapshot
+        came = Changes.upserting(LiveItems.of(ids, items), laid_out(ids, facts, snapshot.kept.form))
+        width, given = snapshot.items.embedding_ND.shape[1], items.embedding_ND.shape[1]
+        if given != width:
+            raise DataError(
+                f"{self.folder}: expected items of {width} coordinates, received {given}. "
+                "Use the ItemNet that the others came from."
+            )
+        with self._writing:
+            self._write(came)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove items; on return that is safe, and no search finds them. Return how many were there.
+
+        Raises:
+            ArtifactError: the log cannot be written.
+        """
+        wanted = np.unique(encoded(ids))
+        with self._writing:
+            there = wanted[self._generation.holds(wanted)]
+            self._write(Changes.deleting(there, like=self._view.snapshot.items))
+        return len(there)
+
+    def search(
+        self, queries_UD: Floats, count: int, *, known: Known | None = None, filters: Sequence[Filter] = ()
+    ) -> Found:
+        """Return the `count` nearest items that are there, pass all filters and are not known to the user.
+
+        A list is shorter than that only if these run out (`explain` says why), or if some went again
+        and again while it was made.
+
+        Raises:
+            RequestError: a filter does not fit; see `filtering.kinds.check`.
+        """
+        return search(lambda: self._view, queries_UD, count, known, filters)
+
+    def explain(self, filters: Sequence[Filter], asked: int, found: int) -> Shortfall | None:
+        """Return why only so many were found, by what is there now; None if that is what was asked for."""
+        return explain(self._view, filters, asked, found)
+
+    def fold(self) -> None:
+        """Make a new snapshot of all that is there now, and wait for it."""
+        self._folds.submit(self._fold).result()
+
+    def _write(self, changes: Changes) -> None:
+        if len(changes) == 0:
+            return
+        first = self._generation.seq + 1
+        self._log.append(changes, first)
+        self._generation.apply(changes, first + len(changes) - 1)
+        self._view = self._generation.view()
+        if self._view.seq >= self._due and (self._folding is None or self._folding.done()):
+            self._folding = self._folds.submit(self._fold)
+
+    def _fold(self) -> None:
+        view = self._view
+        self._due = view.seq + self.fold_at
+        if view.seq == view.snapshot.seq:
+            return
+        with closing(Log(self.folder / LOG)) as log:
+            older = log.snapshot
+            newer = str(int(older) + 1)
+            generation = Generation(fold(view, self.folder / SNAPSHOTS / newer))
+            while _replay(log, generation) == BITE:  # all but the last few, while others write
+                time.sleep(0.001)
+        with self._writing:
+            while _replay(self._log, generation):
+                pass
+            self._log.go_on_from(newer, generation.snapshot.seq)
+            self._generation, self._view = generation, generation.view()
+        shutil.rmtree(self.folder / SNAPSHOTS / older, ignore_errors=True)
+
+
+def _replay(log: Log, generation: Generation) -> int:
+    """Apply the next changes that a generation has not seen; return how many there were."""
+    snapshot = generation.snapshot
+    changes, last = log.after(generation.seq, BITE, snapshot.items, snapshot.kept.form)
+    if len(changes):
+        generation.apply(changes.newest(), last)
+    return len(changes)
+
+
+def _remove_others(snapshots: Path, current: str) -> None:
+    """Remove what a killed process left: half a snapshot, or one that was not named yet or no more."""
+    for entry in snapshots.iterdir():
+        if entry.name != current:
+            shutil.rmtree(entry)
