@@ -39,12 +39,12 @@ USERS = 512
 BLOCK = 200_000
 
 SWEEPS: dict[str, tuple[str, tuple[int, ...]]] = {
-    "annoy": ("search_k", (10_000, 20_000, 40_000, 80_000, 160_000)),
+    "annoy": ("annoy_search_k", (10_000, 20_000, 40_000, 80_000, 160_000)),
     "exact": ("count", (1000,)),  # which changes nothing
     "ivf": ("probes", (8, 16, 32, 64, 128)),
     "ivf-pq": ("probes", (8, 16, 32, 64, 128)),
     "kmeans": ("probes", (8, 16, 32, 64, 128)),
-    "lopq": ("looks", (10, 20, 40, 80)),
+    "lopq": ("lopq_looks", (10, 20, 40, 80)),
 }
 """Which setting of each kind of index decides between time and recall, and the values tried."""
 

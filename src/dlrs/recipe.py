@@ -102,12 +102,12 @@ class Candidates(Description):
     probes: int = Field(
         default=64, ge=1, description="ivf, ivf-pq, kmeans: clusters looked at for 1,000 candidates"
     )
-    trees: int = Field(default=16, ge=1, description="annoy: more find more, and make its file larger")
-    search_k: int = Field(
-        default=40_000, ge=1, description="annoy: entries of its trees looked at for 1,000 candidates"
+    annoy_trees: int = Field(default=16, ge=1, description="more find more, and make its file larger")
+    annoy_search_k: int = Field(
+        default=40_000, ge=1, description="entries of its trees looked at for 1,000 candidates"
     )
-    looks: int = Field(default=50, ge=1, description="lopq: items looked at for each of 1,000 candidates")
-    code: int = Field(default=16, ge=2, multiple_of=2, description="lopq: bytes of an item's code")
+    lopq_looks: int = Field(default=50, ge=1, description="items looked at for each of 1,000 candidates")
+    lopq_bytes: int = Field(default=16, ge=2, multiple_of=2, description="bytes of an item's code")
     strategy: Literal["direct", "pseudo-user", "cluster", "mixed"] = "direct"
     cluster_count: int | None = Field(
         default=None, ge=1, description="cluster: groups that the catalogue is put into; none: about 2 √N"

@@ -153,7 +153,7 @@ def test_bytes_an_item() -> None:
 
 def test_an_odd_code_is_refused() -> None:
     with pytest.raises(ValueError, match="multiple of 2"):
-        Candidates.model_validate({"index": "lopq", "code": 7})
+        Candidates.model_validate({"index": "lopq", "lopq_bytes": 7})
 
 
 def test_more_vectors_than_are_learned_from_are_all_coded() -> None:

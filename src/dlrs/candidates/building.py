@@ -25,7 +25,7 @@ def build_index(vectors: ItemVectors, settings: Candidates) -> ItemIndex:
     """
     match settings.index:
         case "annoy":
-            return AnnoyIndex.build(vectors, settings.trees, settings.search_k)
+            return AnnoyIndex.build(vectors, settings.annoy_trees, settings.annoy_search_k)
         case "exact":
             return ExactIndex.build(vectors)
         case "ivf":
@@ -35,7 +35,7 @@ def build_index(vectors: ItemVectors, settings: Candidates) -> ItemIndex:
         case "kmeans":
             return KMeansIndex.build(vectors, settings.probes)
         case "lopq":
-            return LopqIndex.build(vectors, settings.looks, settings.code)
+            return LopqIndex.build(vectors, settings.lopq_looks, settings.lopq_bytes)
         case _:
             assert_never(settings.index)
 
@@ -48,7 +48,7 @@ def load_index(folder: Path, vectors: ItemVectors, settings: Candidates) -> Item
     """
     match settings.index:
         case "annoy":
-            return AnnoyIndex.load(folder, vectors, settings.search_k)
+            return AnnoyIndex.load(folder, vectors, settings.annoy_search_k)
         case "exact":
             return ExactIndex.load(folder, vectors)
         case "ivf":
@@ -58,6 +58,6 @@ def load_index(folder: Path, vectors: ItemVectors, settings: Candidates) -> Item
         case "kmeans":
             return KMeansIndex.load(folder, vectors, settings.probes)
         case "lopq":
-            return LopqIndex.load(folder, vectors, settings.looks)
+            return LopqIndex.load(folder, vectors, settings.lopq_looks)
         case _:
             assert_never(settings.index)

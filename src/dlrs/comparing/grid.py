@@ -15,7 +15,13 @@ STRATEGIES: tuple[str, ...] = get_args(Candidates.model_fields["strategy"].annot
 COUNTS = (50, 100, 200, 500, 1000, 2000)
 EFFORTS = (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0)
 USERS = 1000
-KNOBS = {"ivf": "probes", "ivf-pq": "probes", "kmeans": "probes", "annoy": "search_k", "lopq": "looks"}
+KNOBS = {
+    "ivf": "probes",
+    "ivf-pq": "probes",
+    "kmeans": "probes",
+    "annoy": "annoy_search_k",
+    "lopq": "lopq_looks",
+}
 """The setting that says how much of an index is looked at; `exact` looks at all of it."""
 
 
