@@ -106,6 +106,25 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder in which one process at a time works.
+
+    Raises:
+        ArtifactError: another process holds it, or this one does already.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB) is False:
+            raise ArtifactError(
+                f"{folder}: expected to be the only one who writes there, received another process at it. "
+                "Wait for its end."
+            )
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def sync(path: Path) -> None:
     """Wait until a file, or the entries of a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

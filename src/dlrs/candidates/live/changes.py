@@ -1,0 +1,158 @@
+"""Changes: what happened to a live index since its snapshot, on the disk before anybody is told that it did.
+
+The log is one SQLite file. A transaction of it is whole or not there, whenever a process is killed or
+a machine stops, and it is on the disk when `append` returns. The log also names the snapshot that it goes
+on from: the step to a newer one and the removal of the changes that this one holds are one
+transaction, too.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from dlrs.arrays import Bools
+from dlrs.candidates.live.items import Ids, LiveItems
+from dlrs.errors import ArtifactError
+
+FORMAT = 1
+TABLES = """
+    CREATE TABLE change (seq INTEGER PRIMARY KEY, id BLOB NOT NULL, item BLOB);
+    CREATE TABLE state (snapshot TEXT NOT NULL);
+"""
+"""`item` is embedding and wide scalar, float32; NULL where the item was deleted."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """B items that came, in this version, or went; the numbers of those that went mean nothing."""
+
+    items: LiveItems
+    gone_B: Bools
+
+    @classmethod
+    def upserting(cls, items: LiveItems) -> Self:
+        """Return that items came."""
+        return cls(items, np.zeros(len(items), dtype=np.bool_))
+
+    @classmethod
+    def deleting(cls, ids_B: Ids, width: int) -> Self:
+        """Return that items went."""
+        B = len(ids_B)
+        nothing = LiveItems(ids_B, np.zeros((B, width), np.float32), np.zeros(B, np.float32))
+        return cls(nothing, np.ones(B, dtype=np.bool_))
+
+    def __len__(self) -> int:
+        return len(self.gone_B)
+
+    def newest(self) -> Changes:
+        """Return the last one of each id."""
+        last = len(self) - 1 - np.unique(self.items.ids_N[::-1], return_index=True)[1]
+        return Changes(self.items.take(last), self.gone_B[last])
+
+
+class Log:
+    """The changes of one live index, numbered from 1 on; used by one thread at a time."""
+
+    def __init__(self, file: Path) -> None:
+        """Open what `create` made.
+
+        Raises:
+            ArtifactError: there is none, or it is none.
+        """
+        self.file = file
+        if not file.is_file():
+            raise ArtifactError(f"{file}: expected the log of a live index, received no such file.")
+        with self._told():
+            self._base = _connected(file)
+            received = self._base.execute("PRAGMA user_version").fetchone()[0]
+        if received != FORMAT:
+            self.close()
+            raise ArtifactError(f"{file}: expected a log of format {FORMAT}, received {received}.")
+
+    @classmethod
+    def create(cls, file: Path, snapshot: str) -> None:
+        """Make a log without changes that goes on from a snapshot."""
+        with closing(_connected(file)) as base:
+            base.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT")
+            base.execute("INSERT INTO state VALUES (?)", (snapshot,))
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._base.close()
+
+    @property
+    def snapshot(self) -> str:
+        """The name of the snapshot that the changes go on from."""
+        with self._told():
+            name: str = self._base.execute("SELECT snapshot FROM state").fetchone()[0]
+        return name
+
+    def append(self, changes: Changes, first: int) -> None:
+        """Write changes with the numbers from `first` on; they are on the disk afterwards, all or none.
+
+        Raises:
+            ArtifactError: the disk is full, or fails.
+        """
+        values = np.column_stack([changes.items.embedding_ND, changes.items.wide_N])
+        blobs = [None if gone else row.tobytes() for row, gone in zip(values, changes.gone_B, strict=True)]
+        rows = zip(range(first, first + len(changes)), changes.items.ids_N.tolist(), blobs, strict=True)
+        with self._transaction():
+            self._base.executemany("INSERT INTO change VALUES (?, ?, ?)", rows)
+
+    def after(self, seq: int, most: int, like: LiveItems) -> tuple[Changes, int]:
+        """Return up to so many changes behind the one numbered `seq`, and the number of the last of them."""
+        with self._told():
+            rows = self._base.execute(
+                "SELECT seq, id, item FROM change WHERE seq > ? ORDER BY seq LIMIT ?", (seq, most)
+            ).fetchall()
+        width = like.embedding_ND.shape[1] + 1
+        blobs = [item or bytes(4 * width) for _, _, item in rows]
+        values = np.frombuffer(b"".join(blobs), dtype=np.float32).reshape(-1, width)
+        ids = np.array([id for _, id, _ in rows], dtype=np.bytes_)
+        gone = np.array([item is None for _, _, item in rows], dtype=np.bool_)
+        changes = Changes(LiveItems(ids, values[:, :-1], values[:, -1]), gone)
+        return changes, rows[-1][0] if rows else seq
+
+    def go_on_from(self, snapshot: str, seq: int) -> None:
+        """Name a newer snapshot, and forget the changes up to `seq`, which it holds."""
+        with self._transaction():
+            self._base.execute("UPDATE state SET snapshot = ?", (snapshot,))
+            self._base.execute("DELETE FROM change WHERE seq <= ?", (seq,))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._told():
+            self._base.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._base.execute("COMMIT")
+            finally:
+                if self._base.in_transaction:
+                    self._base.execute("ROLLBACK")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what SQLite says into an error that says how to mend it."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise ArtifactError(
+                f"{self.file}: expected to read and write the log of a live index, received: {error}. "
+                "Make room, or see to the disk, and do it again: nothing of it was done, and all that was "
+                "done before is there."
+            ) from error
+
+
+def _connected(file: Path) -> sqlite3.Connection:
+    # threads take turns; autocommit, for transactions are begun by hand
+    base = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=60)
+    base.execute("PRAGMA journal_mode = WAL")
+    base.execute("PRAGMA synchronous = FULL")  # a transaction is on the disk when it is over
+    return base

@@ -1,0 +1,88 @@
+"""Found: what a search of a live index answers, ready to be ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from dlrs.arrays import NO_ITEM, Bools, Floats, Ints
+from dlrs.candidates.generator import Candidates, generate
+from dlrs.candidates.live.items import LiveItems, decoded, encoded
+from dlrs.candidates.live.view import View
+
+Known = Sequence[Sequence[str]]
+"""The ids that each of U users is not to be shown."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """M distinct items, and which of them are whose T candidates; positions are rows of `items`.
+
+    `ranking.rank` takes them as they are, with `nets.item_halves(found.items.representations)`.
+    """
+
+    items: LiveItems
+    candidates: Candidates
+
+    def ids(self, user: int) -> list[str]:
+        """Return the ids of one user's candidates, nearest first."""
+        positions_T = self.candidates.positions_UT[user]
+        return decoded(self.items.ids_N[positions_T[positions_T != NO_ITEM]])
+
+    def without(self, dropped_M: Bools) -> Found:
+        """Return the lists without some items, closed up; what is empty then is padded."""
+        positions_UT, similarity_UT = self.candidates.positions_UT, self.candidates.similarity_UT
+        out_UT = (positions_UT != NO_ITEM) & dropped_M[positions_UT]
+        order_UT = np.argsort(out_UT, axis=1, kind="stable")
+        positions_UT = np.where(out_UT, NO_ITEM, positions_UT)
+        similarity_UT = np.where(out_UT, np.float32(-np.inf), similarity_UT)
+        closed_up = (np.take_along_axis(array, order_UT, axis=1) for array in (positions_UT, similarity_UT))
+        return Found(self.items, Candidates(*closed_up))
+
+
+def ask(view: View, queries_UD: Floats, count: int, known: Known | None) -> tuple[Found, Ints]:
+    """Return the `count` nearest items that are there and not known to the user, and their places: (M,)."""
+    known_UA = _known_UA(view, len(queries_UD), known)
+    candidates = generate(view, queries_UD, count, known_UA)
+    places, row = np.unique(candidates.positions_UT, return_inverse=True)
+    padded = int(len(places) > 0 and places[0] == NO_ITEM)
+    positions_UT = row.reshape(candidates.positions_UT.shape) - padded  # NO_ITEM stays −1
+    places_M = places[padded:]
+    return Found(view.take(places_M), Candidates(positions_UT, candidates.similarity_UT)), places_M
+
+
+def together(parts: Sequence[Found]) -> Found:
+    """Return the answers to several groups of users as one. An item may then be there more than once."""
+    starts = np.cumsum([0, *(len(part.items) for part in parts)])
+    width = max(part.candidates.positions_UT.shape[1] for part in parts)
+    moved = [_moved(part.candidates, start, width) for part, start in zip(parts, starts, strict=False)]
+    return Found(
+        LiveItems.concatenate([part.items for part in parts]),
+        Candidates(
+            np.concatenate([part.positions_UT for part in moved]),
+            np.concatenate([part.similarity_UT for part in moved]),
+        ),
+    )
+
+
+def _moved(candidates: Candidates, start: int, width: int) -> Candidates:
+    positions_UT = candidates.positions_UT
+    missing = ((0, 0), (0, width - positions_UT.shape[1]))
+    positions_UT = np.where(positions_UT == NO_ITEM, NO_ITEM, positions_UT + start)
+    return Candidates(
+        np.pad(positions_UT, missing, constant_values=NO_ITEM),
+        np.pad(candidates.similarity_UT, missing, constant_values=-np.inf),
+    )
+
+
+def _known_UA(view: View, users: int, known: Known | None) -> sparse.csr_array:
+    if known is None:
+        return sparse.csr_array((users, view.places), dtype=np.float32)
+    places_E = view.find(encoded([id for ids in known for id in ids]))
+    user_E = np.repeat(np.arange(users), [len(ids) for ids in known])
+    found_E = places_E >= 0
+    ones = np.ones(np.count_nonzero(found_E), dtype=np.float32)
+    return sparse.csr_array((ones, (user_E[found_E], places_E[found_E])), shape=(users, view.places))

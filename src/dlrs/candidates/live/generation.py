@@ -1,0 +1,69 @@
+"""Generation: a snapshot and everything that happened since; what the one writer changes.
+
+Whoever searches is given a `View` of it, which later changes do not touch: each item that goes is marked with
+the number of the change, and a view looks at the numbers up to its own only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlrs.arrays import Bools, Ints
+from dlrs.candidates.live.changes import Changes
+from dlrs.candidates.live.delta import Delta
+from dlrs.candidates.live.items import Ids, positions_of
+from dlrs.candidates.live.snapshot import Snapshot
+from dlrs.candidates.live.view import View
+
+
+class Generation:
+    """One snapshot, its tombstones, and a delta."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.seq = snapshot.seq
+        self._delta = Delta(snapshot.items)
+        self._died_N = np.zeros(len(snapshot), dtype=np.int64)
+        self._dead = 0
+        self._in_delta = 0
+        self._rows_of: dict[bytes, list[int]] = {}
+
+    def apply(self, changes: Changes, last: int) -> None:
+        """Take changes of distinct ids, the last of which has this number; views from now on see them."""
+        ids = changes.items.ids_N
+        self._bury(ids, last)
+        came_B = ~changes.gone_B
+        for row, id in enumerate(ids[came_B].tolist(), start=len(self._delta)):
+            self._rows_of.setdefault(id, []).append(row)
+        self._delta.append(changes.items.take(came_B))
+        self._in_delta += int(np.count_nonzero(came_B))
+        self.seq = last
+
+    def view(self) -> View:
+        """Return what there is now."""
+        alive = len(self.snapshot) - self._dead + self._in_delta
+        return View(
+            self.snapshot, self._delta.rows(), self.seq, self._died_N, self._dead, alive, self._rows_of
+        )
+
+    def holds(self, ids_B: Ids) -> Bools:
+        """Tell which ids are there."""
+        rows_B, delta_B = self._alive(ids_B)
+        return (rows_B >= 0) | (delta_B >= 0)
+
+    def _bury(self, ids_B: Ids, seq: int) -> None:
+        rows_B, delta_B = self._alive(ids_B)
+        rows, delta = rows_B[rows_B >= 0], delta_B[delta_B >= 0]
+        self._died_N[rows] = seq
+        self._delta.bury(delta, seq)
+        self._dead += len(rows)
+        self._in_delta -= len(delta)
+
+    def _alive(self, ids_B: Ids) -> tuple[Ints, Ints]:
+        """Return where each id is alive, as a row of the snapshot and of the delta; −1 where it is not."""
+        rows_B = positions_of(self.snapshot.items.ids_N, ids_B)
+        rows_B[(rows_B >= 0) & (self._died_N[rows_B] > 0)] = -1
+        last = [self._rows_of.get(id, [-1])[-1] for id in ids_B.tolist()]
+        delta_B = np.array(last, dtype=np.int64)
+        delta_B[(delta_B >= 0) & self._delta.is_dead(delta_B)] = -1
+        return rows_B, delta_B

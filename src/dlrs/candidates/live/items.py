@@ -1,0 +1,97 @@
+"""LiveItems: items of a live index as arrays: their ids, and what ItemNet made of them.
+
+Ids are text, kept as UTF-8 in a width that the longest of them needs, so that they can be mapped, and found
+by bisection. Bytes of UTF-8 sort as the text does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlrs.arrays import Floats, Ints, StoredArrays
+from dlrs.errors import DataError
+from dlrs.model.forward import Representations
+
+Ids = NDArray[np.bytes_]
+
+
+@dataclass(frozen=True)
+class LiveItems(StoredArrays):
+    """N items."""
+
+    ids_N: Ids
+    embedding_ND: Floats
+    wide_N: Floats
+
+    @classmethod
+    def of(cls, ids: Sequence[str], items: Representations) -> LiveItems:
+        """Return items with these ids, each of which is there once.
+
+        Raises:
+            DataError: an id is empty, repeated, or holds the character NUL; a number is not finite.
+        """
+        ids_N = encoded(ids)
+        if len(ids_N) != len(items):
+            raise _wrong("an id for each item", f"{len(ids_N)} ids and {len(items)} items")
+        ascending = np.sort(ids_N)
+        repeated = ascending[1:][ascending[1:] == ascending[:-1]]
+        if len(repeated):
+            raise _wrong("each id once", f"'{repeated[0].decode()}' twice")
+        if not (np.isfinite(items.embedding_ND).all() and np.isfinite(items.wide_N).all()):
+            raise _wrong("finite numbers", "NaN or infinity")
+        return cls(ids_N, items.embedding_ND.astype(np.float32), items.wide_N.astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.ids_N)
+
+    @property
+    def representations(self) -> Representations:
+        """What RankNet needs of them."""
+        return Representations(self.embedding_ND, self.wide_N)
+
+    def take(self, rows: Any) -> Self:
+        """Return some of them, in the order given."""
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[LiveItems]) -> LiveItems:
+        """Return the items of all parts, one part after the other."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+
+def encoded(ids: Sequence[str]) -> Ids:
+    """Return ids as they are kept.
+
+    Raises:
+        DataError: one is empty or holds the character NUL, which would not come back.
+    """
+    if "\0" in "".join(ids) or "" in ids:
+        raise _wrong("ids of one character or more, none of which is NUL", "an id that is not so")
+    return np.char.encode(np.array(ids, dtype=np.str_), "utf-8").astype(np.bytes_)
+
+
+def decoded(ids_N: Ids) -> list[str]:
+    """Return kept ids as text."""
+    texts: list[str] = np.char.decode(ids_N, "utf-8").tolist()
+    return texts
+
+
+def positions_of(sorted_N: Ids, ids_B: Ids) -> Ints:
+    """Return where each id stands among ascending ones, −1 for those that are not there."""
+    if len(sorted_N) == 0:
+        return np.full(len(ids_B), -1, dtype=np.int64)
+    # cut to their width: longer ids, which cannot be there, would have numpy copy all of them wider
+    cut_B = ids_B.astype(sorted_N.dtype)
+    near_B = np.searchsorted(sorted_N, cut_B).clip(max=len(sorted_N) - 1)
+    return np.where(sorted_N[near_B] == ids_B, near_B, -1)
+
+
+def _wrong(expected: str, received: str) -> DataError:
+    return DataError(
+        f"items of a live index: expected {expected}, received {received}. None of them was taken."
+    )

@@ -1,0 +1,241 @@
+"""LiveIndex: items come, change and go while they are searched, and nothing of it is lost.
+
+    FOLDER/
+    ├── log.sqlite        the changes since the snapshot; names the snapshot
+    └── snapshots/1/ …    see `snapshot`
+
+One process writes, and searches in as many threads as it likes. A change is on the disk, then in
+memory, then `upsert` or `delete` returns. Every 20,000 changes a thread of low priority folds
+them into a new snapshot. What a killed process leaves is the old snapshot or the new one, and the
+changes since it. What is promised, and how it is kept: docs/live-index.md.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from dlrs.arrays import Bools, Floats, Ints
+from dlrs.atomic import alone, hidden_folder, sync, take_place
+from dlrs.bundle import writable
+from dlrs.candidates.generator import GROUP
+from dlrs.candidates.live.changes import Changes, Log
+from dlrs.candidates.live.folding import fold, step_back
+from dlrs.candidates.live.found import Found, Known, ask, together
+from dlrs.candidates.live.generation import Generation
+from dlrs.candidates.live.items import LiveItems, encoded
+from dlrs.candidates.live.snapshot import Snapshot
+from dlrs.candidates.live.view import View
+from dlrs.errors import ArtifactError, DataError
+from dlrs.model.forward import Representations
+from dlrs.recipe import Candidates
+
+LOG = "log.sqlite"
+SNAPSHOTS = "snapshots"
+
+FOLD_AT = 20_000
+"""Changes that are folded into a new snapshot: a delta of so many items costs a search 0.2 ms."""
+
+BITE = 256
+"""Changes replayed at a stretch while others search: a millisecond or so, then these have their turn."""
+
+TRIES = 3
+"""Searches that are done again because one of the items found went meanwhile."""
+
+
+class LiveIndex:
+    """Upsert, delete and search; see the module's docstring."""
+
+    def __init__(self, folder: Path, log: Log, generation: Generation, fold_at: int, held: ExitStack) -> None:
+        """Take what `open` opened, and what is to be let go by `close`."""
+        self.folder = folder
+        self.fold_at = fold_at
+        self._log, self._generation, self._held = log, generation, held
+        self._view = generation.view()  # replaced, never changed: a search takes it once, without a lock
+        self._writing = threading.Lock()
+        self._folds = ThreadPoolExecutor(1, "fold", initializer=step_back)
+        self._folding: Future[None] | None = None
+        self._due = generation.snapshot.seq + fold_at
+
+    @classmethod
+    def create(cls, folder: Path, ids: Sequence[str], items: Representations, settings: Candidates) -> None:
+        """Write a live index of these items; `open` opens it.
+
+        Args:
+            folder: a new place.
+            ids: of the items, text, each once.
+            items: what ItemNet made of them, in the same order.
+            settings: which index there is over a snapshot, and what near means.
+
+        Raises:
+            DataError: the ids or the items are not as they should be.
+            ArtifactError: something is at this place.
+        """
+        first = LiveItems.of(ids, items)
+        with writable(folder), hidden_folder(folder) as new:
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise ArtifactError(
+                    f"{folder}: expected a new place for a live index, received one that is taken. "
+                    "It was left as it is; choose another place, or delete it."
+                )
+            in_order = first.take(np.argsort(first.ids_N))
+            Snapshot.write(new / SNAPSHOTS / "1", [in_order], settings, seq=0)
+            Log.create(new / LOG, "1")
+            new.chmod(0o755)
+            sync(new)
+            take_place(new, folder)
+
+    @classmethod
+    def open(cls, folder: Path, *, fold_at: int = FOLD_AT) -> Self:
+        """Open what `create` wrote and others changed: the snapshot and the changes since.
+
+        Raises:
+            ArtifactError: there is none, it is damaged, or another process writes to it.
+        """
+        with ExitStack() as held:
+            if not (folder / LOG).is_file():
+                raise ArtifactError(f"{folder}: expected a live index, received none ({LOG} missing).")
+            held.enter_context(alone(folder))
+            log = Log(folder / LOG)
+            held.callback(log.close)
+            generation = Generation(Snapshot.open(folder / SNAPSHOTS / log.snapshot))
+            _remove_others(folder / SNAPSHOTS, log.snapshot)
+            while _replay(log, generation):
+                pass
+            generation.snapshot.warm(generation.snapshot.settings.count)
+            return cls(folder, log, generation, fold_at, held.pop_all())
+
+    def close(self) -> None:
+        """Wait for a fold that has begun, and let the folder go."""
+        self._folds.shutdown()
+        self._held.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why the last fold failed that began by itself: nothing is lost by it, and there will be another."""
+        return self._folding.exception() if self._folding is not None and self._folding.done() else None
+
+    def upsert(self, ids: Sequence[str], items: Representations) -> None:
+        """Add items, or put them in the place of older ones; on return they are safe, and found.
+
+        Args:
+            ids: of the items, each once.
+            items: what ItemNet made of them, in the same order. All come at once, or none.
+
+        Raises:
+            DataError: the ids or the items are not as they should be.
+            ArtifactError: the log cannot be written.
+        """
+        came = LiveItems.of(ids, items)
+        width = self._generation.snapshot.items.embedding_ND.shape[1]
+        if came.embedding_ND.shape[1] != width:
+            raise DataError(
+                f"{self.folder}: expected items of {width} coordinates, received "
+                f"{came.embedding_ND.shape[1]}. Use the ItemNet that the others came from."
+            )
+        with self._writing:
+            self._write(Changes.upserting(came))
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove items; on return that is safe, and no search finds them. Return how many were there.
+
+        Raises:
+            ArtifactError: the log cannot be written.
+        """
+        wanted = np.unique(encoded(ids))
+        with self._writing:
+            there = wanted[self._generation.holds(wanted)]
+            self._write(Changes.deleting(there, self._generation.snapshot.items.embedding_ND.shape[1]))
+        return len(there)
+
+    def search(self, queries_UD: Floats, count: int, *, known: Known | None = None) -> Found:
+        """Return the `count` nearest items of each query that are there and not known to the user.
+
+        A list is shorter than that only if the items run out, or if some went again and again while it
+        was made.
+        """
+        groups = [slice(start, start + GROUP) for start in range(0, max(1, len(queries_UD)), GROUP)]
+        return together([self._search(queries_UD[g], count, known[g] if known else None) for g in groups])
+
+    def fold(self) -> None:
+        """Make a new snapshot of all that is there now, and wait for it."""
+        self._folds.submit(self._fold).result()
+
+    def _search(self, queries_UD: Floats, count: int, known: Known | None) -> Found:
+        for _ in range(TRIES):
+            view = self._view
+            found, places_M = ask(view, queries_UD, count, known)
+            deleted_M = _deleted(view, self._view, places_M)
+            if not deleted_M.any():
+                return found
+        return found.without(deleted_M)
+
+    def _write(self, changes: Changes) -> None:
+        if len(changes) == 0:
+            return
+        first = self._generation.seq + 1
+        self._log.append(changes, first)
+        self._generation.apply(changes, first + len(changes) - 1)
+        self._view = self._generation.view()
+        if self._view.seq >= self._due and (self._folding is None or self._folding.done()):
+            self._folding = self._folds.submit(self._fold)
+
+    def _fold(self) -> None:
+        view = self._view
+        self._due = view.seq + self.fold_at
+        if view.seq == view.snapshot.seq:
+            return
+        with closing(Log(self.folder / LOG)) as log:
+            older = log.snapshot
+            newer = str(int(older) + 1)
+            generation = Generation(fold(view, self.folder / SNAPSHOTS / newer))
+            while _replay(log, generation) == BITE:  # all but the last few, while others write
+                time.sleep(0.001)
+        with self._writing:
+            while _replay(self._log, generation):
+                pass
+            self._log.go_on_from(newer, generation.snapshot.seq)
+            self._generation, self._view = generation, generation.view()
+        shutil.rmtree(self.folder / SNAPSHOTS / older, ignore_errors=True)
+
+
+def _replay(log: Log, generation: Generation) -> int:
+    """Apply the next changes that a generation has not seen; return how many there were."""
+    changes, last = log.after(generation.seq, BITE, generation.snapshot.items)
+    if len(changes):
+        generation.apply(changes.newest(), last)
+    return len(changes)
+
+
+def _deleted(view: View, now: View, places_M: Ints) -> Bools:
+    """Tell which items found in one view were deleted since; those with a newer version are still there."""
+    if now.snapshot is view.snapshot and not now.gone(places_M).any():
+        return np.zeros(len(places_M), dtype=np.bool_)
+    now_M = now.find(view.take(places_M).ids_N)
+    return (now_M < 0) | now.gone(now_M)
+
+
+def _remove_others(snapshots: Path, current: str) -> None:
+    """Remove what a killed process left: half a snapshot, or one that was not named yet or no more."""
+    for entry in snapshots.iterdir():
+        if entry.name != current:
+            shutil.rmtree(entry)

@@ -1,0 +1,120 @@
+"""View: a live index as it is after one change, whatever comes later.
+
+A *place* is a position in it: 0 … N − 1 in the snapshot, from N on in the delta.
+
+    N items of the snapshot    n items of the delta    A both, gone or not
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlrs.arrays import Bools, Floats, Ints
+from dlrs.candidates.live.delta import DeltaRows
+from dlrs.candidates.live.items import Ids, LiveItems, positions_of
+from dlrs.candidates.live.snapshot import Snapshot
+from dlrs.candidates.metric import nearest_first
+
+SPARE = 32
+"""Items of the snapshot asked for beyond those wanted and the share that is gone; where too few are left,
+so many times more:"""
+
+MORE = 8
+
+
+@dataclass(frozen=True)
+class View:
+    """Snapshot, delta and tombstones at one moment; it proposes as an index does."""
+
+    snapshot: Snapshot
+    delta: DeltaRows
+    seq: int
+    """The last change that it sees."""
+    died_N: (
+        Ints  # the change by which each item of the snapshot went, 0 for none; later ones stand in it, too
+    )
+    dead: int  # items of the snapshot that are gone
+    alive: int  # items that are not, of both
+    rows_of: Mapping[bytes, Sequence[int]]  # where an id stands in the delta, ascending; later rows, too
+
+    def __len__(self) -> int:
+        return self.alive
+
+    @property
+    def places(self) -> int:
+        """A."""
+        return len(self.snapshot) + len(self.delta)
+
+    def propose(self, queries_UD: Floats, count: int) -> tuple[Ints, Floats]:
+        """Return the places of the nearest items that are alive; see `candidates.index.Proposes`."""
+        count = min(count, self.alive)
+        places_UK, similarity_UK = self._of_snapshot(queries_UD, count)
+        added_Un = self.delta.similarity(queries_UD, self.snapshot.settings.metric)
+        added_Un[:, self._went(self.delta.died_n)] = -np.inf
+        if count and similarity_UK.shape[1] == count:  # only those nearer than the last one matter
+            new = np.flatnonzero((added_Un >= similarity_UK[:, -1:]).any(axis=0))
+        else:
+            new = np.arange(len(self.delta))
+        new_Un = np.broadcast_to(new + len(self.snapshot), (len(queries_UD), len(new)))
+        both_UK = np.hstack([places_UK, new_Un]), np.hstack([similarity_UK, added_Un[:, new]])
+        places_UK, similarity_UK = nearest_first(*both_UK)
+        return places_UK[:, :count], similarity_UK[:, :count]
+
+    def gone(self, places: Ints) -> Bools:
+        """Tell of each place whether its item was deleted, or replaced by a newer version; of any shape."""
+        N = len(self.snapshot)
+        in_snapshot, in_delta = (places >= 0) & (places < N), places >= N
+        died = np.zeros(places.shape, dtype=np.int64)
+        died[in_snapshot] = self.died_N[places[in_snapshot]]
+        died[in_delta] = self.delta.died_n[places[in_delta] - N]
+        return self._went(died)
+
+    def take(self, places_B: Ints) -> LiveItems:
+        """Return the items at some places, in the order given."""
+        N = len(self.snapshot)
+        in_delta_B = places_B >= N
+        old = self.snapshot.items.take(places_B[~in_delta_B])
+        new = self.delta.items.take(places_B[in_delta_B] - N)
+        back_B = np.empty(len(places_B), dtype=np.int64)
+        back_B[np.argsort(in_delta_B, kind="stable")] = np.arange(len(places_B))
+        return LiveItems.concatenate([old, new]).take(back_B)
+
+    def find(self, ids_B: Ids) -> Ints:
+        """Return the place of each id, −1 for those that were never there; it may be that of a gone item."""
+        n = len(self.delta)
+        rows_B = [self.rows_of.get(id, ()) for id in ids_B.tolist()]
+        last_B = [next((row for row in reversed(rows) if row < n), -1) for rows in rows_B]
+        delta_B = np.array(last_B, dtype=np.int64)
+        old_B = positions_of(self.snapshot.items.ids_N, ids_B)
+        return np.where(delta_B >= 0, len(self.snapshot) + delta_B, old_B)
+
+    def in_order(self) -> Ints:
+        """Return the places of all items that are alive, ascending by id."""
+        old = np.flatnonzero(~self._went(self.died_N))
+        new = np.flatnonzero(~self._went(self.delta.died_n))
+        ids = self.delta.items.ids_N[new]
+        sorted_new = new[np.argsort(ids)]
+        before = np.searchsorted(self.snapshot.items.ids_N, self.delta.items.ids_N[sorted_new])
+        order = np.argsort(np.concatenate([2 * old + 1, 2 * before]), kind="stable")
+        return np.concatenate([old, len(self.snapshot) + sorted_new])[order]
+
+    def _of_snapshot(self, queries_UD: Floats, count: int) -> tuple[Ints, Floats]:
+        """Return `count` of its items that are alive, or as many as there are; −∞ where one is not."""
+        N, spare = len(self.snapshot), SPARE + self.dead * count // max(1, len(self.snapshot))
+        while True:
+            spare = min(spare, self.dead)
+            rows_UK, similarity_UK = self.snapshot.index.propose(queries_UD, min(count + spare, N))
+            gone_UK = self._went(self.died_N[rows_UK])
+            if spare == self.dead or (np.count_nonzero(~gone_UK, axis=1) >= count).all():
+                break
+            spare *= MORE
+        similarity_UK[gone_UK] = -np.inf
+        rows_UK, similarity_UK = nearest_first(rows_UK, similarity_UK)
+        return rows_UK[:, :count], similarity_UK[:, :count]
+
+    def _went(self, died: Ints) -> Bools:
+        went: Bools = (died > 0) & (died <= self.seq)
+        return went
