@@ -39,8 +39,13 @@ class Found:
         order_UT = np.argsort(out_UT, axis=1, kind="stable")
         positions_UT = np.where(out_UT, NO_ITEM, positions_UT)
         similarity_UT = np.where(out_UT, np.float32(-np.inf), similarity_UT)
-        closed_up = (np.take_along_axis(array, order_UT, axis=1) for array in (positions_UT, similarity_UT))
-        return Found(self.items, Candidates(*closed_up))
+        return Found(
+            self.items,
+            Candidates(
+                np.take_along_axis(positions_UT, order_UT, axis=1),
+                np.take_along_axis(similarity_UT, order_UT, axis=1),
+            ),
+        )
 
 
 def ask(view: View, queries_UD: Floats, count: int, known: Known | None) -> tuple[Found, Ints]:
