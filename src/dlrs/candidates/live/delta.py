@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlrs.arrays import AnyArray, Bools, Floats, Ints
+from dlrs.arrays import AnyArray, Floats, Ints
 from dlrs.candidates.live.items import LiveItems
 from dlrs.candidates.metric import Metric, lengths, ready
 
@@ -66,11 +66,6 @@ class Delta:
     def bury(self, rows: Ints, seq: int) -> None:
         """Note the change by which some rows went; readers of earlier changes still see them."""
         self._died.array[rows] = seq
-
-    def is_dead(self, rows: Ints) -> Bools:
-        """Tell which of some rows went."""
-        dead: Bools = self._died.array[rows] > 0
-        return dead
 
     def rows(self) -> DeltaRows:
         """Return the rows there are now."""

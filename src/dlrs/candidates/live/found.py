@@ -61,6 +61,8 @@ def ask(view: View, queries_UD: Floats, count: int, known: Known | None) -> tupl
 
 def together(parts: Sequence[Found]) -> Found:
     """Return the answers to several groups of users as one. An item may then be there more than once."""
+    if len(parts) == 1:
+        return parts[0]
     starts = np.cumsum([0, *(len(part.items) for part in parts)])
     width = max(part.candidates.positions_UT.shape[1] for part in parts)
     moved = [_moved(part.candidates, start, width) for part, start in zip(parts, starts, strict=False)]

@@ -62,8 +62,12 @@ class Generation:
     def _alive(self, ids_B: Ids) -> tuple[Ints, Ints]:
         """Return where each id is alive, as a row of the snapshot and of the delta; −1 where it is not."""
         rows_B = positions_of(self.snapshot.items.ids_N, ids_B)
-        rows_B[(rows_B >= 0) & (self._died_N[rows_B] > 0)] = -1
         last = [self._rows_of.get(id, [-1])[-1] for id in ids_B.tolist()]
         delta_B = np.array(last, dtype=np.int64)
-        delta_B[(delta_B >= 0) & self._delta.is_dead(delta_B)] = -1
-        return rows_B, delta_B
+        return _where_alive(rows_B, self._died_N), _where_alive(delta_B, self._delta.rows().died_n)
+
+
+def _where_alive(rows_B: Ints, died: Ints) -> Ints:
+    alive_B = rows_B >= 0
+    alive_B[alive_B] = died[rows_B[alive_B]] == 0
+    return np.where(alive_B, rows_B, -1)

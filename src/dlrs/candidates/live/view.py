@@ -53,7 +53,7 @@ class View:
         count = min(count, self.alive)
         places_UK, similarity_UK = self._of_snapshot(queries_UD, count)
         added_Un = self.delta.similarity(queries_UD, self.snapshot.settings.metric)
-        added_Un[:, self._went(self.delta.died_n)] = -np.inf
+        np.copyto(added_Un, -np.inf, where=self._went(self.delta.died_n))
         if count and similarity_UK.shape[1] == count:  # only those nearer than the last one matter
             new = np.flatnonzero((added_Un >= similarity_UK[:, -1:]).any(axis=0))
         else:
