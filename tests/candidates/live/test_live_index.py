@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from candidates.live.market import EXACT, WIDTH, all_of, contents, make, names, snapshots, upsert, versions
+from dlrs.arrays import NO_ITEM, Floats, Ints
+from dlrs.candidates.exact import ExactIndex
 from dlrs.candidates.live.live_index import LiveIndex
 from dlrs.errors import ArtifactError, DataError
 from dlrs.model.forward import Representations
@@ -97,6 +100,67 @@ def test_many_users_get_what_each_would_get_alone(folder: Path) -> None:
 def test_nobody_gets_nothing(folder: Path) -> None:
     with LiveIndex.open(folder) as live:
         assert live.search(np.empty((0, WIDTH), dtype=np.float32), 4).candidates.positions_UT.shape == (0, 4)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Let something happen in each search, after the index has answered."""
+
+    def happens(what: Callable[[], object]) -> None:
+        def propose(index: ExactIndex, queries: Floats, count: int) -> tuple[Ints, Floats]:
+            answer = honest(index, queries, count)
+            what()
+            return answer
+
+        honest = ExactIndex.propose
+        monkeypatch.setattr(ExactIndex, "propose", propose)
+
+    return happens
+
+
+def test_what_is_deleted_while_a_search_goes_on_is_not_in_its_answer(
+    folder: Path, meanwhile: Callable[[Callable[[], object]], None]
+) -> None:
+    with LiveIndex.open(folder) as live:
+        upsert(live, [0], 1)
+        meanwhile(lambda: live.delete(names([0, 1])))
+        assert live.search(NOWHERE, 3).ids(0) == ["ad-2", "ad-3", "ad-4"]
+
+
+def test_what_is_deleted_and_folded_away_while_a_search_goes_on_is_not_either(
+    folder: Path, meanwhile: Callable[[Callable[[], object]], None]
+) -> None:
+    once = iter([True])
+
+    def fold() -> None:
+        if next(once, False):
+            live.delete(names([1]))
+            upsert(live, [2], 1)
+            live.fold()
+
+    with LiveIndex.open(folder) as live:
+        meanwhile(fold)
+        assert all_of(live.search(NOWHERE, 4)) == {"ad-0": 0, "ad-2": 1, "ad-3": 0, "ad-4": 0}
+
+
+def test_where_items_go_faster_than_a_search_its_answer_is_shorter(
+    folder: Path, meanwhile: Callable[[Callable[[], object]], None]
+) -> None:
+    going = iter(range(3))
+    with LiveIndex.open(folder) as live:
+        meanwhile(lambda: live.delete(names([next(going)])))
+        found = live.search(NOWHERE, 2)
+        assert found.ids(0) == ["ad-3"]
+        assert found.candidates.positions_UT[0, 1] == NO_ITEM
+
+
+def test_what_is_replaced_while_a_search_goes_on_is_there_once(
+    folder: Path, meanwhile: Callable[[Callable[[], object]], None]
+) -> None:
+    with LiveIndex.open(folder) as live:
+        meanwhile(lambda: upsert(live, [1], 5))
+        assert all_of(live.search(NOWHERE, 9)) == dict.fromkeys(names(range(5)), 0)
+        assert all_of(live.search(NOWHERE, 9)) == dict.fromkeys(names(range(5)), 0) | {"ad-1": 5}
 
 
 def test_a_fold_changes_no_answer_and_leaves_one_snapshot(folder: Path) -> None:
