@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dlrs.candidates.live.found import Found
 from dlrs.candidates.live.live_index import LiveIndex
+from dlrs.candidates.live.searching import Found
 from dlrs.model.forward import Representations
 from dlrs.recipe import Candidates
 

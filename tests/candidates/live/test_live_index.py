@@ -171,6 +171,7 @@ def test_a_fold_changes_no_answer_and_leaves_one_snapshot(folder: Path) -> None:
         live.fold()
         assert contents(live) == before == {"ad-1": 0, "ad-2": 0, "ad-3": 1, "ad-4": 0, "ad-9": 1}
         assert snapshots(folder) == ["2"]
+        assert live._log._base.execute("SELECT count(*) FROM change").fetchone() == (0,)
         live.fold()  # of nothing
         assert snapshots(folder) == ["2"]
 

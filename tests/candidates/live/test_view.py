@@ -11,14 +11,14 @@ from candidates.live.market import EXACT, WIDTH, names, versions
 from dlrs.candidates.live.changes import Changes
 from dlrs.candidates.live.generation import Generation
 from dlrs.candidates.live.items import LiveItems, decoded, encoded
-from dlrs.candidates.live.snapshot import Snapshot
+from dlrs.candidates.live.snapshot import Kept, Snapshot
 from dlrs.candidates.live.view import View
 
 
 @pytest.fixture
 def generation(tmp_path: Path) -> Generation:
     items = LiveItems.of(names(range(4)), versions(range(4), 0))
-    return Generation(Snapshot.write(tmp_path / "1", [items], EXACT, seq=10))
+    return Generation(Snapshot.write(tmp_path / "1", [(items, None)], Kept(EXACT, None), seq=10))
 
 
 def _upsert(generation: Generation, numbers: list[int], version: int) -> None:
@@ -27,7 +27,9 @@ def _upsert(generation: Generation, numbers: list[int], version: int) -> None:
 
 
 def _delete(generation: Generation, numbers: list[int]) -> None:
-    generation.apply(Changes.deleting(encoded(names(numbers)), WIDTH), generation.seq + len(numbers))
+    generation.apply(
+        Changes.deleting(encoded(names(numbers)), generation.snapshot.items), generation.seq + len(numbers)
+    )
 
 
 def _seen(view: View) -> list[tuple[str, float]]:

@@ -16,17 +16,19 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+import pyarrow as pa
 
 from dlrs.arrays import Bools
+from dlrs.candidates.live.facts import from_json, to_json
 from dlrs.candidates.live.items import Ids, LiveItems
 from dlrs.errors import ArtifactError
 
 FORMAT = 1
 TABLES = """
-    CREATE TABLE change (seq INTEGER PRIMARY KEY, id BLOB NOT NULL, item BLOB);
+    CREATE TABLE change (seq INTEGER PRIMARY KEY, id BLOB NOT NULL, item BLOB, facts TEXT);
     CREATE TABLE state (snapshot TEXT NOT NULL);
 """
-"""`item` is embedding and wide scalar, float32; NULL where the item was deleted."""
+"""`item` is embedding and wide scalar, float32; NULL where the item was deleted. `facts` is JSON."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,17 @@ class Changes:
 
     items: LiveItems
     gone_B: Bools
+    facts: pa.Table | None = None
 
     @classmethod
-    def upserting(cls, items: LiveItems) -> Self:
+    def upserting(cls, items: LiveItems, facts: pa.Table | None = None) -> Self:
         """Return that items came."""
-        return cls(items, np.zeros(len(items), dtype=np.bool_))
+        return cls(items, np.zeros(len(items), dtype=np.bool_), facts)
 
     @classmethod
-    def deleting(cls, ids_B: Ids, width: int) -> Self:
-        """Return that items went."""
-        B = len(ids_B)
+    def deleting(cls, ids_B: Ids, like: LiveItems) -> Self:
+        """Return that items went, of the same width as others."""
+        B, width = len(ids_B), like.embedding_ND.shape[1]
         nothing = LiveItems(ids_B, np.zeros((B, width), np.float32), np.zeros(B, np.float32))
         return cls(nothing, np.ones(B, dtype=np.bool_))
 
@@ -54,7 +57,8 @@ class Changes:
     def newest(self) -> Changes:
         """Return the last one of each id."""
         last = len(self) - 1 - np.unique(self.items.ids_N[::-1], return_index=True)[1]
-        return Changes(self.items.take(last), self.gone_B[last])
+        facts = None if self.facts is None else self.facts.take(last)
+        return Changes(self.items.take(last), self.gone_B[last], facts)
 
 
 class Log:
@@ -102,22 +106,25 @@ class Log:
         """
         values = np.column_stack([changes.items.embedding_ND, changes.items.wide_N])
         blobs = [None if gone else row.tobytes() for row, gone in zip(values, changes.gone_B, strict=True)]
-        rows = zip(range(first, first + len(changes)), changes.items.ids_N.tolist(), blobs, strict=True)
+        texts = [None] * len(changes) if changes.facts is None else to_json(changes.facts)
+        seqs = range(first, first + len(changes))
+        rows = zip(seqs, changes.items.ids_N.tolist(), blobs, texts, strict=True)
         with self._transaction():
-            self._base.executemany("INSERT INTO change VALUES (?, ?, ?)", rows)
+            self._base.executemany("INSERT INTO change VALUES (?, ?, ?, ?)", rows)
 
-    def after(self, seq: int, most: int, like: LiveItems) -> tuple[Changes, int]:
+    def after(self, seq: int, most: int, like: LiveItems, form: pa.Schema | None) -> tuple[Changes, int]:
         """Return up to so many changes behind the one numbered `seq`, and the number of the last of them."""
         with self._told():
             rows = self._base.execute(
-                "SELECT seq, id, item FROM change WHERE seq > ? ORDER BY seq LIMIT ?", (seq, most)
+                "SELECT seq, id, item, facts FROM change WHERE seq > ? ORDER BY seq LIMIT ?", (seq, most)
             ).fetchall()
         width = like.embedding_ND.shape[1] + 1
-        blobs = [item or bytes(4 * width) for _, _, item in rows]
+        blobs = [item or bytes(4 * width) for _, _, item, _ in rows]
         values = np.frombuffer(b"".join(blobs), dtype=np.float32).reshape(-1, width)
-        ids = np.array([id for _, id, _ in rows], dtype=np.bytes_)
-        gone = np.array([item is None for _, _, item in rows], dtype=np.bool_)
-        changes = Changes(LiveItems(ids, values[:, :-1], values[:, -1]), gone)
+        ids = np.array([id for _, id, _, _ in rows], dtype=np.bytes_)
+        gone = np.array([item is None for _, _, item, _ in rows], dtype=np.bool_)
+        facts = None if form is None else from_json([text for *_, text in rows], form)
+        changes = Changes(LiveItems(ids, values[:, :-1], values[:, -1]), gone, facts)
         return changes, rows[-1][0] if rows else seq
 
     def go_on_from(self, snapshot: str, seq: int) -> None:

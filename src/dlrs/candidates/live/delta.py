@@ -48,9 +48,9 @@ class Delta:
     def __init__(self, like: LiveItems) -> None:
         """Begin without rows, of the same width as other items."""
         none = like.take(slice(0, 0))
-        self._ids, self._embedding, self._wide = map(_Column, (none.ids_N, none.embedding_ND, none.wide_N))
-        self._lengths = _Column(none.wide_N)
-        self._died = _Column(np.empty(0, dtype=np.int64))
+        self._ids, self._embedding, self._wide = map(Column, (none.ids_N, none.embedding_ND, none.wide_N))
+        self._lengths = Column(none.wide_N)
+        self._died = Column(np.empty(0, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self._wide)
@@ -73,7 +73,7 @@ class Delta:
         return DeltaRows(items, self._lengths.filled, self._died.filled)
 
 
-class _Column:
+class Column:
     """An array with room to grow."""
 
     def __init__(self, none: AnyArray) -> None:
@@ -85,9 +85,11 @@ class _Column:
 
     @property
     def filled(self) -> AnyArray:
+        """What was appended."""
         return self.array[: self._count]
 
     def append(self, rows: AnyArray) -> None:
+        """Add rows, into a larger array if need be."""
         end = self._count + len(rows)
         kept = np.promote_types(self.array.dtype, rows.dtype)  # a longer id makes all of them wider
         if end > len(self.array) or kept != self.array.dtype:

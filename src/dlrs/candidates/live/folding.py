@@ -12,7 +12,7 @@ import faiss
 import numpy as np
 
 from dlrs.candidates.live.items import LiveItems
-from dlrs.candidates.live.snapshot import Snapshot
+from dlrs.candidates.live.snapshot import Part, Snapshot
 from dlrs.candidates.live.view import View
 
 BLOCK = 16_384
@@ -33,14 +33,16 @@ def step_back() -> None:
 
 def fold(view: View, path: Path) -> Snapshot:
     """Write what the view sees as a snapshot, with an index of its own, found anew."""
-    snapshot = Snapshot.write(path, _parts(view), view.snapshot.settings, view.seq)
-    snapshot.warm(view.snapshot.settings.count)
+    snapshot = Snapshot.write(path, _parts(view), view.snapshot.kept, view.seq)
+    snapshot.warm()
     return snapshot
 
 
-def _parts(view: View) -> Iterator[LiveItems]:
+def _parts(view: View) -> Iterator[Part]:
     places = view.in_order()
     longest = np.promote_types(view.snapshot.items.ids_N.dtype, view.delta.items.ids_N.dtype)
     for start in range(0, max(1, len(places)), BLOCK):
-        part = view.take(places[start : start + BLOCK])
-        yield LiveItems(part.ids_N.astype(longest), part.embedding_ND, part.wide_N)
+        some = places[start : start + BLOCK]
+        items = view.take(some)
+        items = LiveItems(items.ids_N.astype(longest), items.embedding_ND, items.wide_N)
+        yield items, view.facts(some)

@@ -7,10 +7,12 @@ the number of the change, and a view looks at the numbers up to its own only.
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 
 from dlrs.arrays import Bools, Ints
+from dlrs.candidates.filtering.growing import AttributeRows
 from dlrs.candidates.live.changes import Changes
-from dlrs.candidates.live.delta import Delta
+from dlrs.candidates.live.delta import Column, Delta
 from dlrs.candidates.live.items import Ids, positions_of
 from dlrs.candidates.live.snapshot import Snapshot
 from dlrs.candidates.live.view import View
@@ -24,15 +26,22 @@ class Generation:
         self.seq = snapshot.seq
         self._delta = Delta(snapshot.items)
         self._died_N = np.zeros(len(snapshot), dtype=np.int64)
-        self._dead = 0
+        self._dead_rows = Column(np.empty(0, dtype=np.int64))
         self._in_delta = 0
         self._rows_of: dict[bytes, list[int]] = {}
+        attributes = snapshot.attributes
+        self._attributes = None if attributes is None else AttributeRows(attributes.kinds)
+        self._tables: list[pa.Table] = []
 
     def apply(self, changes: Changes, last: int) -> None:
         """Take changes of distinct ids, the last of which has this number; views from now on see them."""
         ids = changes.items.ids_N
         self._bury(ids, last)
         came_B = ~changes.gone_B
+        if self._attributes is not None and changes.facts is not None:
+            facts = changes.facts.filter(came_B)
+            self._attributes.extend(facts)
+            self._tables.append(facts)
         for row, id in enumerate(ids[came_B].tolist(), start=len(self._delta)):
             self._rows_of.setdefault(id, []).append(row)
         self._delta.append(changes.items.take(came_B))
@@ -41,9 +50,16 @@ class Generation:
 
     def view(self) -> View:
         """Return what there is now."""
-        alive = len(self.snapshot) - self._dead + self._in_delta
         return View(
-            self.snapshot, self._delta.rows(), self.seq, self._died_N, self._dead, alive, self._rows_of
+            self.snapshot,
+            self._delta.rows(),
+            self.seq,
+            self._died_N,
+            self._dead_rows.filled,
+            len(self.snapshot) - len(self._dead_rows) + self._in_delta,
+            self._rows_of,
+            self._attributes,
+            self._tables,
         )
 
     def holds(self, ids_B: Ids) -> Bools:
@@ -56,7 +72,7 @@ class Generation:
         rows, delta = rows_B[rows_B >= 0], delta_B[delta_B >= 0]
         self._died_N[rows] = seq
         self._delta.bury(delta, seq)
-        self._dead += len(rows)
+        self._dead_rows.append(rows)
         self._in_delta -= len(delta)
 
     def _alive(self, ids_B: Ids) -> tuple[Ints, Ints]:

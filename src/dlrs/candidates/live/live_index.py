@@ -22,21 +22,25 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+import pyarrow as pa
 
-from dlrs.arrays import Bools, Floats, Ints
+from dlrs.arrays import Floats
 from dlrs.atomic import alone, hidden_folder, sync, take_place
 from dlrs.bundle import writable
-from dlrs.candidates.generator import GROUP
+from dlrs.candidates.filtering.filters import Filter
+from dlrs.candidates.filtering.shortfall import Shortfall
 from dlrs.candidates.live.changes import Changes, Log
+from dlrs.candidates.live.facts import laid_out
+from dlrs.candidates.live.filtered import explain
 from dlrs.candidates.live.folding import fold, step_back
-from dlrs.candidates.live.found import Found, Known, ask, together
 from dlrs.candidates.live.generation import Generation
 from dlrs.candidates.live.items import LiveItems, encoded
-from dlrs.candidates.live.snapshot import Snapshot
-from dlrs.candidates.live.view import View
+from dlrs.candidates.live.searching import Found, Known, search
+from dlrs.candidates.live.snapshot import Kept, Snapshot
 from dlrs.errors import ArtifactError, DataError
 from dlrs.model.forward import Representations
 from dlrs.recipe import Candidates
+from dlrs.schema import Features
 
 LOG = "log.sqlite"
 SNAPSHOTS = "snapshots"
@@ -46,9 +50,6 @@ FOLD_AT = 20_000
 
 BITE = 256
 """Changes replayed at a stretch while others search: a millisecond or so, then these have their turn."""
-
-TRIES = 3
-"""Searches that are done again because one of the items found went meanwhile."""
 
 
 class LiveIndex:
@@ -66,7 +67,16 @@ class LiveIndex:
         self._due = generation.snapshot.seq + fold_at
 
     @classmethod
-    def create(cls, folder: Path, ids: Sequence[str], items: Representations, settings: Candidates) -> None:
+    def create(
+        cls,
+        folder: Path,
+        ids: Sequence[str],
+        items: Representations,
+        settings: Candidates,
+        *,
+        facts: pa.Table | None = None,
+        features: Features | None = None,
+    ) -> None:
         """Write a live index of these items; `open` opens it.
 
         Args:
@@ -74,20 +84,24 @@ class LiveIndex:
             ids: of the items, text, each once.
             items: what ItemNet made of them, in the same order.
             settings: which index there is over a snapshot, and what near means.
+            facts: where there are to be filters, the items' raw features, in the same order.
+            features: the marketplace's, to filter by.
 
         Raises:
             DataError: the ids or the items are not as they should be.
             ArtifactError: something is at this place.
         """
-        first = LiveItems.of(ids, items)
+        first, kept = LiveItems.of(ids, items), Kept(settings, features)
+        table = laid_out(ids, facts, kept.form)
         with writable(folder), hidden_folder(folder) as new:
             if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
                 raise ArtifactError(
                     f"{folder}: expected a new place for a live index, received one that is taken. "
                     "It was left as it is; choose another place, or delete it."
                 )
-            in_order = first.take(np.argsort(first.ids_N))
-            Snapshot.write(new / SNAPSHOTS / "1", [in_order], settings, seq=0)
+            order = np.argsort(first.ids_N)
+            part = first.take(order), None if table is None else table.take(order)
+            Snapshot.write(new / SNAPSHOTS / "1", [part], kept, seq=0)
             Log.create(new / LOG, "1")
             new.chmod(0o755)
             sync(new)
@@ -110,7 +124,7 @@ class LiveIndex:
             _remove_others(folder / SNAPSHOTS, log.snapshot)
             while _replay(log, generation):
                 pass
-            generation.snapshot.warm(generation.snapshot.settings.count)
+            generation.snapshot.warm()
             return cls(folder, log, generation, fold_at, held.pop_all())
 
     def close(self) -> None:
@@ -134,26 +148,28 @@ class LiveIndex:
         """Why the last fold failed that began by itself: nothing is lost by it, and there will be another."""
         return self._folding.exception() if self._folding is not None and self._folding.done() else None
 
-    def upsert(self, ids: Sequence[str], items: Representations) -> None:
+    def upsert(self, ids: Sequence[str], items: Representations, facts: pa.Table | None = None) -> None:
         """Add items, or put them in the place of older ones; on return they are safe, and found.
 
         Args:
             ids: of the items, each once.
             items: what ItemNet made of them, in the same order. All come at once, or none.
+            facts: their raw features, in the same order, if the index was created with features.
 
         Raises:
             DataError: the ids or the items are not as they should be.
             ArtifactError: the log cannot be written.
         """
-        came = LiveItems.of(ids, items)
-        width = self._generation.snapshot.items.embedding_ND.shape[1]
-        if came.embedding_ND.shape[1] != width:
+        snapshot = self._view.snapshot
+        came = Changes.upserting(LiveItems.of(ids, items), laid_out(ids, facts, snapshot.kept.form))
+        width, given = snapshot.items.embedding_ND.shape[1], items.embedding_ND.shape[1]
+        if given != width:
             raise DataError(
-                f"{self.folder}: expected items of {width} coordinates, received "
-                f"{came.embedding_ND.shape[1]}. Use the ItemNet that the others came from."
+                f"{self.folder}: expected items of {width} coordinates, received {given}. "
+                "Use the ItemNet that the others came from."
             )
         with self._writing:
-            self._write(Changes.upserting(came))
+            self._write(came)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items; on return that is safe, and no search finds them. Return how many were there.
@@ -164,30 +180,29 @@ class LiveIndex:
         wanted = np.unique(encoded(ids))
         with self._writing:
             there = wanted[self._generation.holds(wanted)]
-            self._write(Changes.deleting(there, self._generation.snapshot.items.embedding_ND.shape[1]))
+            self._write(Changes.deleting(there, like=self._view.snapshot.items))
         return len(there)
 
-    def search(self, queries_UD: Floats, count: int, *, known: Known | None = None) -> Found:
-        """Return the `count` nearest items of each query that are there and not known to the user.
+    def search(
+        self, queries_UD: Floats, count: int, *, known: Known | None = None, filters: Sequence[Filter] = ()
+    ) -> Found:
+        """Return the `count` nearest items that are there, pass all filters and are not known to the user.
 
-        A list is shorter than that only if the items run out, or if some went again and again while it
-        was made.
+        A list is shorter than that only if these run out (`explain` says why), or if some went again
+        and again while it was made.
+
+        Raises:
+            RequestError: a filter does not fit; see `filtering.kinds.check`.
         """
-        groups = [slice(start, start + GROUP) for start in range(0, max(1, len(queries_UD)), GROUP)]
-        return together([self._search(queries_UD[g], count, known[g] if known else None) for g in groups])
+        return search(lambda: self._view, queries_UD, count, known, filters)
+
+    def explain(self, filters: Sequence[Filter], asked: int, found: int) -> Shortfall | None:
+        """Return why only so many were found, by what is there now; None if that is what was asked for."""
+        return explain(self._view, filters, asked, found)
 
     def fold(self) -> None:
         """Make a new snapshot of all that is there now, and wait for it."""
         self._folds.submit(self._fold).result()
-
-    def _search(self, queries_UD: Floats, count: int, known: Known | None) -> Found:
-        for _ in range(TRIES):
-            view = self._view
-            found, places_M = ask(view, queries_UD, count, known)
-            deleted_M = _deleted(view, self._view, places_M)
-            if not deleted_M.any():
-                return found
-        return found.without(deleted_M)
 
     def _write(self, changes: Changes) -> None:
         if len(changes) == 0:
@@ -220,18 +235,11 @@ class LiveIndex:
 
 def _replay(log: Log, generation: Generation) -> int:
     """Apply the next changes that a generation has not seen; return how many there were."""
-    changes, last = log.after(generation.seq, BITE, generation.snapshot.items)
+    snapshot = generation.snapshot
+    changes, last = log.after(generation.seq, BITE, snapshot.items, snapshot.kept.form)
     if len(changes):
         generation.apply(changes.newest(), last)
     return len(changes)
-
-
-def _deleted(view: View, now: View, places_M: Ints) -> Bools:
-    """Tell which items found in one view were deleted since; those with a newer version are still there."""
-    if now.snapshot is view.snapshot and not now.gone(places_M).any():
-        return np.zeros(len(places_M), dtype=np.bool_)
-    now_M = now.find(view.take(places_M).ids_N)
-    return (now_M < 0) | now.gone(now_M)
 
 
 def _remove_others(snapshots: Path, current: str) -> None:

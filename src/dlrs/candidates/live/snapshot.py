@@ -1,8 +1,10 @@
 """Snapshot: the items of a live index at one moment, with an index over them; written once, mapped by all.
 
-items/       ids, embeddings and wide scalars, ascending by id
-index/       what the index needs beside the embeddings
-manifest     which change was the last that it holds, and the settings of the index
+items/         ids, embeddings and wide scalars, ascending by id
+index/         what the index needs beside the embeddings
+facts.arrow    raw features, where there are filters, and
+attributes/    the same laid out for filters
+manifest       which change was the last that it holds, the settings of the index, the features
 """
 
 from __future__ import annotations
@@ -14,18 +16,40 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from dlrs.arrays import GrowingArray
 from dlrs.bundle import open_folder, writing
 from dlrs.candidates.building import build_index, load_index
+from dlrs.candidates.filtering.attributes import Attributes
 from dlrs.candidates.index import ItemIndex
+from dlrs.candidates.live.facts import form_of
 from dlrs.candidates.live.items import LiveItems
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.recipe import Candidates
+from dlrs.schema import Features
 
 KIND = "live snapshot"
+FACTS = "facts.arrow"
+
 WARM = 32
 """Queries that a new snapshot answers before anybody waits for it."""
+
+Part = tuple[LiveItems, pa.Table | None]
+"""Some items, and their raw features where there are filters."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a live index keeps from snapshot to snapshot: the index's settings, and what to filter by."""
+
+    settings: Candidates
+    features: Features | None
+
+    @property
+    def form(self) -> pa.Schema | None:
+        """See `facts.form_of`; None where there are no filters."""
+        return None if self.features is None else form_of(self.features)
 
 
 @dataclass(frozen=True)
@@ -34,23 +58,28 @@ class Snapshot:
 
     items: LiveItems
     index: ItemIndex
-    settings: Candidates
+    facts: pa.Table | None
+    attributes: Attributes | None
+    kept: Kept
     seq: int
     """The last change that it holds."""
 
     @classmethod
-    def write(cls, path: Path, parts: Iterable[LiveItems], settings: Candidates, seq: int) -> Snapshot:
+    def write(cls, path: Path, parts: Iterable[Part], kept: Kept, seq: int) -> Snapshot:
         """Write items, which ascend by id from part to part, build their index, and open what was written.
 
         There is at least one part, and all have the same type of ids.
         """
-        facts: dict[str, Any] = {"seq": seq, "settings": settings.model_dump(mode="json")}
+        features = None if kept.features is None else kept.features.model_dump(mode="json")
+        facts = {"seq": seq, "settings": kept.settings.model_dump(mode="json"), "features": features}
         with writing(path, KIND, facts=facts) as new:
-            items = _stored(new / "items", parts)
+            _write_items(new, parts, kept.form)
+            items = LiveItems.load(new / "items")
+            index = build_index(ItemVectors(items.embedding_ND, kept.settings.metric), _kind(items, kept))
             (new / "index").mkdir()
-            build_index(ItemVectors(items.embedding_ND, settings.metric), _kind(items, settings)).save(
-                new / "index"
-            )
+            index.save(new / "index")
+            if kept.features is not None:
+                Attributes.build(_mapped(new / FACTS), kept.features).save(new / "attributes")
             facts["items"] = len(items)
         return cls.open(path)
 
@@ -62,32 +91,45 @@ class Snapshot:
             ArtifactError: there is none, or it is damaged.
         """
         folder = open_folder(path, KIND)
-        settings = Candidates.model_validate(folder.facts["settings"])
+        features = folder.facts["features"]
+        kept = Kept(
+            Candidates.model_validate(folder.facts["settings"]),
+            None if features is None else Features.model_validate(features),
+        )
         items = LiveItems.load(path / "items")
-        vectors = ItemVectors(items.embedding_ND, settings.metric)
-        index = load_index(path / "index", vectors, _kind(items, settings))
-        return cls(items, index, settings, folder.facts["seq"])
+        vectors = ItemVectors(items.embedding_ND, kept.settings.metric)
+        index = load_index(path / "index", vectors, _kind(items, kept))
+        facts = None if features is None else _mapped(path / FACTS)
+        attributes = None if features is None else Attributes.load(path / "attributes")
+        return cls(items, index, facts, attributes, kept, folder.facts["seq"])
 
     def __len__(self) -> int:
         return len(self.items)
 
-    def warm(self, count: int) -> None:
+    def warm(self) -> None:
         """Answer a few queries, so that the first real one waits for no disk and no first-time work."""
         some = np.linspace(0, len(self) - 1, min(WARM, len(self))).astype(np.int64)
-        self.index.propose(self.items.embedding_ND[some], count)
+        self.index.propose(self.items.embedding_ND[some], self.kept.settings.count)
 
 
-def _kind(items: LiveItems, settings: Candidates) -> Candidates:
+def _kind(items: LiveItems, kept: Kept) -> Candidates:
     """Return the settings, those of the exact index where there is nothing to find clusters or codes from."""
-    return settings if len(items) else settings.model_copy(update={"index": "exact"})
+    return kept.settings if len(items) else kept.settings.model_copy(update={"index": "exact"})
 
 
-def _stored(folder: Path, parts: Iterable[LiveItems]) -> LiveItems:
-    folder.mkdir()
+def _write_items(folder: Path, parts: Iterable[Part], form: pa.Schema | None) -> None:
+    (folder / "items").mkdir()
     names = [field.name for field in fields(LiveItems)]
     with ExitStack() as stack:
-        columns = [stack.enter_context(GrowingArray(folder / f"{name}.npy")) for name in names]
-        for part in parts:
+        columns = [stack.enter_context(GrowingArray(folder / "items" / f"{name}.npy")) for name in names]
+        table: Any = None if form is None else stack.enter_context(pa.ipc.new_file(folder / FACTS, form))
+        for items, facts in parts:
             for name, column in zip(names, columns, strict=True):
-                column.append(getattr(part, name))
-    return LiveItems.load(folder)
+                column.append(getattr(items, name))
+            if table is not None:
+                table.write_table(facts)
+
+
+def _mapped(file: Path) -> pa.Table:
+    with pa.memory_map(str(file)) as stream:
+        return pa.ipc.open_file(stream).read_all()

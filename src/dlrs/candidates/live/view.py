@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 
-from dlrs.arrays import Bools, Floats, Ints
+from dlrs.arrays import NO_ITEM, Bools, Floats, Ints
+from dlrs.candidates.filtering.filters import Filter
+from dlrs.candidates.filtering.growing import AttributeRows
 from dlrs.candidates.live.delta import DeltaRows
 from dlrs.candidates.live.items import Ids, LiveItems, positions_of
 from dlrs.candidates.live.snapshot import Snapshot
@@ -36,12 +40,19 @@ class View:
     died_N: (
         Ints  # the change by which each item of the snapshot went, 0 for none; later ones stand in it, too
     )
-    dead: int  # items of the snapshot that are gone
+    dead_rows: Ints  # items of the snapshot that are gone
     alive: int  # items that are not, of both
     rows_of: Mapping[bytes, Sequence[int]]  # where an id stands in the delta, ascending; later rows, too
+    attributes: AttributeRows | None  # of the delta; of later rows, too
+    tables: Sequence[pa.Table]  # what these are made of
 
     def __len__(self) -> int:
         return self.alive
+
+    @property
+    def dead(self) -> int:
+        """How many items of the snapshot are gone."""
+        return len(self.dead_rows)
 
     @property
     def places(self) -> int:
@@ -51,17 +62,39 @@ class View:
     def propose(self, queries_UD: Floats, count: int) -> tuple[Ints, Floats]:
         """Return the places of the nearest items that are alive; see `candidates.index.Proposes`."""
         count = min(count, self.alive)
-        places_UK, similarity_UK = self._of_snapshot(queries_UD, count)
-        added_Un = self.delta.similarity(queries_UD, self.snapshot.settings.metric)
-        np.copyto(added_Un, -np.inf, where=self._went(self.delta.died_n))
+        near = self._of_snapshot(queries_UD, count)
+        return self.with_delta(queries_UD, count, *near, ~self._went(self.delta.died_n))
+
+    def with_delta(
+        self, queries_UD: Floats, count: int, places_UK: Ints, similarity_UK: Floats, chosen_n: Bools
+    ) -> tuple[Ints, Floats]:
+        """Merge what was found in the snapshot, nearest first, with items of the delta: (U, count or less).
+
+        `NO_ITEM` and −∞ are where nothing was found.
+        """
+        added_Un = self.delta.similarity(queries_UD, self.snapshot.kept.settings.metric)
+        np.copyto(added_Un, -np.inf, where=~chosen_n)
         if count and similarity_UK.shape[1] == count:  # only those nearer than the last one matter
             new = np.flatnonzero((added_Un >= similarity_UK[:, -1:]).any(axis=0))
         else:
             new = np.arange(len(self.delta))
         new_Un = np.broadcast_to(new + len(self.snapshot), (len(queries_UD), len(new)))
-        both_UK = np.hstack([places_UK, new_Un]), np.hstack([similarity_UK, added_Un[:, new]])
-        places_UK, similarity_UK = nearest_first(*both_UK)
+        both_UK = np.hstack([np.maximum(places_UK, 0), new_Un])
+        places_UK, similarity_UK = nearest_first(both_UK, np.hstack([similarity_UK, added_Un[:, new]]))
+        places_UK = np.where(np.isneginf(similarity_UK), NO_ITEM, places_UK)
         return places_UK[:, :count], similarity_UK[:, :count]
+
+    def gone_N(self) -> Bools:
+        """Tell of each item of the snapshot whether it is gone."""
+        gone_N = np.zeros(len(self.snapshot), dtype=np.bool_)
+        gone_N[self.dead_rows] = True
+        return gone_N
+
+    def passing(self, filters: Sequence[Filter]) -> Bools:
+        """Tell which items of the delta are alive and pass filters: (n,). RequestError as `kinds.check`."""
+        assert self.attributes is not None
+        alive_n = ~self._went(self.delta.died_n)
+        return alive_n & self.attributes.mask(filters)[: len(alive_n)]
 
     def gone(self, places: Ints) -> Bools:
         """Tell of each place whether its item was deleted, or replaced by a newer version; of any shape."""
@@ -81,6 +114,24 @@ class View:
         back_B = np.empty(len(places_B), dtype=np.int64)
         back_B[np.argsort(in_delta_B, kind="stable")] = np.arange(len(places_B))
         return LiveItems.concatenate([old, new]).take(back_B)
+
+    def facts(self, places_B: Ints) -> pa.Table | None:
+        """Return the raw features of the items at some places, those in the snapshot ascending."""
+        if self.snapshot.facts is None:
+            return None
+        N = len(self.snapshot)
+        in_delta_B = places_B >= N
+        old, new = places_B[~in_delta_B], places_B[in_delta_B] - N
+        first = int(old[0]) if len(old) else 0  # a slice first: to take from many chunks is slow
+        span = self.snapshot.facts.slice(first, int(old[-1]) - first + 1 if len(old) else 0)
+        back_B = np.empty(len(places_B), dtype=np.int64)
+        back_B[np.argsort(in_delta_B, kind="stable")] = np.arange(len(places_B))
+        return pa.concat_tables([span.take(old - first), self._came.take(new)]).take(back_B)
+
+    @cached_property
+    def _came(self) -> pa.Table:
+        assert self.snapshot.facts is not None
+        return pa.concat_tables([self.snapshot.facts.slice(0, 0), *self.tables]).combine_chunks()
 
     def find(self, ids_B: Ids) -> Ints:
         """Return the place of each id, −1 for those that were never there; it may be that of a gone item."""

@@ -1,18 +1,24 @@
-"""Found: what a search of a live index answers, ready to be ranked."""
+"""Searching: what is asked of a live index, and what it answers, ready to be ranked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Bools, Floats, Ints
-from dlrs.candidates.generator import Candidates, generate
+from dlrs.candidates.filtering.filters import Filter
+from dlrs.candidates.generator import GROUP, Candidates, generate
+from dlrs.candidates.live.filtered import FilteredView
 from dlrs.candidates.live.items import LiveItems, decoded, encoded
 from dlrs.candidates.live.view import View
 
+TRIES = 3
+"""Searches that are done again because an item found was deleted meanwhile."""
+
+Filters = tuple[Filter, ...]
 Known = Sequence[Sequence[str]]
 """The ids that each of U users is not to be shown."""
 
@@ -48,10 +54,39 @@ class Found:
         )
 
 
-def ask(view: View, queries_UD: Floats, count: int, known: Known | None) -> tuple[Found, Ints]:
-    """Return the `count` nearest items that are there and not known to the user, and their places: (M,)."""
+def search(
+    now: Callable[[], View], queries_UD: Floats, count: int, known: Known | None, filters: Sequence[Filter]
+) -> Found:
+    """Return the `count` nearest items that are there, pass all filters and are not known to the user.
+
+    Users are looked up in groups, each of them in what there is `now`; what is deleted before the answer is
+    ready is not in it.
+    """
+    groups = [slice(start, start + GROUP) for start in range(0, max(1, len(queries_UD)), GROUP)]
+    return _together(
+        [_search(now, queries_UD[g], count, known[g] if known else None, tuple(filters)) for g in groups]
+    )
+
+
+def _search(
+    now: Callable[[], View], queries_UD: Floats, count: int, known: Known | None, filters: Filters
+) -> Found:
+    for _ in range(TRIES):
+        view = now()
+        found, places_M = _ask(view, queries_UD, count, known, filters)
+        deleted_M = _deleted(view, now(), places_M)
+        if not deleted_M.any():
+            return found
+    return found.without(deleted_M)
+
+
+def _ask(
+    view: View, queries_UD: Floats, count: int, known: Known | None, filters: Filters
+) -> tuple[Found, Ints]:
+    """Return the `count` nearest items that pass and are not known to the user, and their places: (M,)."""
     known_UA = _known_UA(view, len(queries_UD), known)
-    candidates = generate(view, queries_UD, count, known_UA)
+    index = FilteredView(view, filters) if filters else view
+    candidates = generate(index, queries_UD, count, known_UA)
     places, row = np.unique(candidates.positions_UT, return_inverse=True)
     padded = int(len(places) > 0 and places[0] == NO_ITEM)
     positions_UT = row.reshape(candidates.positions_UT.shape) - padded  # NO_ITEM stays −1
@@ -59,7 +94,15 @@ def ask(view: View, queries_UD: Floats, count: int, known: Known | None) -> tupl
     return Found(view.take(places_M), Candidates(positions_UT, candidates.similarity_UT)), places_M
 
 
-def together(parts: Sequence[Found]) -> Found:
+def _deleted(view: View, now: View, places_M: Ints) -> Bools:
+    """Tell which items found in one view were deleted since; those with a newer version are still there."""
+    if now is view or (now.snapshot is view.snapshot and not now.gone(places_M).any()):
+        return np.zeros(len(places_M), dtype=np.bool_)
+    now_M = now.find(view.take(places_M).ids_N)
+    return (now_M < 0) | now.gone(now_M)
+
+
+def _together(parts: Sequence[Found]) -> Found:
     """Return the answers to several groups of users as one. An item may then be there more than once."""
     if len(parts) == 1:
         return parts[0]
