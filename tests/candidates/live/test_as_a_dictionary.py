@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from hypothesis import HealthCheck, settings
@@ -30,6 +31,8 @@ class AsADictionary(RuleBasedStateMachine):
     )
     def create(self, ids: list[str], seed: int, metric: Metric, index: str) -> None:
         self.folder = Path(tempfile.mkdtemp())
+        self.quick = mock.patch("os.fsync")  # no machine stops here
+        self.quick.start()
         self.metric = metric
         items = self._items(ids, seed)
         self.model = dict(zip(ids, items.embedding_ND, strict=True))
@@ -81,6 +84,7 @@ class AsADictionary(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "live"):
             self.live.close()
+            self.quick.stop()
             shutil.rmtree(self.folder)
 
     def _items(self, ids: list[str], seed: int) -> Representations:

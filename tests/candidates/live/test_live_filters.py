@@ -1,4 +1,4 @@
-"""Filters over what came, changed and went, against brute force: before a fold, after it, and opened again."""
+"""Filters over what came, changed and went, against brute force: before a fold, after it, opened again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
@@ -61,7 +62,7 @@ def test_exactly_those_that_pass_are_found(
     there = {id: row for id, row in there.items() if id not in gone}
     passing = [list(there)[row] for row in passing_rows(list(there.values()), wanted)]
     nearest = sorted(passing, key=int)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, mock.patch("os.fsync"):  # no machine stops here
         for live in _states(Path(folder) / "live", rows, later, gone):
             # number and version are the coordinates: of two with one number there is only one
             assert sorted(live.search(NOWHERE, EVERYTHING, filters=wanted).ids(0), key=int) == nearest
