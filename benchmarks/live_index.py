@@ -39,7 +39,7 @@ from dlrs.recipe import Candidates
 
 COUNT = 1000
 WRITES = 110
-SEARCHES = 4000
+SEARCHES, ROUNDS = 8000, 40
 JUDGED = 200
 
 
@@ -93,10 +93,11 @@ class Times:
 
 
 class Writer:
-    """A thread that writes 110 times a second until it is told to stop."""
+    """A thread that writes 110 times a second while it may, until it is told to stop."""
 
     def __init__(self, live: LiveIndex, material: Material) -> None:
         self.times = Times()
+        self.writes = threading.Event()
         self._live, self._material = live, material
         self._rng = np.random.default_rng(1)
         self._over = threading.Event()
@@ -113,6 +114,9 @@ class Writer:
     def _run(self) -> None:
         due, written = time.perf_counter(), 0
         while not self._over.is_set():
+            if not self.writes.wait(0.1):
+                due = time.perf_counter()
+                continue
             self.times.take(partial(self._write, written))
             written += 1
             due += 1 / WRITES
@@ -156,25 +160,33 @@ def measure(live: LiveIndex, material: Material) -> None:
         f"{len(live):,} items, {material.queries_UD.shape[1]} coordinates, T = {COUNT}; "
         f"load {os.getloadavg()[0]:.1f}"
     )
-    search_for(live, material, 300)
-    print("in peace           ", search_for(live, material, SEARCHES))
+    search_for(live, material, 300, Times())
     with Writer(live, material) as writer:
-        print("under writes       ", search_for(live, material, SEARCHES))
-        print("  the writes       ", writer.times)
+        peace, writes = Times(), Times()
+        for _ in range(ROUNDS):  # in turn, for whatever else the machine does comes and goes
+            writer.writes.clear()
+            search_for(live, material, SEARCHES // ROUNDS, peace)
+            writer.writes.set()
+            search_for(live, material, SEARCHES // ROUNDS, writes)
+        print(
+            f"in peace            {peace}\nunder writes        {writes}\n  the writes        {writer.times}"
+        )
         writer.times = Times()
         print("during a fold      ", search_during(live, material, live.fold))
         print("  the writes       ", writer.times)
     _fill(live, material, 20_000)
-    print("delta of 20,000    ", search_for(live, material, SEARCHES // 2))
+    print("delta of 20,000    ", search_for(live, material, SEARCHES // 2, Times()))
     print("until found        ", freshness(live, material))
     live.fold()
-    print("in peace           ", search_for(live, material, SEARCHES), f" load {os.getloadavg()[0]:.1f}")
+    print(
+        "in peace           ", search_for(live, material, SEARCHES, Times()), f"load {os.getloadavg()[0]:.1f}"
+    )
 
 
-def search_for(live: LiveIndex, material: Material, searches: int) -> Times:
-    times, queries_UD = Times(), material.queries_UD
-    for number in range(searches):
-        user = number % len(queries_UD)
+def search_for(live: LiveIndex, material: Material, searches: int, times: Times) -> Times:
+    queries_UD = material.queries_UD
+    for _ in range(searches):
+        user = len(times.wall) % len(queries_UD)
         times.take(partial(live.search, queries_UD[user : user + 1], COUNT))
     return times
 

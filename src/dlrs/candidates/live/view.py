@@ -37,9 +37,8 @@ class View:
     delta: DeltaRows
     seq: int
     """The last change that it sees."""
-    died_N: (
-        Ints  # the change by which each item of the snapshot went, 0 for none; later ones stand in it, too
-    )
+    died_N: Ints
+    """The change by which each item of the snapshot went, 0 for none; later changes stand in it, too."""
     dead_rows: Ints  # items of the snapshot that are gone
     alive: int  # items that are not, of both
     rows_of: Mapping[bytes, Sequence[int]]  # where an id stands in the delta, ascending; later rows, too
@@ -107,26 +106,25 @@ class View:
 
     def take(self, places_B: Ints) -> LiveItems:
         """Return the items at some places, in the order given."""
-        N = len(self.snapshot)
-        in_delta_B = places_B >= N
-        old = self.snapshot.items.take(places_B[~in_delta_B])
-        new = self.delta.items.take(places_B[in_delta_B] - N)
-        back_B = np.empty(len(places_B), dtype=np.int64)
-        back_B[np.argsort(in_delta_B, kind="stable")] = np.arange(len(places_B))
-        return LiveItems.concatenate([old, new]).take(back_B)
+        old, new, back_B = self._rows(places_B)
+        parts = self.snapshot.items.take(old), self.delta.items.take(new)
+        return LiveItems.concatenate(parts).take(back_B)
 
     def facts(self, places_B: Ints) -> pa.Table | None:
         """Return the raw features of the items at some places, those in the snapshot ascending."""
         if self.snapshot.facts is None:
             return None
-        N = len(self.snapshot)
-        in_delta_B = places_B >= N
-        old, new = places_B[~in_delta_B], places_B[in_delta_B] - N
+        old, new, back_B = self._rows(places_B)
         first = int(old[0]) if len(old) else 0  # a slice first: to take from many chunks is slow
         span = self.snapshot.facts.slice(first, int(old[-1]) - first + 1 if len(old) else 0)
+        return pa.concat_tables([span.take(old - first), self._came.take(new)]).take(back_B)
+
+    def _rows(self, places_B: Ints) -> tuple[Ints, Ints, Ints]:
+        """Return rows of the snapshot, rows of the delta, and where each place is in both put together."""
+        in_delta_B = places_B >= len(self.snapshot)
         back_B = np.empty(len(places_B), dtype=np.int64)
         back_B[np.argsort(in_delta_B, kind="stable")] = np.arange(len(places_B))
-        return pa.concat_tables([span.take(old - first), self._came.take(new)]).take(back_B)
+        return places_B[~in_delta_B], places_B[in_delta_B] - len(self.snapshot), back_B
 
     @cached_property
     def _came(self) -> pa.Table:
