@@ -95,13 +95,13 @@ class IvfIndex:
         count = min(count, most)
         if count == 0:
             return np.empty((len(queries_UD), 0), dtype=np.int64), np.empty((len(queries_UD), 0), np.float32)
-        rows_UK = self._search(queries_UD, min(math.ceil(self.codes.spare * count), most), selected)
+        asked, probes = self.codes.asked(count), math.ceil(self.probes * max(1, count / FOR_COUNT))
+        rows_UK = self._search(queries_UD, min(asked, most), min(probes, self.clusters), selected)
         return self.vectors.nearest(queries_UD, rows_UK, count)
 
-    def _search(self, queries_UD: Floats, count: int, selected: faiss.IDSelector | None) -> Ints:
+    def _search(self, queries_UD: Floats, count: int, probes: int, selected: faiss.IDSelector | None) -> Ints:
         queries_UW = widened(self.vectors.ready(queries_UD))
-        probes = math.ceil(self.probes * max(1, count / (self.codes.spare * FOR_COUNT)))
-        rows_UK = self._look(queries_UW, count, min(probes, self.clusters), selected)
+        rows_UK = self._look(queries_UW, count, probes, selected)
         short_U = (rows_UK < 0).any(axis=1)
         if short_U.any():
             rows_UK[short_U] = self._look(queries_UW[short_U], count, self.clusters, selected)
