@@ -63,5 +63,5 @@ FLOATS = Codes(_floats, times=1, more=0)
 BYTES = Codes(_bytes, times=1.1, more=100)
 """One byte a coordinate."""
 
-PRODUCTS = Codes(_products, times=2, more=100)
+PRODUCTS = Codes(_products, times=1.5, more=100)
 """Product quantisation of what an item differs from its centroid by: half a byte a coordinate."""

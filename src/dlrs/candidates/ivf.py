@@ -118,9 +118,11 @@ def _empty(vectors: ItemVectors, codes: Codes, clusters: Clusters) -> faiss.Inde
     nowhere_1D = np.zeros((1, vectors.width), dtype=np.float32)  # of no items there are no clusters
     centroids_CD = clusters.centroids_CD if len(clusters) else nowhere_1D
     centroids_CW = widened(centroids_CD)
-    centroids = faiss.IndexFlat(centroids_CW.shape[1], vectors.faiss_metric)
+    # vectors of length 1 order the same by distance, and codes, whose length differs, do so more faithfully
+    near = faiss.METRIC_INNER_PRODUCT if vectors.metric == "inner-product" else faiss.METRIC_L2
+    centroids = faiss.IndexFlat(centroids_CW.shape[1], near)
     centroids.add(centroids_CW)
-    index = codes.lists(centroids, len(centroids_CD), centroids.d, vectors.faiss_metric)
+    index = codes.lists(centroids, len(centroids_CD), centroids.d, near)
     sample_SD = np.resize(vectors.sample(TRAINED), (TRAINED, vectors.width))
     cluster_S = nearest_centroid(sample_SD, centroids_CD)[0].astype(np.int64)
     sample_SW = widened(sample_SD) - centroids_CW[cluster_S] * index.by_residual
