@@ -5,6 +5,7 @@ W width of the vectors, filled up to a multiple of LANES
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,11 +21,19 @@ LANES = 8
 
 @dataclass(frozen=True)
 class Codes:
-    """What makes an untrained faiss index out of centroids, their number, W and a metric of faiss."""
+    """A code: what makes an untrained faiss index out of centroids, their number, W and a metric of faiss.
+
+    Codes misplace some items. So more are asked for than wanted, `times` as many and `more` than that, which
+    a short list needs: its places lie closer together. All of them are compared again.
+    """
 
     lists: Callable[[faiss.IndexFlat, int, int, int], faiss.IndexIVF]
-    spare: float
-    """So many times the items wanted are asked for: codes misplace some, and all are compared again."""
+    times: float
+    more: int
+
+    def asked(self, count: int) -> int:
+        """Return how many items are asked for where so many are wanted."""
+        return math.ceil(self.times * count) + self.more
 
 
 def widened(vectors_ND: Floats) -> Floats:
@@ -48,11 +57,11 @@ def _products(centroids: faiss.IndexFlat, count: int, width: int, near: int) -> 
     return index
 
 
-FLOATS = Codes(_floats, 1)
+FLOATS = Codes(_floats, times=1, more=0)
 """float32, four bytes a coordinate: exact."""
 
-BYTES = Codes(_bytes, 1.1)
+BYTES = Codes(_bytes, times=1.1, more=100)
 """One byte a coordinate."""
 
-PRODUCTS = Codes(_products, 2)
+PRODUCTS = Codes(_products, times=1.5, more=100)
 """Product quantisation of what an item differs from its centroid by: half a byte a coordinate."""

@@ -90,7 +90,7 @@ class IvfIndex:
     def propose(self, queries_UD: Floats, count: int) -> tuple[Ints, Floats]:
         """Return about the `count` nearest rows; see `ItemIndex`."""
         count = min(count, len(self))
-        asked = min(math.ceil(self.codes.spare * count), len(self))
+        asked = min(self.codes.asked(count), len(self))
         return self._propose(queries_UD, count, asked, count, None)
 
     def propose_among(self, queries_UD: Floats, count: int, among_N: Bools) -> tuple[Ints, Floats]:
@@ -98,7 +98,7 @@ class IvfIndex:
         some = int(np.count_nonzero(among_N))
         count = min(count, some)
         depth = SPARSER * count * len(self) / max(1, some)
-        asked = min(math.ceil(max(HELD, self.codes.spare) * count), some)
+        asked = min(max(HELD * count, self.codes.asked(count)), some)
         return self._propose(queries_UD, count, asked, depth, selector(among_N))
 
     def _propose(
@@ -130,9 +130,11 @@ def _empty(vectors: ItemVectors, codes: Codes, clusters: Clusters) -> faiss.Inde
     nowhere_1D = np.zeros((1, vectors.width), dtype=np.float32)  # of no items there are no clusters
     centroids_CD = clusters.centroids_CD if len(clusters) else nowhere_1D
     centroids_CW = widened(centroids_CD)
-    centroids = faiss.IndexFlat(centroids_CW.shape[1], vectors.faiss_metric)
+    # vectors of length 1 order the same by distance, and codes, whose length differs, do so more faithfully
+    near = faiss.METRIC_INNER_PRODUCT if vectors.metric == "inner-product" else faiss.METRIC_L2
+    centroids = faiss.IndexFlat(centroids_CW.shape[1], near)
     centroids.add(centroids_CW)
-    index = codes.lists(centroids, len(centroids_CD), centroids.d, vectors.faiss_metric)
+    index = codes.lists(centroids, len(centroids_CD), centroids.d, near)
     sample_SD = np.resize(vectors.sample(TRAINED), (TRAINED, vectors.width))
     cluster_S = nearest_centroid(sample_SD, centroids_CD)[0].astype(np.int64)
     sample_SW = widened(sample_SD) - centroids_CW[cluster_S] * index.by_residual
