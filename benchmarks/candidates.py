@@ -44,7 +44,7 @@ SWEEPS: dict[str, tuple[str, tuple[int, ...]]] = {
     "ivf": ("probes", (8, 16, 32, 64, 128)),
     "ivf-pq": ("probes", (8, 16, 32, 64, 128)),
     "kmeans": ("probes", (8, 16, 32, 64, 128)),
-    "lopq": ("lopq_looks", (10, 20, 40, 80)),
+    "lopq": ("lopq_looks", (10, 25, 50, 100)),
 }
 """Which setting of each kind of index decides between time and recall, and the values tried."""
 

@@ -38,11 +38,6 @@ class ItemVectors:
         """D."""
         return int(self.vectors_ND.shape[1])
 
-    @property
-    def faiss_metric(self) -> int:
-        """The metric as faiss calls it, of vectors that were made ready."""
-        return int(faiss.METRIC_L2 if self.metric == "euclidean" else faiss.METRIC_INNER_PRODUCT)
-
     def ready(self, vectors_UD: Floats) -> Floats:
         """Return other vectors as an index compares them with these; see `metric.ready`."""
         return ready(vectors_UD, self.metric)
