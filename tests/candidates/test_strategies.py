@@ -320,6 +320,7 @@ def test_exactly_so_many_that_pass_filters(index: str, name: str, least: int) ->
     allowed = ~known & (np.arange(items) >= least) & ~where.gone_N
     for count in (1, 7, 100, 400):
         found = strategy.candidates(_askers(9), count, sparse.csr_array(known.astype(np.float32)), where)
+        assert found.positions_UT.shape == (9, min(count, items))
         for user, listed in enumerate(found.positions_UT.tolist()):
             new = [item for item in listed if item != NO_ITEM]
             assert len(set(new)) == len(new) == min(count, allowed[user].sum())

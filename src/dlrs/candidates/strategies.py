@@ -37,9 +37,12 @@ class Strategy:
         `where` narrows all sources to the items that it admits. Where a source has no answer for a user, the
         others take its share.
         """
-        if where is not None:
-            return self._within(where).candidates(askers, count, admitted(known_UN, where))
-        count = min(count, max(map(len, self._all)))
+        count = min(count, max(map(len, self._all)))  # as wide with filters as without
+        if where is None:
+            return self._find(askers, count, known_UN)
+        return self._within(where)._find(askers, count, admitted(known_UN, where))
+
+    def _find(self, askers: Askers, count: int, known_UN: sparse.csr_array) -> Candidates:
         found = merge(
             [_generate(source, askers, count, known_UN) for source, _ in self.sources],
             [share for _, share in self.sources],
