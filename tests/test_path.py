@@ -16,12 +16,14 @@ import numpy as np
 import pytest
 
 from dlrs import bundle, pipeline
+from dlrs.candidates.filtering.filters import Between
 from dlrs.errors import ArtifactError, DataError
 from dlrs.evaluation.report import Report
 from dlrs.folders import RunFolder
 from dlrs.judging import judge
 from dlrs.model.forward import load_nets
 from dlrs.prepared import open_prepared
+from dlrs.published import Published
 from dlrs.recipe import Baselines
 from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
@@ -173,6 +175,33 @@ def test_what_is_served_is_what_was_measured(run: RunFolder) -> None:
     known_UN = prepared.interactions.matrix(len(prepared.user_ids), prepared.catalog.items)[user]
     ranking = measured.recommend(user, 20, known_UN=known_UN)
     assert prepared.item_ids.take(ranking.items_UK[0]).to_pylist() == [item[ITEM] for item in served.items]
+
+
+def test_filters_on_the_command_line(run: RunFolder) -> None:
+    """Nobody sells for nothing: the reason is told; the step drops the filter, and all k come."""
+    free, drop = '{"feature": "price", "max": -1}', '[{"feature": "price", "drop": true}]'
+    short = _dlrs("recommend", run.path, "--k", 3, "--where", free)
+    assert short.returncode == 0, short.stderr
+    assert "0 of 3: few pass" in short.stdout
+    relaxed = _dlrs("recommend", run.path, "--k", 3, "--where", free, "--relax", drop)
+    assert "3 best" in relaxed.stdout
+    assert "Relaxed by 1 of the steps" in relaxed.stdout
+    for option, wrong in (("--where", "{"), ("--where", free.replace("price", "prize")), ("--relax", drop)):
+        failed = _dlrs("recommend", run.path, option, wrong)
+        assert failed.returncode == 2
+        assert "expected" in failed.stderr
+    assert _dlrs("recommend", run.path, "--all", "--out", "x.parquet", "--where", free).returncode == 2
+
+
+def test_a_bundle_without_attributes_builds_them(run: RunFolder) -> None:
+    """Older bundles have none: what is built passes the same items."""
+    published = Published.load(bundle.current_bundle(run.registry))
+    older = replace(published, folder=published.folder / "nothing")
+    wanted = (Between(feature="price", min=2000, max=9000),)
+    mapped_N, built_N = (one.attributes.passing(wanted).mask() for one in (published, older))
+    price_N = published.items["price"].to_numpy()
+    np.testing.assert_array_equal(mapped_N, (price_N >= 2000) & (price_N <= 9000))
+    np.testing.assert_array_equal(built_N, mapped_N)
 
 
 def test_unknown_users_and_missing_bundles_are_explained(run: RunFolder, tmp_path: Path) -> None:

@@ -252,17 +252,28 @@ def recommend(
             help="who answers --all: duckdb (this process), or a Spark: local[2], spark://HOST:7077"
         ),
     ] = "duckdb",
+    where: Annotated[
+        list[str] | None, typer.Option(help="filter in JSON, or a list of them; repeatable", metavar="JSON")
+    ] = None,
+    relax: Annotated[
+        list[str] | None,
+        typer.Option(help="step in JSON, or a list: what to give up for k items", metavar="JSON"),
+    ] = None,
 ) -> None:
     """Recommend items to one user from the published bundle, beside his profile in words; or to all users.
 
-    --all --out FILE writes user_id, item_id, rank and score.
+    --all --out FILE writes user_id, item_id, rank and score. --where and --relax are for one user:
+    docs/filters.md says what they look like.
     """
     from dlrs import pipeline, showcase
+    from dlrs.candidates.filtering.wishes import read_filters, read_steps
     from dlrs.folders import RunFolder
     from dlrs.prepared import open_prepared
 
     folders = RunFolder(run)
     if everybody:
+        if where or relax:
+            raise typer.BadParameter("--where and --relax are for one user, not for --all")
         if out is None or user is not None:
             raise typer.BadParameter("--all needs --out FILE, and no --user")
         facts = pipeline.recommend_all(folders.prepared, folders.registry, out, k, engine=engine)
@@ -270,9 +281,10 @@ def recommend(
         return
     if out is not None:
         raise typer.BadParameter("--out is for --all")
+    filters, steps = read_filters(where or ()), read_steps(relax or ())
     prepared = open_prepared(folders.prepared)
     user_id = showcase.active_user(prepared) if user is None else user
-    found = showcase.recommend_to_user(prepared, folders.registry, user_id, k)
+    found = showcase.recommend_to_user(prepared, folders.registry, user_id, k, filters, steps)
     console.print(showcase.as_text(found, prepared.recipe.marketplace.features))
 
 

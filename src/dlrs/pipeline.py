@@ -21,6 +21,8 @@ import numpy as np
 from dlrs import bundle
 from dlrs.atomic import hidden_folder, write_text
 from dlrs.bundle import Folder
+from dlrs.candidates.filtering.filters import Filter
+from dlrs.candidates.filtering.relaxing import Step
 from dlrs.candidates.histories import recent_counts
 from dlrs.data.engine import DUCKDB
 from dlrs.data.interactions import micros
@@ -175,14 +177,22 @@ def publish(
         return bundle.publish(registry, content, facts=facts)
 
 
-def recommend(prepared_folder: Path, registry: Path, user_id: str, k: int = 5) -> Recommendation:
+def recommend(
+    prepared_folder: Path,
+    registry: Path,
+    user_id: str,
+    k: int = 5,
+    filters: Sequence[Filter] = (),
+    relax: Sequence[Step] = (),
+) -> Recommendation:
     """Recommend to one user, by his profile at the end of the log, from the current bundle.
 
     Raises:
         DataError: the log does not know the user, or he has no profile then.
         ArtifactError: nothing was published, or under another schema.
+        RequestError: a filter does not fit the catalogue, or a step none of the filters.
     """
-    return recommend_to_user(open_prepared(prepared_folder), registry, user_id, k)
+    return recommend_to_user(open_prepared(prepared_folder), registry, user_id, k, filters, relax)
 
 
 def recommend_all(

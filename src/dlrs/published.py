@@ -4,6 +4,7 @@ nets.safetensors, space.json    UserNet, ItemNet, RankNet
 encoding.json                   vocabularies and scalers
 items.parquet                   id and raw features of each item of the catalogue, in its order
 representations/                what ItemNet made of them
+attributes/                     what filters look at
 retrieval/                      the index over these, and what the strategy needs beside it
 recipe.json                     the marketplace and the settings it was trained under
 report.json                     what the evaluation found, if there was one
@@ -12,8 +13,9 @@ report.json                     what the evaluation found, if there was one
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,11 @@ from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Ints
 from dlrs.bundle import Folder, current_bundle
+from dlrs.candidates.filtering.attributes import Attributes
+from dlrs.candidates.filtering.filters import Filter
+from dlrs.candidates.filtering.relaxing import Step, ladder
+from dlrs.candidates.filtering.shortfall import Shortfall, explain
+from dlrs.candidates.filtering.where import Where
 from dlrs.candidates.histories import Histories
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
@@ -37,7 +44,21 @@ from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
 
 LOGIT = "logit"
-REPRESENTATIONS, RETRIEVAL = "representations", "retrieval"
+REPRESENTATIONS, RETRIEVAL, ATTRIBUTES = "representations", "retrieval", "attributes"
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """The best items for one user, best first: id, logit and raw features of each; and what holds for them.
+
+    `filters` are those that the items pass, after `steps` steps of the ladder. `shortfall` says why there are
+    fewer items than asked for; it is None where there are enough, and without filters.
+    """
+
+    items: list[dict[str, Any]]
+    filters: tuple[Filter, ...] = ()
+    steps: int = 0
+    shortfall: Shortfall | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +71,7 @@ class Published:
     items: pa.Table
     recommender: TwoStageRecommender
     weights: Mapping[str, float]  # of the interaction types, where they are the domain's
+    folder: Path
 
     @classmethod
     def load(cls, bundle: Folder) -> Published:
@@ -69,22 +91,63 @@ class Published:
         )
         encoding = Encoding.load(bundle / "encoding.json")
         weights = bundle.facts.get("interaction_weights", {})
-        return cls(bundle.facts["bundle_id"], recipe, encoding, items, recommender, weights)
+        return cls(bundle.facts["bundle_id"], recipe, encoding, items, recommender, weights, bundle.path)
+
+    @cached_property
+    def attributes(self) -> Attributes:
+        """What filters look at, mapped; built from the items where a bundle of an older dlrs has none."""
+        folder = self.folder / ATTRIBUTES
+        if folder.is_dir():
+            return Attributes.load(folder)
+        return Attributes.build(self.items, self.recipe.marketplace.features)
 
     def recommend(
-        self, profile: EncodedRows, k: int, *, known_ids: pa.Array, history: Histories | None = None
-    ) -> list[dict[str, Any]]:
-        """Return the best k items for one profile, best first: id, logit and raw features of each.
+        self,
+        profile: EncodedRows,
+        k: int,
+        *,
+        known_ids: pa.Array,
+        history: Histories | None = None,
+        filters: Sequence[Filter] = (),
+        relax: Sequence[Step] = (),
+    ) -> Recommended:
+        """Return the best k items for one profile, best first, under the first filters that leave so many.
 
         `known_ids` are ids (text) that must not come back; ids that the catalogue lacks are fine.
-        `history` is the user's, for the strategies that ask for it.
+        `history` is the user's, for the strategies that ask for it. All items pass `filters`, or these
+        after as few steps of `relax` as give k items; after all steps, where none gives so many.
+
+        Raises:
+            RequestError: a filter does not fit the catalogue, or a step none of the filters.
         """
+        known_1N = self._known(known_ids)
+        if not filters and not relax:
+            return Recommended(self._records(profile, k, known_1N, history, None))
+        rungs = [Where(self.attributes, rung) for rung in ladder(filters, relax)]
+        steps, items = 0, self._records(profile, k, known_1N, history, rungs[0])
+        while len(items) < k and steps + 1 < len(rungs):
+            steps += 1
+            items = self._records(profile, k, known_1N, history, rungs[steps])
+        where = rungs[steps]
+        shortfall = explain(where, k, len(items)) if where.filters else None
+        return Recommended(items, where.filters, steps, shortfall)
+
+    def _known(self, known_ids: pa.Array) -> sparse.csr_array:
         known = pc.index_in(known_ids, value_set=self.items[ITEM]).drop_null().to_numpy()
         ones = np.ones(len(known), dtype=np.float32)
-        known_1N = sparse.csr_array(
+        return sparse.csr_array(
             (ones, (np.zeros(len(known), dtype=np.int64), known)), shape=(1, self.items.num_rows)
         )
-        ranking = self.recommender.recommend_to(profile, k, known_UN=known_1N, histories=history)
+
+    def _records(
+        self,
+        profile: EncodedRows,
+        k: int,
+        known_1N: sparse.csr_array,
+        history: Histories | None,
+        where: Where | None,
+    ) -> list[dict[str, Any]]:
+        ranking = self.recommender.recommend_to(profile, k, known_UN=known_1N, histories=history, where=where)
         rows_K = ranking.items_UK[0][ranking.items_UK[0] != NO_ITEM]
         records = self.items.take(rows_K).to_pylist()
         return [{**r, LOGIT: float(s)} for r, s in zip(records, ranking.scores_UK[0], strict=False)]
@@ -128,6 +191,7 @@ def write_content(
     (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
     encoding.save(folder / "encoding.json")
     pq.write_table(items, folder / "items.parquet")
+    Attributes.build(items, recipe.marketplace.features).save(folder / ATTRIBUTES)
 
 
 def _retrieval(folder: Path, items: Representations, recipe: Recipe) -> Retrieval | None:

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from dlrs.arrays import Floats, Ints, positions_in
 from dlrs.candidates.askers import Askers
+from dlrs.candidates.filtering.where import Where
 from dlrs.candidates.generator import Candidates
 from dlrs.candidates.histories import Histories
 from dlrs.candidates.index import ItemIndex
@@ -135,14 +136,16 @@ class TwoStageRecommender:
         *,
         known_UN: sparse.csr_array,
         histories: Histories | None = None,
+        where: Where | None = None,
     ) -> Ranking:
         """Recommend to whoever has these profiles: the way for guests and for fresh profiles.
 
-        `histories` has a row for each of them; without it nobody has one.
+        `histories` has a row for each of them; without it nobody has one. `where` is over the catalogue, in
+        its order: nothing else is recommended, and a list is shorter than k only if no more of it is unknown.
         """
         askers = self.askers(profiles, histories)
         # T candidates at least k, or ranking could not fill the list
-        candidates = self.candidates(askers, max(self.settings.count, k), known_UN=known_UN)
+        candidates = self.candidates(askers, max(self.settings.count, k), known_UN=known_UN, where=where)
         positions_UK, logits_UK = rank(self.nets, askers.users, self.halves, candidates, k)
         items_UK = np.where(positions_UK >= 0, self.items_A[positions_UK], positions_UK)
         return Ranking(items_UK, logits_UK)
@@ -152,9 +155,14 @@ class TwoStageRecommender:
         needed = histories if self.settings.needs_histories else None
         return Askers.of(self.nets.embed_users(profiles), needed, self.nets.embed_items)
 
-    def candidates(self, askers: Askers, count: int, *, known_UN: sparse.csr_array) -> Candidates:
-        """Return `count` positions in the catalogue for each of them, none of them known: before ranking."""
-        return self._strategy.candidates(askers, count, sparse.csr_array(known_UN[:, self.items_A]))
+    def candidates(
+        self, askers: Askers, count: int, *, known_UN: sparse.csr_array, where: Where | None = None
+    ) -> Candidates:
+        """Return `count` positions in the catalogue for each of them, none of them known: before ranking.
+
+        All of them are of `where`, if it is given.
+        """
+        return self._strategy.candidates(askers, count, sparse.csr_array(known_UN[:, self.items_A]), where)
 
     def _logits(self, users: Representations, positions_UK: Ints) -> Floats:
         return self.nets.logits(users, self.halves, positions_UK)

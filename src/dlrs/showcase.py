@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from dlrs.arrays import NO_ITEM, Ints
+from dlrs.candidates.filtering.filters import Filter
+from dlrs.candidates.filtering.relaxing import Step
+from dlrs.candidates.filtering.shortfall import Shortfall
 from dlrs.candidates.histories import serving_histories
 from dlrs.errors import DataError
 from dlrs.evaluation.page import Example
@@ -28,20 +32,34 @@ EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What one user is recommended, with his profile in words; items best first, raw features."""
+    """What one user is recommended, with his profile in words; items best first, raw features.
+
+    For `filters`, `steps` and `shortfall` see `published.Recommended`.
+    """
 
     user_id: str
     bundle_id: str
     profile: list[str]
     items: list[dict[str, Any]]
+    filters: tuple[Filter, ...] = ()
+    steps: int = 0
+    shortfall: Shortfall | None = None
 
 
-def recommend_to_user(prepared: Prepared, registry: Path, user_id: str, k: int) -> Recommendation:
+def recommend_to_user(
+    prepared: Prepared,
+    registry: Path,
+    user_id: str,
+    k: int,
+    filters: Sequence[Filter] = (),
+    relax: Sequence[Step] = (),
+) -> Recommendation:
     """Recommend to one user, by his profile at the end of the log, from the current bundle.
 
     Raises:
         DataError: the log does not know the user, or he has no profile then.
         ArtifactError: the bundle was made under another schema.
+        RequestError: a filter does not fit the catalogue, or a step none of the filters.
     """
     published = open_current(registry, prepared.encoding)
     row = _profile_row(prepared, user_id)
@@ -50,8 +68,13 @@ def recommend_to_user(prepared: Prepared, registry: Path, user_id: str, k: int) 
     known_ids = prepared.item_ids.take(np.unique(seen))
     histories = serving_histories(prepared, published.recipe.candidates)
     history = None if histories is None else histories.take(prepared.profile_facts.user_P[[row]])
-    items = published.recommend(profile, k, known_ids=known_ids, history=history)
-    return Recommendation(user_id, published.bundle_id, words(prepared, row), items)
+    found = published.recommend(
+        profile, k, known_ids=known_ids, history=history, filters=filters, relax=relax
+    )
+    in_words = words(prepared, row)
+    return Recommendation(
+        user_id, published.bundle_id, in_words, found.items, found.filters, found.steps, found.shortfall
+    )
 
 
 def as_text(found: Recommendation, features: Features) -> Group:
@@ -63,7 +86,32 @@ def as_text(found: Recommendation, features: Features) -> Group:
     described = [item_in_words(item, features) for item in found.items]
     for name in features.names:
         items.add_row(escape(name), *(escape(item[name]) for item in described))
-    return Group(Text(f"User {found.user_id}", style="bold"), *map(Text, found.profile), items)
+    return Group(
+        Text(f"User {found.user_id}", style="bold"),
+        *map(Text, found.profile),
+        items,
+        *map(Text, _remarks(found)),
+    )
+
+
+def _remarks(found: Recommendation) -> list[str]:
+    """Return what was relaxed and why there are so few, a line each; nothing where all was as asked."""
+    remarks = []
+    if found.steps:
+        left = ", ".join(wanted.model_dump_json(exclude_defaults=True) for wanted in found.filters)
+        remarks.append(f"Relaxed by {found.steps} of the steps. What held: {left or 'no filter'}.")
+    short = found.shortfall
+    if short is not None:
+        reason = {"few pass": "few pass", "known": "the user knows the others"}[short.reason]
+        remarks.append(
+            f"{short.found} of {short.asked}: {reason}. {short.matching:,} items pass what held; "
+            f"each alone: {_numbers(short.alone)}; all but this one: {_numbers(short.without)}."
+        )
+    return remarks
+
+
+def _numbers(counts: Sequence[int]) -> str:
+    return ", ".join(f"{count:,}" for count in counts)
 
 
 def active_user(prepared: Prepared) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,9 @@ from dlrs.candidates.building import build_index
 from dlrs.candidates.by_cluster import ByCluster
 from dlrs.candidates.clusters import Clusters
 from dlrs.candidates.exact import ExactIndex
+from dlrs.candidates.filtering.attributes import Attributes
+from dlrs.candidates.filtering.filters import Between
+from dlrs.candidates.filtering.where import Where
 from dlrs.candidates.generator import Candidates, merge
 from dlrs.candidates.histories import Histories
 from dlrs.candidates.retrieval import Retrieval
@@ -29,6 +33,7 @@ from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Representations
 from dlrs.recipe import Candidates as Settings
 from dlrs.recipe import Quotas
+from dlrs.schema import ITEM, Continuous, Features
 
 INDEXES: tuple[str, ...] = get_args(Settings.model_fields["index"].annotation)
 STRATEGIES: tuple[str, ...] = get_args(Settings.model_fields["strategy"].annotation)
@@ -143,14 +148,16 @@ THREE = Clusters(
 )
 
 
-def _of_three(p_of_item: dict[int, float], floor: float, most: int, count: int) -> list[int]:
+def _of_three(
+    p_of_item: dict[int, float], floor: float, most: int, count: int, clusters: Clusters = THREE
+) -> list[int]:
     """Return what is drawn for one user where the centroid items 4, 0 and 7 have these p̂."""
 
     def score(users: Representations, rows_UK: Ints) -> Floats:
         p_UK = np.array([[p_of_item[row] for row in rows] for rows in rows_UK.tolist()])
         return np.log(p_UK / (1 - p_UK)).astype(np.float32)
 
-    rows_UK, _ = ByCluster(THREE, score, floor, most).propose(_askers(1), count)
+    rows_UK, _ = ByCluster(clusters, score, floor, most).propose(_askers(1), count)
     listed: list[int] = rows_UK[0].tolist()
     return listed
 
@@ -299,6 +306,39 @@ def test_exactly_so_many_distinct_unknown_items(index: str, name: str) -> None:
             assert not known[user, new].any()
             assert listed[len(new) :] == [NO_ITEM] * (len(listed) - len(new))
         np.testing.assert_array_equal(np.isneginf(found.similarity_UT), found.positions_UT == NO_ITEM)
+
+
+@pytest.mark.parametrize("least", [0, 150, 292, 300])
+def test_exactly_so_many_that_pass_filters(index: str, name: str, least: int) -> None:
+    """Against brute force, from all 300 items to none: T, or all that pass and are unknown."""
+    items, rng = 300, np.random.default_rng(6)
+    table = pa.table({ITEM: [str(n) for n in range(items)], "price": np.arange(float(items))})
+    attributes = Attributes.build(table, Features(continuous={"price": Continuous()}))
+    where = Where(attributes, (Between(feature="price", min=least),), gone_N=rng.random(items) < 0.1)
+    strategy = _strategy(_vectors(items), name, index=index, recent_A=rng.poisson(0.3, items))
+    known = rng.random((9, items)) < np.linspace(0, 1, 9)[:, None]
+    allowed = ~known & (np.arange(items) >= least) & ~where.gone_N
+    for count in (1, 7, 100, 400):
+        found = strategy.candidates(_askers(9), count, sparse.csr_array(known.astype(np.float32)), where)
+        assert found.positions_UT.shape == (9, min(count, items))
+        for user, listed in enumerate(found.positions_UT.tolist()):
+            new = [item for item in listed if item != NO_ITEM]
+            assert len(set(new)) == len(new) == min(count, allowed[user].sum())
+            assert allowed[user, new].all()
+        np.testing.assert_array_equal(np.isneginf(found.similarity_UT), found.positions_UT == NO_ITEM)
+
+
+def test_clusters_among_some_items() -> None:
+    """Of 0 … 8 the even ones: the middle cluster keeps both members, the others lose half."""
+    some = THREE.among(np.arange(9) % 2 == 0)
+    assert [some.members(cluster).tolist() for cluster in range(3)] == [[4, 2], [0, 8], [6]]
+    assert some.item_C.tolist() == THREE.item_C.tolist()
+    p = {4: 0.4, 0: 0.2, 7: 0.8}
+    first_only = THREE.among(np.arange(9) < 5)  # the preferred cluster is empty, so the next may be chosen
+    assert _of_three(p, 0.3, 1, 9, first_only) == [4, 1, 2, 3, 0]
+    none = THREE.among(np.zeros(9, dtype=np.bool_))
+    assert np.diff(none.offsets_C1).tolist() == [0, 0, 0]
+    assert _of_three(p, 0.3, 3, 9, none) == []
 
 
 def test_each_user_alone_gets_what_he_gets_among_others(index: str, name: str) -> None:

@@ -6,13 +6,14 @@ C clusters, those of one user in the order of his preference    L (user, cluster
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dlrs.arrays import Bools, Doubles, Floats, Ints, gather_ranges
 from dlrs.candidates.askers import Askers
 from dlrs.candidates.clusters import Clusters
+from dlrs.candidates.filtering.where import Where
 from dlrs.model.forward import Representations
 
 Score = Callable[[Representations, Ints], Floats]
@@ -40,12 +41,17 @@ class ByCluster:
     def __len__(self) -> int:
         return len(self.clusters.members_N)
 
+    def within(self, where: Where) -> ByCluster:
+        """See `Source`: the clusters' other members are not there, and so take no share."""
+        return replace(self, clusters=self.clusters.among(where.mask_N))
+
     def propose(self, askers: Askers, count: int) -> tuple[Ints, Floats]:
         """See `Source`; everybody has a full answer. Good is p̂ of the centroid item."""
         count = min(count, len(self))
         cluster_UC, preference_UC = self._preferred(askers.users)
         size_UC = np.diff(self.clusters.offsets_C1)[cluster_UC]
-        chosen_UC = (preference_UC >= self.floor) & (np.arange(len(self.clusters)) < self.most)
+        filled_UC = size_UC > 0  # filters may empty a cluster: it is none of those that are chosen
+        chosen_UC = filled_UC & (preference_UC >= self.floor) & (np.cumsum(filled_UC, axis=1) <= self.most)
         drawn_UC = _in_proportion(np.where(chosen_UC, preference_UC, 0), size_UC, count)
         drawn_UC += _in_turn(np.where(chosen_UC, 0, size_UC), count - drawn_UC.sum(axis=1))
         return self._members(cluster_UC, preference_UC, chosen_UC, drawn_UC, count)
@@ -82,8 +88,7 @@ def _in_proportion(weight_UC: Doubles, size_UC: Ints, count: int) -> Ints:
             size_UC * (weight_UC > 0), np.floor(until_U[:, None] * weight_UC + 0.5).astype(np.int64)
         )
 
-    with np.errstate(divide="ignore"):
-        longest_UC = np.where(weight_UC > 0, size_UC / weight_UC, 0)
+    longest_UC = np.divide(size_UC, weight_UC, out=np.zeros_like(weight_UC), where=weight_UC > 0)
     low_U, high_U = np.zeros(len(size_UC)), longest_UC.max(axis=1, initial=0)
     for _ in range(HALVINGS):
         middle_U = (low_U + high_U) / 2

@@ -12,7 +12,7 @@ from typing import Self
 import faiss
 import numpy as np
 
-from dlrs.arrays import Columns, Floats, Ints, StoredArrays
+from dlrs.arrays import Bools, Columns, Floats, Ints, StoredArrays
 from dlrs.candidates.vectors import ItemVectors
 
 SAMPLE = 64
@@ -75,6 +75,15 @@ class Clusters(StoredArrays):
     def members(self, cluster: int) -> Columns:
         """Return the rows in one cluster, the nearest to its centroid first."""
         return self.members_N[self.offsets_C1[cluster] : self.offsets_C1[cluster + 1]]
+
+    def among(self, mask_N: Bools) -> Clusters:
+        """Return the same clusters with those members only for which the mask is true; some may be empty.
+
+        Centroid items stay what they are, be they admitted or not: they say what a cluster is like.
+        """
+        keep_N = mask_N[self.members_N]
+        offsets_C1 = np.append(0, np.cumsum(keep_N))[self.offsets_C1]
+        return Clusters(self.centroids_CD, self.item_C, offsets_C1, self.members_N[keep_N])
 
     @property
     def cluster_N(self) -> Columns:

@@ -52,7 +52,7 @@ def generate(
     shorter than min(count, N) only if the unknown items run out, or those that pass the filters.
     """
     if where is not None:
-        index, known_UN = Filtered(index, where), _admitted(known_UN, where)
+        index, known_UN = Filtered(index, where), admitted(known_UN, where)
     count = min(count, len(index))
     return generate_by(lambda users, most: index.propose(queries_UD[users], most), count, known_UN)
 
@@ -92,6 +92,15 @@ def merge(found: Sequence[Candidates], shares: Sequence[float]) -> Candidates:
     return Candidates(*cut(positions_UM, similarity_UM, keep_UM, count))
 
 
+def admitted(known_UN: sparse.csr_array, where: Where) -> sparse.csr_array:
+    """Return what is known of the items that `where` admits: the rest lengthens no search."""
+    admitted_E = where.test(known_UN.indices)
+    ends_U = np.concatenate(([0], np.cumsum(admitted_E)))[known_UN.indptr]
+    return sparse.csr_array(
+        (known_UN.data[admitted_E], known_UN.indices[admitted_E], ends_U), shape=known_UN.shape
+    )
+
+
 def _generate(propose: Propose, users: Ints, count: int, known_UN: sparse.csr_array) -> Candidates:
     most_known = int(np.diff(known_UN.indptr).max(initial=0))
     positions_UT, similarity_UT = propose(users, count + most_known)
@@ -106,12 +115,3 @@ def _first_of_equals(values_UM: Ints) -> Bools:
     first_UM = np.ones(values_UM.shape, dtype=np.bool_)
     np.put_along_axis(first_UM, order_UM[:, 1:], sorted_UM[:, 1:] != sorted_UM[:, :-1], axis=1)
     return first_UM
-
-
-def _admitted(known_UN: sparse.csr_array, where: Where) -> sparse.csr_array:
-    """Return what is known of the items that `where` admits: the rest lengthens no search."""
-    admitted_E = where.test(known_UN.indices)
-    ends_U = np.concatenate(([0], np.cumsum(admitted_E)))[known_UN.indptr]
-    return sparse.csr_array(
-        (known_UN.data[admitted_E], known_UN.indices[admitted_E], ends_U), shape=known_UN.shape
-    )

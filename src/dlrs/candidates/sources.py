@@ -12,6 +12,8 @@ import numpy as np
 
 from dlrs.arrays import NO_ITEM, Bools, Floats, Ints
 from dlrs.candidates.askers import Askers
+from dlrs.candidates.filtering.planner import Filtered
+from dlrs.candidates.filtering.where import Where
 from dlrs.candidates.index import Proposes
 
 
@@ -19,7 +21,11 @@ class Source(Protocol):
     """Finds rows of N items for users."""
 
     def __len__(self) -> int:
-        """Return N."""
+        """Return N; of a source that was narrowed, the number of its items or more."""
+        ...
+
+    def within(self, where: Where) -> Source:
+        """Return the same source over the items of `where` only."""
         ...
 
     def propose(self, askers: Askers, count: int) -> tuple[Ints, Floats]:
@@ -40,6 +46,10 @@ class Direct:
     def __len__(self) -> int:
         return len(self.index)
 
+    def within(self, where: Where) -> Direct:
+        """See `Source`."""
+        return Direct(Filtered(self.index, where))
+
     def propose(self, askers: Askers, count: int) -> tuple[Ints, Floats]:
         """See `Source`; everybody has a full answer."""
         return self.index.propose(askers.users.embedding_ND, count)
@@ -53,6 +63,10 @@ class PseudoUser:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def within(self, where: Where) -> PseudoUser:
+        """See `Source`."""
+        return PseudoUser(Filtered(self.index, where))
 
     def propose(self, askers: Askers, count: int) -> tuple[Ints, Floats]:
         """See `Source`; a full answer for those who have a history."""
@@ -68,6 +82,10 @@ class LastMet:
     def __len__(self) -> int:
         return len(self.index)
 
+    def within(self, where: Where) -> LastMet:
+        """See `Source`."""
+        return LastMet(Filtered(self.index, where))
+
     def propose(self, askers: Askers, count: int) -> tuple[Ints, Floats]:
         """See `Source`; a full answer for those who have a history."""
         return _for_some(self.index, askers.last_UD, askers.met_U, count)
@@ -76,14 +94,22 @@ class LastMet:
 class Popular:
     """The items that drew most events of late, the same for everybody, guests too."""
 
-    def __init__(self, recent_N: Ints) -> None:
-        """Take how many events each item drew; one without any is not popular."""
+    def __init__(self, recent_N: Ints, order: Ints | None = None) -> None:
+        """Take how many events each item drew; one without any is not popular.
+
+        `order` are the popular items, best first, unless they are to be found.
+        """
         self._recent_N = recent_N
-        order_N = np.argsort(-recent_N, kind="stable")
-        self._order = order_N[: np.count_nonzero(recent_N)]
+        if order is None:
+            order = np.argsort(-recent_N, kind="stable")[: np.count_nonzero(recent_N)]
+        self._order = order
 
     def __len__(self) -> int:
         return len(self._recent_N)
+
+    def within(self, where: Where) -> Popular:
+        """See `Source`."""
+        return Popular(self._recent_N, self._order[where.test(self._order)])
 
     def propose(self, askers: Askers, count: int) -> tuple[Ints, Floats]:
         """See `Source`; the answer ends where items without events begin."""
@@ -96,7 +122,9 @@ class Popular:
 def _for_some(index: Proposes, queries_UD: Floats, some_U: Bools, count: int) -> tuple[Ints, Floats]:
     rows_UK, similarity_UK = _nothing(len(some_U), min(count, len(index)))
     if some_U.any():
-        rows_UK[some_U], similarity_UK[some_U] = index.propose(queries_UD[some_U], count)
+        found_SF, near_SF = index.propose(queries_UD[some_U], count)  # fewer where few pass filters
+        there = found_SF.shape[1]
+        rows_UK[some_U, :there], similarity_UK[some_U, :there] = found_SF, near_SF
     return rows_UK, similarity_UK
 
 

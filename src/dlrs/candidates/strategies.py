@@ -14,7 +14,8 @@ from scipy import sparse
 from dlrs.arrays import NO_ITEM
 from dlrs.candidates.askers import Askers
 from dlrs.candidates.by_cluster import ByCluster, Score
-from dlrs.candidates.generator import Candidates, generate_by, merge
+from dlrs.candidates.filtering.where import Where
+from dlrs.candidates.generator import Candidates, admitted, generate_by, merge
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.sources import Direct, LastMet, Popular, PseudoUser, Source
 from dlrs.recipe import Candidates as Settings
@@ -28,11 +29,20 @@ class Strategy:
     sources: tuple[tuple[Source, float], ...]
     otherwise: Source | None  # None where one of them has a full answer for everybody
 
-    def candidates(self, askers: Askers, count: int, known_UN: sparse.csr_array) -> Candidates:
+    def candidates(
+        self, askers: Askers, count: int, known_UN: sparse.csr_array, where: Where | None = None
+    ) -> Candidates:
         """Return `count` distinct unknown items for each user, or all of them, in the strategy's order.
 
-        Where a source has no answer for a user, the others take its share.
+        `where` narrows all sources to the items that it admits. Where a source has no answer for a user, the
+        others take its share.
         """
+        count = min(count, max(map(len, self._all)))  # as wide with filters as without
+        if where is None:
+            return self._find(askers, count, known_UN)
+        return self._within(where)._find(askers, count, admitted(known_UN, where))
+
+    def _find(self, askers: Askers, count: int, known_UN: sparse.csr_array) -> Candidates:
         found = merge(
             [_generate(source, askers, count, known_UN) for source, _ in self.sources],
             [share for _, share in self.sources],
@@ -43,6 +53,15 @@ class Strategy:
             filled = merge([found.take(short), more], [1, 0])
             found.positions_UT[short], found.similarity_UT[short] = filled.positions_UT, filled.similarity_UT
         return found
+
+    @property
+    def _all(self) -> list[Source]:
+        sources = [source for source, _ in self.sources]
+        return sources if self.otherwise is None else [*sources, self.otherwise]
+
+    def _within(self, where: Where) -> Strategy:
+        sources = tuple((source.within(where), share) for source, share in self.sources)
+        return Strategy(sources, None if self.otherwise is None else self.otherwise.within(where))
 
 
 def build_strategy(retrieval: Retrieval, settings: Settings, score: Score) -> Strategy:
@@ -75,5 +94,4 @@ def _source(name: SourceName, retrieval: Retrieval, settings: Settings, score: S
 
 
 def _generate(source: Source, askers: Askers, count: int, known_UN: sparse.csr_array) -> Candidates:
-    count = min(count, len(source))
     return generate_by(lambda users, most: source.propose(askers.take(users), most), count, known_UN)
