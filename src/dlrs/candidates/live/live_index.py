@@ -120,11 +120,10 @@ class LiveIndex:
             held.enter_context(alone(folder))
             log = Log(folder / LOG)
             held.callback(log.close)
-            generation = Generation(Snapshot.open(folder / SNAPSHOTS / log.snapshot))
+            snapshot = Snapshot.open(folder / SNAPSHOTS / log.snapshot)
             _remove_others(folder / SNAPSHOTS, log.snapshot)
-            while _replay(log, generation):
-                pass
-            generation.snapshot.warm()
+            generation = _replayed(log, snapshot)
+            snapshot.warm()
             return cls(folder, log, generation, fold_at, held.pop_all())
 
     def close(self) -> None:
@@ -208,8 +207,13 @@ class LiveIndex:
         if len(changes) == 0:
             return
         first = self._generation.seq + 1
-        self._log.append(changes, first)
-        self._generation.apply(changes, first + len(changes) - 1)
+        try:
+            self._log.append(changes, first)
+            self._generation.apply(changes, first + len(changes) - 1)
+        except BaseException:  # the log knows whether it was done; memory may hold half of it
+            generation = _replayed(self._log, self._generation.snapshot)
+            self._generation, self._view = generation, generation.view()
+            raise
         self._view = self._generation.view()
         if self._view.seq >= self._due and (self._folding is None or self._folding.done()):
             self._folding = self._folds.submit(self._fold)
@@ -233,6 +237,14 @@ class LiveIndex:
         shutil.rmtree(self.folder / SNAPSHOTS / older, ignore_errors=True)
 
 
+def _replayed(log: Log, snapshot: Snapshot) -> Generation:
+    """Return a snapshot and all changes since."""
+    generation = Generation(snapshot)
+    while _replay(log, generation):
+        pass
+    return generation
+
+
 def _replay(log: Log, generation: Generation) -> int:
     """Apply the next changes that a generation has not seen; return how many there were."""
     snapshot = generation.snapshot
@@ -245,5 +257,5 @@ def _replay(log: Log, generation: Generation) -> int:
 def _remove_others(snapshots: Path, current: str) -> None:
     """Remove what a killed process left: half a snapshot, or one that was not named yet or no more."""
     for entry in snapshots.iterdir():
-        if entry.name != current:
+        if entry.name != current and entry.is_dir():
             shutil.rmtree(entry)
