@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest import mock
 
@@ -14,8 +17,11 @@ from candidates.live.market import EXACT, WIDTH, all_of, contents, make, names, 
 from dlrs.arrays import NO_ITEM, Floats, Ints
 from dlrs.candidates.exact import ExactIndex
 from dlrs.candidates.live.changes import Log
+from dlrs.candidates.live.folding import fold
 from dlrs.candidates.live.generation import Generation
 from dlrs.candidates.live.live_index import LiveIndex
+from dlrs.candidates.live.snapshot import Snapshot
+from dlrs.candidates.live.view import View
 from dlrs.errors import ArtifactError, DataError, RequestError
 from dlrs.model.forward import Representations
 
@@ -332,6 +338,42 @@ def test_a_fold_that_cannot_change_over_may_be_done_again(folder: Path) -> None:
         upsert(live, [3], 2)
         live.fold()
         assert contents(live) == {"ad-0": 0, "ad-1": 0, "ad-2": 0, "ad-3": 2, "ad-4": 0, "ad-9": 1}
+        assert snapshots(folder) == ["2"]
+
+
+def test_what_is_closed_takes_no_changes(folder: Path) -> None:
+    live = LiveIndex.open(folder)
+    live.close()
+    for change in (lambda: upsert(live, [9], 1), lambda: live.delete(names([1])), live.fold):
+        with pytest.raises(ArtifactError, match="received one that is closed"):
+            change()
+    live.close()  # once more
+
+
+def test_a_change_while_it_closes_is_refused_or_done(folder: Path) -> None:
+    """Closing waits for a fold; a change meanwhile would be due for another one."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(view: View, path: Path) -> Snapshot:
+        begun.set()
+        assert go_on.wait(60)
+        return fold(view, path)
+
+    live = LiveIndex.open(folder, fold_at=1)
+    with mock.patch("dlrs.candidates.live.live_index.fold", slow), ThreadPoolExecutor(2) as threads:
+        upsert(live, [9], 1)
+        assert begun.wait(60)
+        closing = threads.submit(live.close)
+        try:
+            while not live._closed:
+                time.sleep(0.001)
+            with pytest.raises(ArtifactError, match="received one that is closed"):
+                upsert(live, [8], 1)
+        finally:
+            go_on.set()
+        closing.result()
+    with LiveIndex.open(folder) as live:
+        assert contents(live) == dict.fromkeys(names(range(5)), 0) | {"ad-9": 1}
         assert snapshots(folder) == ["2"]
 
 

@@ -64,6 +64,7 @@ class LiveIndex:
         self._writing = threading.Lock()
         self._folds = ThreadPoolExecutor(1, "fold", initializer=step_back)
         self._folding: Future[None] | None = None
+        self._closed = False
         self._due = generation.snapshot.seq + fold_at
 
     @classmethod
@@ -127,7 +128,9 @@ class LiveIndex:
             return cls(folder, log, generation, fold_at, held.pop_all())
 
     def close(self) -> None:
-        """Wait for a fold that has begun, and let the folder go."""
+        """Take no more changes, wait for a fold that has begun, and let the folder go."""
+        with self._writing:
+            self._closed = True
         self._folds.shutdown()
         self._held.close()
 
@@ -157,7 +160,7 @@ class LiveIndex:
 
         Raises:
             DataError: the ids or the items are not as they should be.
-            ArtifactError: the log cannot be written.
+            ArtifactError: the log cannot be written, or the index was closed.
         """
         snapshot = self._view.snapshot
         came = Changes.upserting(LiveItems.of(ids, items), laid_out(ids, facts, snapshot.kept.form))
@@ -200,10 +203,20 @@ class LiveIndex:
         return explain(self._view, filters, asked, found)
 
     def fold(self) -> None:
-        """Make a new snapshot of all that is there now, and wait for it."""
-        self._folds.submit(self._fold).result()
+        """Make a new snapshot of all that is there now, and wait for it. ArtifactError if it fails."""
+        with self._writing:
+            self._require_open()
+            folding = self._folds.submit(self._fold)
+        folding.result()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ArtifactError(
+                f"{self.folder}: expected an open live index, received one that is closed. Open it again."
+            )
 
     def _write(self, changes: Changes) -> None:
+        self._require_open()
         if len(changes) == 0:
             return
         first = self._generation.seq + 1
