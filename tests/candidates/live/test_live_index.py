@@ -254,6 +254,15 @@ def test_wrong_items_are_refused_whole(
         assert contents(live) == before
 
 
+@pytest.mark.parametrize("shapes", [((2, WIDTH), (2, 1)), ((2,), (2,))])
+def test_items_of_another_shape_are_refused(folder: Path, shapes: tuple[tuple[int, ...], ...]) -> None:
+    items = Representations(*(np.zeros(shape, dtype=np.float32) for shape in shapes))
+    with LiveIndex.open(folder) as live:
+        with pytest.raises(DataError, match=r"the shapes \(items, coordinates\) and \(items,\)"):
+            live.upsert(["a", "b"], items)
+        assert len(live) == 5
+
+
 def test_numbers_too_large_for_float32_are_refused(folder: Path) -> None:
     items = Representations(np.full((1, WIDTH), 1e300), np.ones(1))  # type: ignore[arg-type]
     with LiveIndex.open(folder) as live, pytest.raises(DataError, match="finite numbers"):

@@ -43,6 +43,9 @@ class LiveItems(StoredArrays):
         ids_N = encoded(ids)
         if len(ids_N) != len(items):
             raise _wrong("an id for each item", f"{len(ids_N)} ids and {len(items)} items")
+        if items.embedding_ND.ndim != 2 or items.wide_N.shape != ids_N.shape:
+            shapes = f"{items.embedding_ND.shape} and {items.wide_N.shape}"
+            raise _wrong("arrays of the shapes (items, coordinates) and (items,)", shapes)
         ascending = np.sort(ids_N)
         repeated = ascending[1:][ascending[1:] == ascending[:-1]]
         if len(repeated):
