@@ -119,6 +119,22 @@ def _whole(rows: list[Record]) -> list[Record]:
     return table_of(rows).to_pylist()
 
 
+@pytest.mark.parametrize(("text", "passing"), [("a", [1]), ("a\0", [0]), ("a\0\1", [2]), ("\ud800", [])])
+def test_texts_that_numpy_would_cut_or_not_encode(text: str, passing: list[int]) -> None:
+    rows: list[Record] = [{ITEM: str(n), "fuel": fuel} for n, fuel in enumerate(["a\0", "a", "a\0\1"])]
+    filters = [AnyOf(feature="fuel", any_of=(text,))]
+    assert _attributes(rows).passing(filters).rows().tolist() == passing
+    grown = AttributeRows(kinds_of(FEATURES))
+    grown.extend(table_of(rows))
+    assert np.flatnonzero(grown.mask(filters)).tolist() == passing
+
+
+@pytest.mark.parametrize("text", ["2017", "1500000000", " -1.5"])
+def test_a_number_as_text_is_no_time(text: str) -> None:
+    with pytest.raises(RequestError, match=r"filters\[0\]\.min: expected a time like 2017-10-14T03:00:00Z"):
+        parse_filters([{"feature": "released", "min": text}])
+
+
 def test_no_filter_passes_all_and_a_catalogue_may_be_empty() -> None:
     assert _attributes(ROWS).passing([]).rows().tolist() == [0, 1, 2, 3]
     nothing = _attributes([]).passing([Between(feature="price", min=1), AnyOf(feature="fuel", any_of=("a",))])

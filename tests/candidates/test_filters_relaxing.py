@@ -44,6 +44,20 @@ def test_steps_relax_what_was_asked_for_and_add_up() -> None:
     assert [len(rung) for rung in rungs] == [3, 3, 3, 3, 2, 1]
 
 
+@pytest.mark.parametrize(
+    "forms",
+    [
+        [{"within_km": 100}, {"within_km": 60}],
+        [{"within_km": None}, {"within_km": 100}],
+        [{"feature": "price", "widen": 0.2}, {"feature": "price", "by": 50}],
+        [{"feature": "price", "drop": True}, {"feature": "price", "widen": 0.1}],
+    ],
+)
+def test_a_step_that_takes_back_what_was_given_up_is_refused(forms: list[dict[str, Any]]) -> None:
+    with pytest.raises(RequestError, match=r"relax\[1\]: expected a step that relaxes"):
+        ladder([NEAR, CHEAP], parse_steps(forms))
+
+
 def test_ends_that_are_open_negative_or_times() -> None:
     (_, wider) = ladder(
         [Between(feature="price", max=-100)], parse_steps([{"feature": "price", "widen": 0.5}])

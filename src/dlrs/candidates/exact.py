@@ -67,7 +67,7 @@ class ExactIndex:
 
     def _search(self, queries_UD: Floats, count: int, among_N: Bools | None) -> tuple[Ints, Floats]:
         most = len(self) if among_N is None else int(np.count_nonzero(among_N))
-        rows_UK = np.empty((len(queries_UD), min(count + SPARE, most)), dtype=np.int64)
+        rows_UK = np.empty((len(queries_UD), min(count + SPARE, most) if count else 0), dtype=np.int64)
         for start in range(0, len(queries_UD) if count else 0, TOGETHER):
             some = slice(start, start + TOGETHER)
             rows_UK[some] = self._best(self.vectors.ready(queries_UD[some]), rows_UK.shape[1], among_N)

@@ -104,8 +104,13 @@ class Sets(StoredArrays):
 
 
 def as_texts(values: Sequence[Any]) -> Texts:
-    """Return texts as bytes in UTF-8, whose order is that of the texts."""
-    texts: Texts = np.array([value.encode() for value in values], dtype=np.bytes_)
+    """Return texts as bytes in UTF-8, whose order is that of the texts.
+
+    None ends with NUL, which numpy would cut off: a 1 follows each, which keeps order and difference. Half a
+    surrogate pair, as JSON may ask for, becomes what no valid text does.
+    """
+    encoded = [value.replace("\0", "\0\1").encode("utf-8", "surrogatepass") for value in values]
+    texts: Texts = np.array(encoded, dtype=np.bytes_)
     return texts if len(texts) else np.empty(0, dtype="S1")
 
 

@@ -11,11 +11,21 @@ An item has to pass all filters of a request. A missing value passes `NoneOf` an
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Self, get_args
 
-from pydantic import Discriminator, Field, Strict, StringConstraints, Tag, TypeAdapter, ValidationError
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Strict,
+    StringConstraints,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic import model_validator as check_after
 
 from dlrs.errors import RequestError
@@ -25,11 +35,21 @@ Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Name = Annotated[str, StringConstraints(min_length=1)]
 
 
+NUMERAL = re.compile(r"\s*[-+]?[\d.]+\s*")
+
+
+def _no_number(value: object) -> object:
+    if isinstance(value, str) and NUMERAL.fullmatch(value):  # else '2017' were 33 minutes past 1970
+        raise ValueError(f"expected a time like 2017-10-14T03:00:00Z, received {value!r}")
+    return value
+
+
 def _is_time(value: object) -> str:
     return "time" if isinstance(value, str | datetime) else "number"
 
 
-End = Annotated[Annotated[Number, Tag("number")] | Annotated[Instant, Tag("time")], Discriminator(_is_time)]
+Time = Annotated[Instant, BeforeValidator(_no_number)]
+End = Annotated[Annotated[Number, Tag("number")] | Annotated[Time, Tag("time")], Discriminator(_is_time)]
 """An end of a range: in JSON a time is text."""
 
 FORMS = (

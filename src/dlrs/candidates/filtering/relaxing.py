@@ -109,12 +109,15 @@ def ladder(
     """Return the filters that hold after 0, 1, … and all steps.
 
     Raises:
-        RequestError: a step relaxes nothing: no filter is of its feature, or the radius becomes no longer.
+        RequestError: a step relaxes nothing: no filter is of its feature, the radius becomes no longer, or
+            earlier steps gave up more.
     """
     left: list[Filter | None] = list(filters)
     rungs = [tuple(filters)]
     for number, step in enumerate(steps):
-        places = [place for place, wanted in enumerate(filters) if _concerns(step, wanted)]
+        places = [
+            p for p, wanted in enumerate(filters) if _concerns(step, wanted) and _wider(step, wanted, left[p])
+        ]
         if not places:
             raise RequestError(
                 f"{source}[{number}]: expected a step that relaxes one of the filters, received "
@@ -176,6 +179,19 @@ def _concerns(step: Step, wanted: Filter) -> bool:
             return step.feature == wanted.feature
         case _:
             return False
+
+
+def _wider(step: Step, asked: Filter, now: Filter | None) -> bool:
+    """Tell whether a step takes nothing back of what earlier ones made of a filter."""
+    match _relaxed(step, asked), now:
+        case _, None:
+            return False
+        case Within(within_km=far), Within(within_km=near):
+            return far > near
+        case Between(bounds=(low, high)), Between(bounds=(least, most)):
+            return low <= least and high >= most
+        case _:
+            return True
 
 
 def _relaxed(step: Step, wanted: Filter) -> Filter | None:

@@ -73,4 +73,6 @@ def explain(view: View, filters: Sequence[Filter], asked: int, found: int) -> Sh
 
 
 def _matching(view: View, filters: Sequence[Filter]) -> int:
+    if not filters:  # also where there is nothing to filter by
+        return len(view)
     return FilteredView(view, tuple(filters)).matching()

@@ -14,10 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrs.arrays import Floats, Ints, StoredArrays
+from dlrs.candidates.metric import lengths
 from dlrs.errors import DataError
 from dlrs.model.forward import Representations
 
 Ids = NDArray[np.bytes_]
+
+LONGEST = 1024
+"""Bytes of an id: each of them takes as many as the longest, so that one of a megabyte would ruin all."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +37,25 @@ class LiveItems(StoredArrays):
         """Return items with these ids, each of which is there once.
 
         Raises:
-            DataError: an id is empty, repeated, or holds the character NUL; a number is not finite.
+            DataError: an id is repeated or cannot be kept, see `encoded`; a number is not finite, or its
+                square in float32 is not: such an item could never be found.
         """
         ids_N = encoded(ids)
         if len(ids_N) != len(items):
             raise _wrong("an id for each item", f"{len(ids_N)} ids and {len(items)} items")
+        if items.embedding_ND.ndim != 2 or items.wide_N.shape != ids_N.shape:
+            shapes = f"{items.embedding_ND.shape} and {items.wide_N.shape}"
+            raise _wrong("arrays of the shapes (items, coordinates) and (items,)", shapes)
         ascending = np.sort(ids_N)
         repeated = ascending[1:][ascending[1:] == ascending[:-1]]
         if len(repeated):
             raise _wrong("each id once", f"'{repeated[0].decode()}' twice")
-        if not (np.isfinite(items.embedding_ND).all() and np.isfinite(items.wide_N).all()):
-            raise _wrong("finite numbers", "NaN or infinity")
-        return cls(ids_N, items.embedding_ND.astype(np.float32), items.wide_N.astype(np.float32))
+        with np.errstate(over="ignore"):
+            embedding_ND, wide_N = items.embedding_ND.astype(np.float32), items.wide_N.astype(np.float32)
+            finite = np.isfinite(lengths(embedding_ND)).all() and np.isfinite(wide_N).all()
+        if not finite:
+            raise _wrong("finite numbers", "NaN, infinity, or one whose square is too large for float32")
+        return cls(ids_N, embedding_ND, wide_N)
 
     def __len__(self) -> int:
         return len(self.ids_N)
@@ -68,11 +79,19 @@ def encoded(ids: Sequence[str]) -> Ids:
     """Return ids as they are kept.
 
     Raises:
-        DataError: one is empty or holds the character NUL, which would not come back.
+        DataError: one is empty, longer than `LONGEST`, no valid text, or holds the character NUL, which
+            would not come back.
     """
-    if "\0" in "".join(ids) or "" in ids:
+    try:
+        encoded = [id.encode() for id in ids]
+    except UnicodeEncodeError as error:
+        raise _wrong("ids that are valid text", f"{error.object!r}, half of a surrogate pair") from error
+    if any(b"\0" in id or not id for id in encoded):
         raise _wrong("ids of one character or more, none of which is NUL", "an id that is not so")
-    return np.char.encode(np.array(ids, dtype=np.str_), "utf-8").astype(np.bytes_)
+    longest = max(map(len, encoded), default=0)
+    if longest > LONGEST:
+        raise _wrong(f"ids of {LONGEST} bytes at most", f"one of {longest}")
+    return np.array(encoded, dtype=np.bytes_)
 
 
 def decoded(ids_N: Ids) -> list[str]:

@@ -64,6 +64,7 @@ class LiveIndex:
         self._writing = threading.Lock()
         self._folds = ThreadPoolExecutor(1, "fold", initializer=step_back)
         self._folding: Future[None] | None = None
+        self._closed = False
         self._due = generation.snapshot.seq + fold_at
 
     @classmethod
@@ -120,15 +121,16 @@ class LiveIndex:
             held.enter_context(alone(folder))
             log = Log(folder / LOG)
             held.callback(log.close)
-            generation = Generation(Snapshot.open(folder / SNAPSHOTS / log.snapshot))
+            snapshot = Snapshot.open(folder / SNAPSHOTS / log.snapshot)
             _remove_others(folder / SNAPSHOTS, log.snapshot)
-            while _replay(log, generation):
-                pass
-            generation.snapshot.warm()
+            generation = _replayed(log, snapshot)
+            snapshot.warm()
             return cls(folder, log, generation, fold_at, held.pop_all())
 
     def close(self) -> None:
-        """Wait for a fold that has begun, and let the folder go."""
+        """Take no more changes, wait for a fold that has begun, and let the folder go."""
+        with self._writing:
+            self._closed = True
         self._folds.shutdown()
         self._held.close()
 
@@ -158,7 +160,7 @@ class LiveIndex:
 
         Raises:
             DataError: the ids or the items are not as they should be.
-            ArtifactError: the log cannot be written.
+            ArtifactError: the log cannot be written, or the index was closed.
         """
         snapshot = self._view.snapshot
         came = Changes.upserting(LiveItems.of(ids, items), laid_out(ids, facts, snapshot.kept.form))
@@ -201,15 +203,30 @@ class LiveIndex:
         return explain(self._view, filters, asked, found)
 
     def fold(self) -> None:
-        """Make a new snapshot of all that is there now, and wait for it."""
-        self._folds.submit(self._fold).result()
+        """Make a new snapshot of all that is there now, and wait for it. ArtifactError if it fails."""
+        with self._writing:
+            self._require_open()
+            folding = self._folds.submit(self._fold)
+        folding.result()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ArtifactError(
+                f"{self.folder}: expected an open live index, received one that is closed. Open it again."
+            )
 
     def _write(self, changes: Changes) -> None:
+        self._require_open()
         if len(changes) == 0:
             return
         first = self._generation.seq + 1
-        self._log.append(changes, first)
-        self._generation.apply(changes, first + len(changes) - 1)
+        try:
+            self._log.append(changes, first)
+            self._generation.apply(changes, first + len(changes) - 1)
+        except BaseException:  # the log knows whether it was done; memory may hold half of it
+            generation = _replayed(self._log, self._generation.snapshot)
+            self._generation, self._view = generation, generation.view()
+            raise
         self._view = self._generation.view()
         if self._view.seq >= self._due and (self._folding is None or self._folding.done()):
             self._folding = self._folds.submit(self._fold)
@@ -233,6 +250,14 @@ class LiveIndex:
         shutil.rmtree(self.folder / SNAPSHOTS / older, ignore_errors=True)
 
 
+def _replayed(log: Log, snapshot: Snapshot) -> Generation:
+    """Return a snapshot and all changes since."""
+    generation = Generation(snapshot)
+    while _replay(log, generation):
+        pass
+    return generation
+
+
 def _replay(log: Log, generation: Generation) -> int:
     """Apply the next changes that a generation has not seen; return how many there were."""
     snapshot = generation.snapshot
@@ -245,5 +270,5 @@ def _replay(log: Log, generation: Generation) -> int:
 def _remove_others(snapshots: Path, current: str) -> None:
     """Remove what a killed process left: half a snapshot, or one that was not named yet or no more."""
     for entry in snapshots.iterdir():
-        if entry.name != current:
+        if entry.name != current and entry.is_dir():
             shutil.rmtree(entry)

@@ -14,6 +14,7 @@ from dlrs.candidates.generator import GROUP, Candidates, generate
 from dlrs.candidates.live.filtered import FilteredView
 from dlrs.candidates.live.items import LiveItems, decoded, encoded
 from dlrs.candidates.live.view import View
+from dlrs.errors import RequestError
 
 TRIES = 3
 """Searches that are done again because an item found was deleted meanwhile."""
@@ -61,11 +62,29 @@ def search(
 
     Users are looked up in groups, each of them in what there is `now`; what is deleted before the answer is
     ready is not in it.
+
+    Raises:
+        RequestError: queries are of another width or not finite, or there is no list of known ids for each.
     """
+    _check(queries_UD, now().snapshot.items.embedding_ND.shape[1], known)
     groups = [slice(start, start + GROUP) for start in range(0, max(1, len(queries_UD)), GROUP)]
     return _together(
         [_search(now, queries_UD[g], count, known[g] if known else None, tuple(filters)) for g in groups]
     )
+
+
+def _check(queries_UD: Floats, width: int, known: Known | None) -> None:
+    if queries_UD.ndim != 2 or queries_UD.shape[1] != width or not np.isfinite(queries_UD).all():
+        received = "NaN or infinity" if queries_UD.shape[1:] == (width,) else f"the shape {queries_UD.shape}"
+        raise RequestError(
+            f"queries: expected finite numbers of the shape (users, {width}), received {received}. "
+            "Use the UserNet that belongs to the items."
+        )
+    if known and len(known) != len(queries_UD):
+        raise RequestError(
+            f"known: expected a list of ids for each of {len(queries_UD)} users, received {len(known)}. "
+            "Give an empty one for who knows nothing."
+        )
 
 
 def _search(
