@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -104,7 +105,7 @@ def test_a_front_keeps_what_no_cheaper_way_reaches() -> None:
 def test_goals() -> None:
     names = [goal.name for goal in goals(["single", "multi-cos", "multi-cos-bar"], [0, 0.5, 2])]
     assert names == ["single", "multi-cos 0.5", "multi-cos 2", "multi-cos-bar 0.5", "multi-cos-bar 2"]
-    for wrong in ("multi-sin", "multi-cos much"):
+    for wrong in ("multi-sin", "multi-cos much", "multi-cos -1", "multi-cos nan", "multi-cos inf"):
         with pytest.raises(SchemaError, match=f"received {wrong}"):
             goals([wrong], [1])
     two_adams = Training(similarity_optimiser="separate", dropout=0.25)
@@ -119,6 +120,12 @@ def test_goals() -> None:
 def test_what_there_is_not_cannot_be_compared(indexes: tuple[str, ...], strategies: tuple[str, ...]) -> None:
     with pytest.raises(SchemaError, match="Choose among these"):
         Grid(goals=(SINGLE,), indexes=indexes, strategies=strategies)
+
+
+@pytest.mark.parametrize("effort", [0.0, float("inf"), float("nan")])
+def test_nobody_looks_at_nothing_or_without_end(effort: float) -> None:
+    with pytest.raises(SchemaError, match="efforts"):
+        Grid(goals=(SINGLE,), efforts=(effort,))
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +185,38 @@ def test_again_nothing_is_trained_or_measured(
     monkeypatch.setattr("dlrs.comparing.ways.measure", unwanted)
     again = compare(prepared, out, SMALL)
     assert Comparison.from_json((again / "compare.json").read_text()) == comparison
+
+
+def test_networks_of_other_pairs_are_not_taken(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The encoding stays the same where other negatives are drawn, or other periods held back."""
+    whole = open_prepared(prepared)
+    objectives.open_or_train(whole, SINGLE, tmp_path / "net")
+    trained: list[int] = []
+    monkeypatch.setattr(objectives, "_train", lambda prepared, *_: trained.append(len(prepared.pairs)))
+    objectives.open_or_train(whole, SINGLE, tmp_path / "net")
+    assert trained == []
+    objectives.open_or_train(replace(whole, pairs=whole.pairs.take(np.arange(9))), SINGLE, tmp_path / "net")
+    assert trained == [9]
+
+
+def test_what_another_test_measured_is_not_taken(
+    comparison: Comparison, prepared: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same users, the same gold standard, and a test window in which they wanted something else."""
+    shutil.copytree(out, tmp_path / "out")
+    test = headline_test(open_prepared(prepared))
+    wanted_UN = test.relevant_UN.copy()
+    wanted_UN.indices[:] = test.items_A[0]
+    wanted_UN.sum_duplicates()
+    monkeypatch.setattr(
+        "dlrs.comparing.compare.headline_test", lambda _: replace(test, relevant_UN=wanted_UN)
+    )
+    folder = compare(prepared, tmp_path / "out", replace(SMALL, goals=(SINGLE,)))
+    again = Comparison.from_json((folder / "compare.json").read_text())
+    before = {one.means["recall"] for one in comparison.at_count() if one.objective == "single"}
+    assert {one.means["recall"] for one in again.at_count()} != before
 
 
 def test_trained_networks_are_taken(prepared: Path, out: Path, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ string or integer); a *row* is its position 0..n-1 in the arrays of one prepared
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
@@ -127,6 +129,14 @@ def stores_pairs(matrix_UN: sparse.csr_array, rows_P: Ints, columns_P: Ints) -> 
     keys_E = np.sort(row_E * items + matrix_UN.indices)
     stored_P: Bools = positions_in(keys_E, rows_P * items + columns_P) >= 0
     return stored_P & (columns_P >= 0)
+
+
+def digest_of(text: str, arrays: Iterable[AnyArray]) -> str:
+    """Return 12 hexadecimal digits that change with the text and with the content of any array."""
+    digest = hashlib.sha256(text.encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data if array.size else b"")
+    return digest.hexdigest()[:12]
 
 
 def gather_ranges(starts_P: AnyArray, lengths_P: AnyArray) -> Ints:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from dlrs.errors import SchemaError
 from dlrs.schema import Description, Duration, Marketplace
@@ -67,6 +67,8 @@ SourceName = Literal["popular", "last-met", "pseudo-user", "cluster", "direct"]
 
 class Quotas(Description):
     """How much of its candidates the strategy `mixed` takes from each source; 0 asks it nothing."""
+
+    model_config = ConfigDict(allow_inf_nan=False)  # TOML knows inf: no share can be made of it
 
     popular: float = Field(default=1, ge=0, description="what drew most events in recent_window")
     last_met: float = Field(default=2, ge=0, description="what is near the last item that a user met")

@@ -107,6 +107,19 @@ def test_no_item(build: Build) -> None:
     assert rows.shape == similarity.shape == (2, 0)
 
 
+def test_nothing_asked_for_is_nothing_found(build: Build) -> None:
+    rows, similarity = build(_vectors(50)).propose(_vectors(2, seed=1), 0)
+    assert rows.shape == similarity.shape == (2, 0)
+
+
+def test_vectors_of_zeros_are_found_like_others(build: Build) -> None:
+    vectors = _vectors(60)
+    vectors[::2] = 0
+    rows, similarity = build(vectors).propose(_vectors(2, seed=1), 60)
+    assert all(sorted(r) == list(range(60)) for r in rows.tolist())
+    assert np.isfinite(similarity).all()
+
+
 def test_one_item(build: Build) -> None:
     assert build(_vectors(1)).propose(_vectors(2, seed=1), 5)[0].tolist() == [[0], [0]]
 

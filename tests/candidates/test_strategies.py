@@ -252,6 +252,11 @@ def test_one_of_the_quotas_must_be_above_zero() -> None:
         Quotas(popular=0, last_met=0, pseudo_user=0, direct=0)
 
 
+def test_a_quota_is_finite() -> None:
+    with pytest.raises(ValueError, match="finite number"):
+        Quotas(popular=float("inf"))
+
+
 # The contract
 
 

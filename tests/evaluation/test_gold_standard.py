@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -31,6 +31,7 @@ def best(pairs: AllPairs, keep: int) -> tuple[Ints, Floats]:
     return best_of_all(pairs.nets, pairs.users, pairs.items, pairs.known_UA, keep)
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 99), items=st.integers(0, 70), block=st.integers(1, 80), keep=st.integers(1, 80))
 def test_it_is_the_head_of_all_pairs_whatever_the_blocks(
     seed: int, items: int, block: int, keep: int

@@ -66,9 +66,11 @@ class ExactIndex:
         return self._search(queries_UD, min(count, int(np.count_nonzero(among_N))), among_N)
 
     def _search(self, queries_UD: Floats, count: int, among_N: Bools | None) -> tuple[Ints, Floats]:
+        if count == 0:
+            return np.empty((len(queries_UD), 0), dtype=np.int64), np.empty((len(queries_UD), 0), np.float32)
         most = len(self) if among_N is None else int(np.count_nonzero(among_N))
-        rows_UK = np.empty((len(queries_UD), min(count + SPARE, most) if count else 0), dtype=np.int64)
-        for start in range(0, len(queries_UD) if count else 0, TOGETHER):
+        rows_UK = np.empty((len(queries_UD), min(count + SPARE, most)), dtype=np.int64)
+        for start in range(0, len(queries_UD), TOGETHER):
             some = slice(start, start + TOGETHER)
             rows_UK[some] = self._best(self.vectors.ready(queries_UD[some]), rows_UK.shape[1], among_N)
         return self.vectors.nearest(queries_UD, rows_UK, count)

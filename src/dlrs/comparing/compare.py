@@ -8,15 +8,15 @@ OUT/compared/        compare.json, compare.md, compare.png: whole or not there
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from dlrs import bundle
-from dlrs.arrays import Ints
+from dlrs.arrays import Ints, digest_of
 from dlrs.atomic import write_text
 from dlrs.bundle import Folder
 from dlrs.candidates.askers import Askers
@@ -31,6 +31,7 @@ from dlrs.comparing.objectives import Goal, open_or_train
 from dlrs.comparing.result import Comparison, Network
 from dlrs.comparing.tables import as_markdown
 from dlrs.comparing.ways import Built, Ways
+from dlrs.errors import MissingExtra
 from dlrs.evaluation.gold_standard import AllPairs
 from dlrs.evaluation.static import StaticTest
 from dlrs.judging import headline_test
@@ -89,6 +90,8 @@ def compare(prepared_folder: Path, out: Path, grid: Grid, trained: Sequence[Path
         ArtifactError: networks of another encoding, or something else is in the way.
     """
     require_extras("matplotlib")
+    if "annoy" in grid.indexes and find_spec("annoy") is None:  # before networks are trained for hours
+        raise MissingExtra("annoy", "annoy")
     prepared = open_prepared(prepared_folder)
     given = dict(_given(prepared_folder, folder) for folder in trained)
     ground = Ground.of(prepared, grid, out)
@@ -132,10 +135,8 @@ def _of_network(ground: Ground, goal: Goal, nets_folder: Path, facts: Mapping[st
 
 def _measured(ground: Ground, ways: Ways, pairs: AllPairs, index: str) -> tuple[Built, list[Measured]]:
     """Measure what was not measured yet with one index."""
-    grid, settings = ground.grid, ways.settings.model_dump(mode="json", exclude_defaults=True)
-    asked = [index, grid.strategies, grid.counts, grid.efforts, grid.count, settings, pairs.identity(KEEP)]
-    name = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
-    file = ground.out / "measured" / f"{name}.json"
+    grid = ground.grid
+    file = ground.out / "measured" / f"{_asked(ground, ways, pairs, index)}.json"
     if not file.exists():
         with stage(f"{ways.objective}: {index}, {', '.join(grid.strategies)}"):
             built, measured = ways.measure(index, grid)
@@ -143,6 +144,16 @@ def _measured(ground: Ground, ways: Ways, pairs: AllPairs, index: str) -> tuple[
         write_text(file, json.dumps([asdict(built), [asdict(one) for one in measured]]))
     cost, ones = json.loads(file.read_text(encoding="utf-8"))
     return Built(**cost), [Measured(**one) for one in ones]
+
+
+def _asked(ground: Ground, ways: Ways, pairs: AllPairs, index: str) -> str:
+    """Return a name for what is measured with one index, made from all that it depends on."""
+    grid, settings = ground.grid, ways.settings.model_dump(mode="json")
+    asked = [ways.objective, index, grid.strategies, grid.counts, grid.efforts, grid.count, settings]
+    relevant_UA, histories = ways.question.relevant_UA, ground.histories
+    arrays = (relevant_UA.indptr, relevant_UA.indices, ground.recent_A)
+    met = (histories.offsets_U1, histories.version_E, histories.weight_E)
+    return digest_of(json.dumps([*asked, pairs.identity(KEEP)]), (*arrays, *met))
 
 
 def _joined(ground: Ground, found: Sequence[Found]) -> Comparison:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -45,6 +46,10 @@ class Grid:
         """Refuse what is not there. SchemaError."""
         _require_known("indexes", self.indexes, INDEXES)
         _require_known("strategies", self.strategies, STRATEGIES)
+        if not all(0 < effort < math.inf for effort in self.efforts):
+            raise SchemaError(
+                f"candidates compare, efforts: expected finite numbers above 0, received {[*self.efforts]}."
+            )
 
     @property
     def strategy(self) -> str:

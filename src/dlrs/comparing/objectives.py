@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from dlrs import bundle
+from dlrs.arrays import digest_of
 from dlrs.bundle import Folder
 from dlrs.errors import ArtifactError, SchemaError
 from dlrs.prepared import Prepared
@@ -36,7 +38,13 @@ class Goal:
 
     @classmethod
     def named(cls, objective: Objective, weight: float) -> Self:
-        """Return the goal: `single`, or another objective with λ."""
+        """Return the goal: `single`, or another objective with λ.
+
+        Raises:
+            ValueError: λ is below 0, or no finite number.
+        """
+        if not 0 <= weight < math.inf:
+            raise ValueError(f"λ: expected a number from 0 on, received {weight}")
         return cls("single", 0.0) if weight == 0 else cls(objective, 0.0 if objective == "single" else weight)
 
     @property
@@ -72,11 +80,11 @@ def _goals(name: str, weights: Sequence[float]) -> Iterator[Goal]:
     for objective in OBJECTIVES:
         with suppress(ValueError):
             if objective == known:
-                yield from (Goal.named(objective, weight) for weight in ([float(own)] if own else weights))
+                yield from [Goal.named(objective, weight) for weight in ([float(own)] if own else weights)]
                 return
     raise SchemaError(
         f"candidates compare, objectives: expected some of {', '.join(OBJECTIVES)}, with its λ or without, "
-        f"received {name}. Choose among these, or write for example: 'multi-cos 0.5'."
+        f"received {name}. Choose among these, with a λ from 0 on; write for example: 'multi-cos 0.5'."
     )
 
 
@@ -87,7 +95,11 @@ def open_or_train(prepared: Prepared, goal: Goal, folder: Path) -> Folder:
     stopped goes on.
     """
     training = goal.settings(prepared.recipe.training)
-    facts = {"encoding_hash": prepared.encoding.hash, "settings": training.model_dump(mode="json")}
+    facts = {
+        "encoding_hash": prepared.encoding.hash,
+        "pairs": digest_of(f"{prepared.validation_period}", vars(prepared.pairs).values()),
+        "settings": training.model_dump(mode="json"),
+    }
     try:
         found = bundle.open_folder(folder, KIND)
     except ArtifactError:

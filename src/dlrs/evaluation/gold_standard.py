@@ -12,7 +12,6 @@ best so far are kept of them: no array is as large as users × items.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ import numpy as np
 from scipy import sparse
 
 from dlrs import bundle
-from dlrs.arrays import NO_ITEM, Columns, Floats, GrowingArray, Ints, StoredArrays
+from dlrs.arrays import NO_ITEM, Columns, Floats, GrowingArray, Ints, StoredArrays, digest_of
 from dlrs.atomic import replacing
 from dlrs.bundle import Folder
 from dlrs.model.forward import ItemHalves, Nets, Representations
@@ -89,12 +88,10 @@ class AllPairs:
 
     def identity(self, keep: int) -> str:
         """Return a name for what is computed, made from all that it depends on."""
-        digest = hashlib.sha256(f"{keep} {USERS} {self.known_UA.shape}".encode())
         known = self.known_UA.indptr, self.known_UA.indices
         parts = (*vars(self.users).values(), *vars(self.items).values(), *known, self.users_U, self.items_A)
-        for array in (*parts, *(self.nets.weights[name] for name in sorted(self.nets.weights))):
-            digest.update(np.ascontiguousarray(array).data if array.size else b"")
-        return digest.hexdigest()[:12]
+        weights = (self.nets.weights[name] for name in sorted(self.nets.weights))
+        return digest_of(f"{keep} {USERS} {self.known_UA.shape}", (*parts, *weights))
 
 
 def best_of_all(
