@@ -38,7 +38,8 @@ class IvfIndex:
     """N vectors in `Clusters`.
 
     It may miss items of clusters that were not looked at, and nothing else: similarities are exact, and
-    where the clusters looked at hold too few items, all are looked at.
+    where the clusters looked at hold too few items, all are looked at. Codes of one byte suffer where a few
+    vectors are far longer than the rest; not under the cosine.
     """
 
     def __init__(self, vectors: ItemVectors, probes: int, codes: Codes, index: faiss.IndexIVF) -> None:
