@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -22,7 +24,7 @@ from dlrs.judging import headline_test
 from dlrs.model.forward import load_nets
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.published import open_current
-from dlrs.recipe import Baselines
+from dlrs.recipe import Baselines, Candidates
 from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
 from dlrs.showcase import active_user
@@ -30,6 +32,7 @@ from dlrs.simulator.settings import Simulation
 
 SMALL = Simulation(users=60, items=600, weeks=3, seed=2)
 STRATEGIES = ("direct", "pseudo-user", "cluster", "mixed")
+INDEXES = get_args(Candidates.model_fields["index"].annotation)
 COUNT = 40  # few enough for the strategies to differ
 K = 10
 
@@ -58,11 +61,18 @@ def trained(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pipeline.train(folder / "prepared", folder / "trained").path
 
 
-@pytest.fixture(scope="module", params=[(name, "exact") for name in STRATEGIES] + [("cluster", "ivf")])
+@pytest.fixture(
+    scope="module",
+    params=[(name, "exact") for name in STRATEGIES]
+    + [("cluster", "ivf")]
+    + [("direct", index) for index in INDEXES if index != "exact"],
+)
 def run(
     request: pytest.FixtureRequest, recipe: Path, trained: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Run:
     strategy, index = request.param
+    if index == "annoy":
+        pytest.importorskip("annoy", reason="the extra annoy is not installed")
     folder = tmp_path_factory.mktemp(f"{strategy}-{index}")
     chosen = f'[candidates]\nindex = "{index}"\nstrategy = "{strategy}"\ncount = {COUNT}\n'
     text, sections = re.subn(r"\[candidates\][^[]*", chosen, recipe.read_text())
@@ -176,3 +186,15 @@ def test_the_bundle_holds_its_index(run: Run, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("dlrs.published.RETRIEVAL", "is not there")
     again = pipeline.recommend(run.prepared, run.registry, served.user_id, k=K)
     assert again == served or run.strategy == "mixed"  # which then knows nothing of popularity
+
+
+def test_a_registry_may_be_copied_and_the_old_one_removed(run: Run, tmp_path: Path) -> None:
+    """No index remembers where its files were."""
+    user_id = active_user(open_prepared(run.prepared))
+    served = pipeline.recommend(run.prepared, run.registry, user_id, k=K)
+    moved = shutil.copytree(run.registry, tmp_path / "moved", symlinks=True)
+    away = run.registry.rename(run.registry.with_name("away"))
+    try:
+        assert pipeline.recommend(run.prepared, moved, user_id, k=K) == served
+    finally:
+        away.rename(run.registry)
