@@ -20,11 +20,11 @@ from dlrs.comparing import objectives
 from dlrs.comparing.compare import compare
 from dlrs.comparing.figures import front
 from dlrs.comparing.gold import some_users
-from dlrs.comparing.grid import Grid
+from dlrs.comparing.grid import INDEXES, Grid, installed
 from dlrs.comparing.measuring import Measured, Question, errors, measure
 from dlrs.comparing.objectives import Goal, goals
 from dlrs.comparing.result import Comparison
-from dlrs.errors import ArtifactError, SchemaError
+from dlrs.errors import ArtifactError, MissingExtra, SchemaError
 from dlrs.evaluation.gold_standard import GoldStandard
 from dlrs.judging import headline_test
 from dlrs.prepared import open_prepared
@@ -262,3 +262,14 @@ def test_the_command_line(comparison: Comparison, prepared: Path, out: Path, tmp
 def _dlrs(*arguments: object) -> str:
     command = [sys.executable, "-m", "dlrs", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_annoy_is_asked_for_only_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no part of what is compared by default, and who names it is told before anything is trained."""
+    monkeypatch.setattr("dlrs.comparing.grid.find_spec", lambda name: None)
+    assert installed() == tuple(name for name in INDEXES if name != "annoy")
+    with pytest.raises(MissingExtra, match="annoy"):
+        compare(tmp_path / "nothing there", tmp_path / "out", Grid(goals([], []), indexes=("annoy",)))
+    assert not (tmp_path / "out").exists()

@@ -63,7 +63,9 @@ def compare(
             help="folder that `dlrs train` wrote: its networks are taken; alone without --objectives"
         ),
     ] = None,
-    indexes: Annotated[list[str] | None, typer.Option(help="once for each; none: every one")] = None,
+    indexes: Annotated[
+        list[str] | None, typer.Option(help="once for each; none: every one that is installed")
+    ] = None,
     strategies: Annotated[list[str] | None, typer.Option(help="once for each; none: every one")] = None,
     counts: Annotated[
         list[int] | None, typer.Option(min=1, help="candidates T along the curves, once for each")
@@ -90,7 +92,7 @@ def compare(
     chosen = objectives or ([] if trained else OBJECTIVES)
     grid = ours.Grid(
         goals=goals(chosen, weights or WEIGHTS),
-        indexes=indexes or ours.INDEXES,
+        indexes=indexes or ours.installed(),
         strategies=strategies or ours.STRATEGIES,
         counts=counts or ours.COUNTS,
         efforts=efforts or ours.EFFORTS,

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from dlrs.candidates.histories import Histories, histories_before, recent_counts
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.comparing.figures import draw
 from dlrs.comparing.gold import all_pairs, embed_catalogue, open_or_write, some_users
-from dlrs.comparing.grid import Grid
+from dlrs.comparing.grid import Grid, installed
 from dlrs.comparing.measuring import Measured, Question, errors, means
 from dlrs.comparing.objectives import Goal, open_or_train
 from dlrs.comparing.result import Comparison, Network
@@ -90,7 +89,7 @@ def compare(prepared_folder: Path, out: Path, grid: Grid, trained: Sequence[Path
         ArtifactError: networks of another encoding, or something else is in the way.
     """
     require_extras("matplotlib")
-    if "annoy" in grid.indexes and find_spec("annoy") is None:  # before networks are trained for hours
+    if not set(grid.indexes) <= set(installed()):  # before networks are trained for hours
         raise MissingExtra("annoy", "annoy")
     prepared = open_prepared(prepared_folder)
     given = dict(_given(prepared_folder, folder) for folder in trained)

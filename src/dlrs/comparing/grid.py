@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import get_args
 
 from dlrs.comparing.objectives import Goal
@@ -59,6 +60,11 @@ class Grid:
     def counts_of(self, items: int) -> Iterator[int]:
         """Yield the counts of the curve and the table's, those that leave something of so many items out."""
         yield from (count for count in sorted({*self.counts, self.count}) if count < items)
+
+
+def installed() -> tuple[str, ...]:
+    """Return the indexes that can be built here: annoy is an extra."""
+    return tuple(name for name in INDEXES if name != "annoy" or find_spec("annoy") is not None)
 
 
 def _require_known(what: str, received: Sequence[str], known: Sequence[str]) -> None:
