@@ -98,8 +98,7 @@ class Writer:
     def __init__(self, live: LiveIndex, material: Material) -> None:
         self.times = Times()
         self.writes = threading.Event()
-        self._live, self._material = live, material
-        self._rng = np.random.default_rng(1)
+        self._live, self._items = live, _ones(material)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -123,13 +122,19 @@ class Writer:
             time.sleep(max(0.0, due - time.perf_counter()))
 
     def _write(self, number: int) -> None:
-        chosen = self._material.ids[self._rng.integers(len(self._material.ids))]
+        id, item = self._items[number % len(self._items)]
         if number % 10 == 9:
-            self._live.delete([chosen])
+            self._live.delete([id])
         else:
-            row = np.array([self._rng.integers(len(self._material.others))])
-            id = f"new-{number}" if number % 3 == 0 else chosen
-            self._live.upsert([id], self._material.others.take(row))
+            self._live.upsert([f"new-{number}" if number % 3 == 0 else id], item)
+
+
+def _ones(material: Material) -> list[tuple[str, Representations]]:
+    """Return items to write one by one, made beforehand: else making them would hold up the searches."""
+    rng = np.random.default_rng(1)
+    ids = rng.integers(len(material.ids), size=len(material.others))
+    rows = rng.permutation(len(material.others))[:, None]
+    return [(material.ids[id], material.others.take(row)) for id, row in zip(ids, rows, strict=True)]
 
 
 def main() -> None:
