@@ -7,18 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import sparse
 
-from dlrs.arrays import NO_ITEM, Floats
-from dlrs.candidates.exact import ExactIndex
-from dlrs.candidates.filtering.attributes import Attributes
 from dlrs.candidates.filtering.filters import AnyOf, Between, Within, parse_filters
-from dlrs.candidates.filtering.relaxing import Relaxed, generate_relaxing, ladder, parse_steps
-from dlrs.candidates.filtering.where import Where
-from dlrs.candidates.vectors import ItemVectors
+from dlrs.candidates.filtering.relaxing import ladder, parse_steps
 from dlrs.errors import RequestError
-from dlrs.schema import ITEM
-from filter_cases import FEATURES, Record, table_of
 
 NEAR = Within(within_km=50, latitude=0.0, longitude=0.0)
 CHEAP = Between(feature="price", min=1000, max=2000)
@@ -98,40 +90,3 @@ def test_what_is_no_step_is_refused(form: dict[str, Any], said: str) -> None:
     with pytest.raises(RequestError, match=said) as raised:
         parse_steps([form])
     assert "A step is {" in str(raised.value)
-
-
-def _relaxing(known_UN: Floats, enough: int) -> Relaxed:
-    """Ten ads a third of a degree (37 km) apart on the equator, each further from the point and the query."""
-    rows: list[Record] = [{ITEM: str(n), "latitude": 0.0, "longitude": n / 3} for n in range(10)]
-    vectors = np.arange(10, dtype=np.float32)[:, None]
-    attributes = Attributes.build(table_of(rows), FEATURES)
-    rungs = ladder([NEAR], parse_steps([{"within_km": 120}, {"within_km": 200}]))
-    return generate_relaxing(
-        ExactIndex.build(ItemVectors(vectors, "euclidean")),
-        np.zeros((len(known_UN), 1), dtype=np.float32),
-        5,
-        sparse.csr_array(known_UN),
-        [Where(attributes, rung) for rung in rungs],
-        enough,
-    )
-
-
-def test_each_user_climbs_only_as_far_as_he_must() -> None:
-    """50 km hold items 0 and 1, 120 km also 2 and 3, 200 km also 4 and 5."""
-    known_UN = np.zeros((4, 10), dtype=np.float32)
-    known_UN[1, 0] = 1
-    known_UN[2, :3] = 1
-    known_UN[3, :6] = 1
-    relaxed = _relaxing(known_UN, enough=2)
-    assert relaxed.steps_U.tolist() == [0, 1, 2, 2]
-    assert [[n for n in row if n != NO_ITEM] for row in relaxed.candidates.positions_UT.tolist()] == [
-        *([0, 1], [1, 2, 3], [3, 4, 5], []),
-    ]
-    assert np.isneginf(relaxed.candidates.similarity_UT[0, 2:]).all()
-    assert relaxed.rungs[2].filters == (Within(within_km=200, latitude=0.0, longitude=0.0),)
-
-
-def test_who_has_enough_relaxes_nothing() -> None:
-    relaxed = _relaxing(np.zeros((1, 10), dtype=np.float32), enough=1)
-    assert relaxed.steps_U.tolist() == [0]
-    assert relaxed.candidates.positions_UT[0, :2].tolist() == [0, 1]

@@ -25,7 +25,7 @@ from dlrs.candidates.filtering.where import Where
 from dlrs.candidates.generator import Candidates, merge
 from dlrs.candidates.histories import Histories
 from dlrs.candidates.retrieval import Retrieval
-from dlrs.candidates.sources import LastMet, Popular, PseudoUser
+from dlrs.candidates.sources import Popular, last_met, pseudo_user
 from dlrs.candidates.strategies import Strategy, build_strategy
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.data.interactions import Interactions
@@ -116,8 +116,8 @@ def _on_the_line() -> Askers:
 
 def test_pseudo_user_and_last_met_answer_those_with_a_history() -> None:
     index = ExactIndex.build(ItemVectors(LINE, "euclidean"))
-    liked_UK, _ = PseudoUser(index).propose(_on_the_line(), 3)
-    last_UK, good_UK = LastMet(index).propose(_on_the_line(), 2)
+    liked_UK, _ = pseudo_user(index).propose(_on_the_line(), 3)
+    last_UK, good_UK = last_met(index).propose(_on_the_line(), 2)
     assert liked_UK.tolist() == [[3, 2, 1], [NO_ITEM] * 3]
     assert last_UK.tolist() == [[4, 3], [NO_ITEM] * 2]
     assert good_UK.tolist() == [[0, -49], [-np.inf] * 2]

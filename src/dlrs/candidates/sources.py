@@ -5,6 +5,7 @@ A source may have no answer for a user, or a short one: `NO_ITEM` and −inf fil
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,57 +39,38 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Direct:
-    """What is near e_u: sound where training made e_u and e_v comparable (method §5 `direct`)."""
+class Near:
+    """What is near one vector of each user; no answer for those who have none."""
 
     index: Proposes
+    vectors_of: Callable[[Askers], tuple[Floats, Bools]]
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def within(self, where: Where) -> Direct:
+    def within(self, where: Where) -> Near:
         """See `Source`."""
-        return Direct(Filtered(self.index, where))
+        return Near(Filtered(self.index, where), self.vectors_of)
 
     def propose(self, askers: Askers, count: int) -> tuple[Ints, Floats]:
-        """See `Source`; everybody has a full answer."""
-        return self.index.propose(askers.users.embedding_ND, count)
+        """See `Source`; a full answer for those who have a vector."""
+        vectors_UD, some_U = self.vectors_of(askers)
+        return _for_some(self.index, vectors_UD, some_U, count)
 
 
-@dataclass(frozen=True)
-class PseudoUser:
-    """What is near the weighted mean of what a user met (method §5 `pseudo-user`)."""
-
-    index: Proposes
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def within(self, where: Where) -> PseudoUser:
-        """See `Source`."""
-        return PseudoUser(Filtered(self.index, where))
-
-    def propose(self, askers: Askers, count: int) -> tuple[Ints, Floats]:
-        """See `Source`; a full answer for those who have a history."""
-        return _for_some(self.index, askers.liked_UD, askers.met_U, count)
+def direct(index: Proposes) -> Near:
+    """Return what is near e_u: sound where training made e_u and e_v comparable (method §5 `direct`)."""
+    return Near(index, lambda askers: (askers.users.embedding_ND, np.ones(len(askers), dtype=np.bool_)))
 
 
-@dataclass(frozen=True)
-class LastMet:
-    """What is near the item that a user met last: item to item."""
+def pseudo_user(index: Proposes) -> Near:
+    """Return what is near the weighted mean of what a user met (method §5 `pseudo-user`)."""
+    return Near(index, lambda askers: (askers.liked_UD, askers.met_U))
 
-    index: Proposes
 
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def within(self, where: Where) -> LastMet:
-        """See `Source`."""
-        return LastMet(Filtered(self.index, where))
-
-    def propose(self, askers: Askers, count: int) -> tuple[Ints, Floats]:
-        """See `Source`; a full answer for those who have a history."""
-        return _for_some(self.index, askers.last_UD, askers.met_U, count)
+def last_met(index: Proposes) -> Near:
+    """Return what is near the item that a user met last: item to item."""
+    return Near(index, lambda askers: (askers.last_UD, askers.met_U))
 
 
 class Popular:

@@ -17,7 +17,7 @@ from dlrs.candidates.by_cluster import ByCluster, Score
 from dlrs.candidates.filtering.where import Where
 from dlrs.candidates.generator import Candidates, admitted, generate_by, merge
 from dlrs.candidates.retrieval import Retrieval
-from dlrs.candidates.sources import Direct, LastMet, Popular, PseudoUser, Source
+from dlrs.candidates.sources import Popular, Source, direct, last_met, pseudo_user
 from dlrs.recipe import Candidates as Settings
 from dlrs.recipe import SourceName
 
@@ -69,17 +69,17 @@ def build_strategy(retrieval: Retrieval, settings: Settings, score: Score) -> St
     shares = settings.shares
     sources = tuple((_source(name, retrieval, settings, score), share) for name, share in shares.items())
     full = "direct" in shares or "cluster" in shares
-    return Strategy(sources, None if full else Direct(retrieval.index))
+    return Strategy(sources, None if full else direct(retrieval.index))
 
 
 def _source(name: SourceName, retrieval: Retrieval, settings: Settings, score: Score) -> Source:
     match name:
         case "direct":
-            return Direct(retrieval.index)
+            return direct(retrieval.index)
         case "pseudo-user":
-            return PseudoUser(retrieval.index)
+            return pseudo_user(retrieval.index)
         case "last-met":
-            return LastMet(retrieval.index)
+            return last_met(retrieval.index)
         case "cluster":
             if retrieval.clusters is None:
                 raise ValueError(

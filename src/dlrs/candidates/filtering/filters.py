@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BeforeValidator,
@@ -113,14 +113,18 @@ class Within(Description):
 Filter = Between | AnyOf | NoneOf | Within
 
 
-def _form(value: object) -> str | None:
-    """Tell by its keys what a filter is meant to be, so that an error speaks of that form only."""
-    if isinstance(value, get_args(Filter)):
+def form_of(value: object, forms: Mapping[str, type]) -> str | None:
+    """Tell by its keys what is meant, so that an error speaks of that form only."""
+    if isinstance(value, tuple(forms.values())):
         return type(value).__name__
     if not isinstance(value, Mapping):
         return None
-    keys = {"any_of": "AnyOf", "none_of": "NoneOf", "within_km": "Within", "min": "Between", "max": "Between"}
-    return next((form for key, form in keys.items() if key in value), None)
+    return next((form.__name__ for key, form in forms.items() if key in value), None)
+
+
+def _form(value: object) -> str | None:
+    keys = {"any_of": AnyOf, "none_of": NoneOf, "within_km": Within, "min": Between, "max": Between}
+    return form_of(value, keys)
 
 
 AnyFilter = Annotated[

@@ -12,15 +12,11 @@ Steps add up, but each relaxes what was first asked for: after ±10 % and ±20 %
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError
-from scipy import sparse
 
-from dlrs.arrays import NO_ITEM, Floats, Ints
 from dlrs.candidates.filtering.filters import (
     AnyOf,
     Between,
@@ -30,10 +26,8 @@ from dlrs.candidates.filtering.filters import (
     Number,
     Within,
     explained,
+    form_of,
 )
-from dlrs.candidates.filtering.where import Where
-from dlrs.candidates.generator import Candidates, generate
-from dlrs.candidates.index import Proposes
 from dlrs.errors import RequestError
 from dlrs.schema import Description
 
@@ -73,10 +67,7 @@ FORMS = (
 
 
 def _form(value: object) -> str | None:
-    if isinstance(value, get_args(Step)):
-        return type(value).__name__
-    keys = {"within_km": "Reach", "widen": "Widen", "by": "Extend", "drop": "Drop"}
-    return next((keys[key] for key in keys if key in value), None) if isinstance(value, Mapping) else None
+    return form_of(value, {"within_km": Reach, "widen": Widen, "by": Extend, "drop": Drop})
 
 
 AnyStep = Annotated[
@@ -127,46 +118,6 @@ def ladder(
             left[place] = _relaxed(step, filters[place])
         rungs.append(tuple(wanted for wanted in left if wanted is not None))
     return rungs
-
-
-@dataclass(frozen=True)
-class Relaxed:
-    """Candidates, and how many steps of the ladder each of U users had to take for them.
-
-    `rungs[steps_U[u]]` are the filters that u's candidates pass.
-    """
-
-    candidates: Candidates
-    steps_U: Ints
-    rungs: tuple[Where, ...]
-
-
-def generate_relaxing(
-    index: Proposes,
-    queries_UD: Floats,
-    count: int,
-    known_UN: sparse.csr_array,
-    rungs: Sequence[Where],
-    enough: int,
-) -> Relaxed:
-    """Return candidates as `generate` does, under the first filters of the ladder that leave a user `enough`.
-
-    Who never gets so many has those under the last ones.
-    """
-    shape = len(queries_UD), count
-    found = Candidates(np.full(shape, NO_ITEM), np.full(shape, -np.inf, dtype=np.float32))
-    steps_U = np.zeros(len(queries_UD), dtype=np.int64)
-    short = np.arange(len(queries_UD))
-    for step, where in enumerate(rungs):
-        steps_U[short] = step
-        part = generate(index, queries_UD[short], count, known_UN[short], where)
-        rest = ((0, 0), (0, count - part.positions_UT.shape[1]))
-        found.positions_UT[short] = np.pad(part.positions_UT, rest, constant_values=NO_ITEM)
-        found.similarity_UT[short] = np.pad(part.similarity_UT, rest, constant_values=-np.inf)
-        short = short[(part.positions_UT != NO_ITEM).sum(axis=1) < enough]
-        if len(short) == 0:
-            break
-    return Relaxed(found, steps_U, tuple(rungs))
 
 
 def _concerns(step: Step, wanted: Filter) -> bool:
