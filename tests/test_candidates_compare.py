@@ -34,7 +34,9 @@ from scored_pairs import some_pairs
 
 NAMED = ("single", "exact", "direct")
 SINGLE, COS = Goal("single", 0.0), Goal("multi-cos", 0.5)
-SMALL = Grid(goals=(SINGLE, COS), counts=(20, 100), efforts=(0.05, 0.5), count=50, users=12)
+SMALL = Grid(
+    goals=(SINGLE, COS), indexes=installed(), counts=(20, 100), efforts=(0.05, 0.5), count=50, users=12
+)
 
 
 def some_question() -> Question:

@@ -34,6 +34,8 @@ LIMITS = {"over-fetch": (-1, FOREVER), "among": (-1, 0), "listed": (FOREVER, 0)}
 @pytest.fixture(params=INDEXES)
 def kind(request: pytest.FixtureRequest) -> str:
     chosen: str = request.param
+    if chosen == "annoy":
+        pytest.importorskip("annoy", reason="needs the extra annoy")
     return chosen
 
 
