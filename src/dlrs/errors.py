@@ -5,6 +5,9 @@ DlrsError
 ├── DataError       a table does not hold what the schema promises
 ├── ArtifactError   a folder written by dlrs is missing, damaged or of another kind
 ├── RequestError    what was asked of a recommender cannot be understood
+├── WrongBundle     a service does not hold the bundle that a request is about
+├── Unavailable     a service or a database does not answer now
+├── StorageFull     a database has no room for a write; reads go on
 └── MissingExtra    an optional dependency is not installed
 
 Each message says where, what was expected, what came, and how to mend it. The command line
@@ -12,6 +15,8 @@ prints it without a traceback and exits with 2.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class DlrsError(Exception):
@@ -44,6 +49,25 @@ class ArtifactError(DlrsError):
 
 class RequestError(DlrsError):
     """What was asked of a recommender cannot be understood: an unknown feature, a range upside down."""
+
+
+class WrongBundle(DlrsError):  # noqa: N818 - reads as what it is
+    """A service does not hold the bundle that a request is about; `held` names those that it does."""
+
+    def __init__(self, asked: str, held: Sequence[str]) -> None:
+        super().__init__(
+            f"bundle: expected one of those held here ({', '.join(held) or 'none yet'}), received '{asked}'. "
+            "Ask again with one of these."
+        )
+        self.asked, self.held = asked, tuple(held)
+
+
+class Unavailable(DlrsError):  # noqa: N818 - reads as what it is
+    """A service or a database does not answer now; the same may be asked again soon."""
+
+
+class StorageFull(DlrsError):  # noqa: N818 - reads as what it is
+    """A database has no room for a write. Nothing of it was done; reads go on."""
 
 
 class MissingExtra(DlrsError):  # noqa: N818 - reads as what it is

@@ -1,0 +1,1 @@
+"""The verbs around a service: `dlrs serve`, `rollback`, `replay`."""

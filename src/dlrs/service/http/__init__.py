@@ -1,0 +1,1 @@
+"""What all three services have in common where they meet the network."""

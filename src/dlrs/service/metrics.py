@@ -1,0 +1,46 @@
+"""Metrics: what the service tells Prometheus. One registry a process; see `http.metrics` for the endpoint."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+MILLISECONDS = (0.5, 1, 2, 3, 5, 8, 12, 18, 30, 50, 100, 250, 1000, 5000)
+LATENCY = tuple(ms / 1e3 for ms in MILLISECONDS)
+
+
+class Metrics:
+    """All of them by the names that the code uses."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+        def histogram(name: str, text: str, *labels: str) -> Histogram:
+            return Histogram(name, text, labels, buckets=LATENCY, registry=self.registry)
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=self.registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(name, text, labels, registry=self.registry)
+
+        self.request = histogram("dlrs_request_seconds", "A request, by route", "route", "method", "status")
+        self.stage = histogram("dlrs_stage_seconds", "A stage of a list", "stage")
+        self.candidates = Histogram(
+            "dlrs_candidates",
+            "Candidates ranked for a list",
+            buckets=(0, 10, 50, 100, 200, 500, 1000, 2000),
+            registry=self.registry,
+        )
+        self.degraded = counter("dlrs_degraded_total", "Lists that are less than the whole path", "level")
+        self.refused = counter("dlrs_refused_total", "Requests refused at once under overload")
+        self.events = counter("dlrs_events_total", "Events, by what became of them", "outcome")
+        self.item_found = histogram(
+            "dlrs_item_found_seconds", "From a new version's arrival until it is found"
+        )
+        self.item_gone = histogram(
+            "dlrs_item_gone_seconds", "From a deletion's arrival until nobody finds it"
+        )
+        self.event_ranked = histogram("dlrs_event_ranked_seconds", "From an event's arrival to the next list")
+        self.index_lag = gauge("dlrs_index_lag_changes", "Changes of the item storage not yet in the index")
+        self.index_items = gauge("dlrs_index_items", "Items that can be recommended")
+        self.bundle = gauge("dlrs_bundle_info", "1 for the bundle that is served", "bundle_id")
