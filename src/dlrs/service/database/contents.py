@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -10,6 +12,7 @@ import orjson
 from dlrs.errors import RequestError
 from dlrs.service.seams import Raw
 
+SURROGATE = re.compile("[\ud800-\udfff]")
 SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY
 
 
@@ -30,3 +33,10 @@ def keyed(features: Raw) -> tuple[str, str]:
     """Return the key of features, a hash of 128 bits in hexadecimal digits, and their JSON."""
     content = encoded(features)
     return blake2b(content, digest_size=16).hexdigest(), content.decode()
+
+
+def check_texts(texts: Iterable[str]) -> None:
+    """RequestError for what one of the two databases cannot hold: NUL and lone surrogates."""
+    joined = "".join(texts)
+    if "\0" in joined or SURROGATE.search(joined):
+        raise RequestError("event: expected ids and a type without NUL and lone surrogates, received some.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from typing import Self
 
-from sqlalchemy import URL, Engine
+from sqlalchemy import Engine
 
-from dlrs.errors import Unavailable
 from dlrs.service.database.decisions import Decisions
 from dlrs.service.database.engines import PATIENCE, engines, parsed, shown
 from dlrs.service.database.events import Events
@@ -53,7 +54,7 @@ class Database:
         reading, writing = engines(address, connections)
         try:
             if address.get_backend_name() == "sqlite":
-                _log_ahead(writing, where)
+                _log_ahead(where)
             migrate(Writer(writing, where), where)
         except BaseException:
             reading.dispose()
@@ -68,22 +69,15 @@ class Database:
             engine.dispose()
 
 
-def sqlite_url(file: object) -> str:
-    """Return the URL of a SQLite file."""
-    return str(URL.create("sqlite", database=str(file)).render_as_string())
-
-
-def _log_ahead(engine: Engine, where: str) -> None:
+def _log_ahead(file: str) -> None:
     """Let a SQLite file have its write-ahead log. The switch fails at once while others open the file."""
     until = time.monotonic() + PATIENCE
     while True:
-        try:
-            with told(where), engine.connect() as connection:
-                driver = connection.connection.driver_connection
-                assert driver is not None
-                driver.execute("PRAGMA journal_mode = WAL").fetchall()
-            return
-        except Unavailable:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.02)
+        with told(file), closing(sqlite3.connect(file, timeout=PATIENCE)) as connection:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL").fetchall()
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+        time.sleep(0.02)

@@ -41,7 +41,8 @@ def parsed(url: str) -> URL:
 
 def shown(url: URL) -> str:
     """Return a database's name for messages: the file, or the URL without password."""
-    return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string()
+    kind = url.get_backend_name()
+    return str(url.database) if kind == "sqlite" else url.set(drivername=kind).render_as_string()
 
 
 def engines(url: URL, connections: int) -> tuple[Engine, Engine]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import bindparam, func, select
 
-from dlrs.service.database.contents import decoded, keyed
+from dlrs.errors import RequestError
+from dlrs.service.database.contents import check_texts, decoded, keyed
 from dlrs.service.database.grouping import Grouped
 from dlrs.service.database.reading import Reader
 from dlrs.service.database.tables import event, features
@@ -15,6 +16,8 @@ from dlrs.service.seams import Event, Raw, StoredEvent
 
 MOST = 5000
 """Events in one transaction, unless one call brings more."""
+
+BEYOND = 1 << 63
 
 NEW = select(event.c.seq).where(event.c.seq > bindparam("before"))
 
@@ -42,7 +45,9 @@ class Events:
 
     def add(self, events: Sequence[tuple[Event, Raw]]) -> int:
         """Store events whose ids are new, and return how many; see `seams.EventStore`."""
-        return self._grouped.add([_row(*each) for each in events]) if events else 0
+        rows = [_row(*each) for each in events]
+        _check(rows)  # here, as what fails in the transaction fails for all who share it
+        return self._grouped.add(rows) if rows else 0
 
     def of_user(self, user_id: str, after: int = 0) -> Sequence[StoredEvent]:
         """Return a user's events that arrived after one, in the order of arrival."""
@@ -69,7 +74,7 @@ class Events:
             # first the events: of the features only those are wanted that a new event names
             numbered = [(seq, *row[:-1]) for seq, row in enumerate(rows, before + 1)]
             self._writer.add(connection, event, numbered)
-            new = set(connection.execute(NEW, {"before": before}).scalars())
+            new = {seq for (seq,) in self._writer.rows(connection, NEW, before=before)}
             named = {row[-2]: row[-1] for seq, row in enumerate(rows, before + 1) if seq in new}
             self._writer.add(connection, features, list(named.items()))
         return _counted(calls, new, before)
@@ -78,6 +83,14 @@ class Events:
 def _row(event: Event, features: Raw) -> Row:
     """Return an event's columns but the number, and its features."""
     return (event.id, event.user_id, event.item_id, event.type, event.time, *keyed(features))
+
+
+def _check(rows: Sequence[Row]) -> None:
+    check_texts(text for row in rows for text in row[:4])
+    if not all(-BEYOND <= row[4] < BEYOND for row in rows):
+        raise RequestError(
+            "event: expected a time of 64 bits, in microseconds since 1970, received a longer one."
+        )
 
 
 def _counted(calls: Sequence[Sequence[Row]], new: set[int], before: int) -> list[int]:

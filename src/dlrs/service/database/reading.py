@@ -5,17 +5,47 @@ Through SQLAlchemy's `Connection.execute` a look-up of a few rows in SQLite cost
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import orjson
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Engine, Select, Text, any_, bindparam, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ClauseElement,
+    ColumnElement,
+    Engine,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    func,
+    select,
+)
 
 from dlrs.service.database.troubles import explained
 
 Rows = list[Any]
+TRIES = 32
+"""After a server's restart each connection of the pool is found to be lost once. More than the pool has."""
+
 Ask = Callable[..., Rows]
 """Takes a statement's parameters by name; lists are for `among`."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A statement as text for the driver, and the parameters that it brings itself."""
+
+    sql: str
+    constants: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, statement: ClauseElement, engine: Engine) -> Self:
+        """Compile a statement for the database of an engine."""
+        compiled = statement.compile(dialect=engine.dialect)
+        return cls(str(compiled), {k: v for k, v in compiled.params.items() if v is not None})
 
 
 class Lists:
@@ -46,9 +76,8 @@ class Reader:
 
     def prepared(self, statement: Select[Any]) -> Ask:
         """Return the statement as a function of its parameters that returns all rows."""
-        compiled = statement.compile(dialect=self._engine.dialect)
-        sql = str(compiled)
-        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        compiled = Compiled.of(statement, self._engine)
+        sql, constants = compiled.sql, compiled.constants
         given = self.lists.given
 
         def ask(**parameters: Any) -> Rows:
@@ -65,7 +94,7 @@ class Reader:
 
         return ask
 
-    def _rows(self, sql: str, parameters: dict[str, Any], again: bool = True) -> Rows:
+    def _rows(self, sql: str, parameters: Mapping[str, Any], tries: int = TRIES) -> Rows:
         connection = self._engine.raw_connection()
         driver: Any = connection.driver_connection
         try:
@@ -74,12 +103,11 @@ class Reader:
             if not self._lost(error, driver):
                 raise
             connection.invalidate()
-            self._engine.dispose()  # the others of the pool are gone, too, most likely
-            if not again:
+            if tries == 1:
                 raise
         finally:
             connection.close()
-        return self._rows(sql, parameters, again=False)
+        return self._rows(sql, parameters, tries - 1)
 
     def _lost(self, error: Exception, driver: Any) -> bool:
         dialect = self._engine.dialect

@@ -113,4 +113,4 @@ def _unfit(where: str, error: object) -> RequestError:
 
 
 def _short(error: object) -> str:
-    return " ".join(str(error).split())[:300].rstrip(".")
+    return " ".join(str(error).split())[:300].rstrip(".?")
