@@ -35,7 +35,7 @@ def run(url: str, revision: int, statements: list[str]) -> None:
     """Make a database of an older revision and run SQL in it."""
     reading, writing = engines(parsed(url), 1)
     writer = Writer(writing, url)
-    migrate(writer, url, to=revision)
+    migrate(reading, writer, url, to=revision)
     with writer.transaction() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)

@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +201,11 @@ def test_a_commit_waits_for_the_disk(sqlite_url: str, postgresql_url: str, opens
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
     with opens(postgresql_url)._engines[1].connect() as connection:
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+
+
+def test_a_request_looks_up_by_index(sqlite_url: str, opens: Opens) -> None:
+    opens(sqlite_url)
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
+        sql = "EXPLAIN QUERY PLAN SELECT * FROM event WHERE user_id = 'ann' AND seq > 5 ORDER BY seq"
+        plan = [row[-1] for row in connection.execute(sql)]
+    assert plan == ["SEARCH event USING INDEX event_user (user_id=? AND seq>?)"]

@@ -55,7 +55,7 @@ class Database:
         try:
             if address.get_backend_name() == "sqlite":
                 _log_ahead(where)
-            migrate(Writer(writing, where), where)
+            migrate(reading, Writer(writing, where), where)
         except BaseException:
             reading.dispose()
             writing.dispose()

@@ -9,7 +9,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, bindparam, delete, exists, select
 
-from dlrs.errors import DlrsError
+from dlrs.errors import DlrsError, StorageFull, Unavailable
 from dlrs.service.database.contents import decoded, encoded
 from dlrs.service.database.reading import Reader
 from dlrs.service.database.tables import decision, user_record
@@ -93,19 +93,20 @@ class Decisions:
             self._closing.wait(PAUSE)
             self._some.clear()
             try:
-                self.flush()
+                while self._write_some() == BATCH:
+                    pass
             except DlrsError as error:
                 log.warning("decisions wait: %s", error)
                 self._some.set()
                 self._closing.wait(AGAIN)
 
-    def _write_some(self) -> None:
+    def _write_some(self) -> int:
         with self._writing:
             with self._changing:
                 batch = list(islice(self._waiting.values(), BATCH))
             try:
                 self._write([row for each in batch if (row := self._row(each)) is not None])
-            except DlrsError:
+            except (Unavailable, StorageFull):
                 raise
             except Exception:
                 log.exception("decisions that cannot be written are dropped")
@@ -113,6 +114,7 @@ class Decisions:
             with self._changing:
                 for each in batch:
                     self._waiting.pop(each.id, None)
+        return len(batch)
 
     def _write(self, rows: Sequence[Row]) -> None:
         with self._writer.transaction() as connection:

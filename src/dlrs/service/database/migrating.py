@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from dlrs.errors import ArtifactError
 from dlrs.service.database.tables import REVISION
+from dlrs.service.database.troubles import told
 from dlrs.service.database.writing import Writer
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -15,30 +16,32 @@ LOCK = 0x646C7273
 """Of PostgreSQL's advisory locks: one process migrates at a time. SQLite's transactions need none."""
 
 
-def migrate(writer: Writer, where: str, *, to: int = REVISION) -> None:
+def migrate(reading: Engine, writer: Writer, where: str, *, to: int = REVISION) -> None:
     """Upgrade a database, or make a new one, in one transaction.
 
     Raises:
         ArtifactError: it is of a newer revision than this version of dlrs knows.
     """
+    with told(where), reading.connect() as connection:
+        if _revision(connection, where) >= to:
+            return
     with writer.transaction() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-        found = _revision(connection)
-        known = found.isdecimal() and int(found) <= REVISION
-        if not known:
-            raise ArtifactError(
-                f"{where}: expected a database of revision {REVISION} or older, received revision '{found}'. "
-                "Open it with the version of dlrs that made it, or a newer one."
-            )
-        if int(found) < to:
+        if _revision(connection, where) < to:  # another process may have been here meanwhile
             _upgrade(connection, str(to))
 
 
-def _revision(connection: Connection) -> str:
+def _revision(connection: Connection, where: str) -> int:
     if not inspect(connection).has_table("alembic_version"):
-        return "0"
-    return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "0")
+        return 0
+    found = str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "0")
+    if not found.isdecimal() or int(found) > REVISION:
+        raise ArtifactError(
+            f"{where}: expected a database of revision {REVISION} or older, received revision '{found}'. "
+            "Open it with the version of dlrs that made it, or a newer one."
+        )
+    return int(found)
 
 
 def _upgrade(connection: Connection, to: str) -> None:
