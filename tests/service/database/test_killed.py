@@ -11,7 +11,7 @@ from pathlib import Path
 from service.database.conftest import Opens
 
 WRITER = Path(__file__).with_name("killed_writer.py")
-MOMENTS = 30
+MOMENTS = 24
 
 
 def test_killed_at_seeded_moments(url: str, opens: Opens) -> None:

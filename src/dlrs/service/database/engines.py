@@ -84,7 +84,8 @@ def _postgresql(url: URL, connections: int) -> tuple[Engine, Engine]:
     arguments = {
         "connect_timeout": 2,
         "tcp_user_timeout": patience,
-        "options": f"-c lock_timeout={patience} -c synchronous_commit=on",
+        # memory to sort a long history in: with a full disk there is no other place
+        "options": f"-c lock_timeout={patience} -c synchronous_commit=on -c work_mem=64MB",
     }
 
     def engine(**options: Any) -> Engine:
