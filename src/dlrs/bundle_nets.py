@@ -1,7 +1,7 @@
 """BundleNets: the networks of a bundle over prepared data, be it of the bundle's encoding or of another.
 
-A later preparation has other vocabularies and scales. Items are then encoded anew from their raw features, and
-profiles from what their encoded rows say; values that one of the encodings lacks are left out.
+A later preparation has other vocabularies and scales. Items are then encoded anew from their raw features,
+and profiles from what their encoded rows say; values that one of the encodings lacks are left out.
 
     U users or profiles    A items    E entries
 """
