@@ -19,12 +19,11 @@ from dlrs.arrays import Floats, Ints
 from dlrs.bundle_nets import BundleNets
 from dlrs.cli import app
 from dlrs.data.interactions import micros
-from dlrs.errors import ArtifactError, MissingExtra
+from dlrs.errors import ArtifactError
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
 from dlrs.features.scaler import Scaler
 from dlrs.folders import RunFolder
-from dlrs.model import onnx_nets
 from dlrs.model.forward import NETS
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.publications import publications
@@ -310,23 +309,3 @@ def test_users_with_features_of_their_own_are_asked_too() -> None:
     assert profile.continuous_NC.tolist() == [[0.5, 0, 0]]
     assert profile.offsets.tolist() == [0, 1, 1]
     assert profile.columns_E.tolist() == [2]
-
-
-def test_onnx_is_published_along(world: RunFolder, registry: Path, prepared: Prepared) -> None:
-    pytest.importorskip("onnx")
-    published = pipeline.publish(world.prepared, world.trained, registry, onnx=True)
-    names = {onnx_nets.USER_NET, onnx_nets.ITEM_NET, onnx_nets.RANK_NET, onnx_nets.COLUMNS}
-    assert {file.name for file in (published / "onnx").iterdir()} == names
-    described = json.loads((published / "onnx" / onnx_nets.COLUMNS).read_text())
-    assert described["encoding_hash"] == prepared.encoding.hash
-    columns = [(name, v) for name, of in prepared.encoding.vocabularies.items() for v in of.to_pylist()]
-    assert [(one["feature"], one["value"]) for one in described["item_net"]["features"]] == columns
-
-
-def test_without_onnx_nothing_is_written(
-    world: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(onnx_nets, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtra):
-        pipeline.publish(world.prepared, world.trained, tmp_path / "registry", onnx=True)
-    assert [*tmp_path.iterdir()] == []
