@@ -120,6 +120,13 @@ def writable(path: Path) -> Iterator[None]:
 
 def publish(registry: Path, content: Path, *, facts: dict[str, Any]) -> Folder:
     """Move the files of the folder `content` into the registry as a bundle, and make it current."""
+    bundle = enter(registry, content, facts=facts)
+    make_current(registry, bundle.path.name)
+    return bundle
+
+
+def enter(registry: Path, content: Path, *, facts: dict[str, Any]) -> Folder:
+    """Move the files of the folder `content` into the registry as a bundle, and verify it; CURRENT stays."""
     name = _content_hash(content, facts)
     target = registry / name
     if not _is_sound(target):
@@ -129,7 +136,6 @@ def publish(registry: Path, content: Path, *, facts: dict[str, Any]) -> Folder:
                     shutil.move(part, folder / part.name)
     bundle = open_folder(target, "bundle")
     bundle.verify()
-    make_current(registry, name)
     return bundle
 
 

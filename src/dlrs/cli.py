@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from dlrs.bundle_verbs import bundles, rollback
 from dlrs.candidates_verbs import candidates
 from dlrs.errors import DlrsError
 from dlrs.experiment_verbs import experiment
@@ -137,6 +138,8 @@ def simulate(
     _say(f"Simulated {folder.path}. Next: dlrs run {folder / 'recipe.toml'} --out RUN")
 
 
+app.command()(rollback)
+app.command()(bundles)
 app.add_typer(experiment, name="experiment")
 app.add_typer(candidates, name="candidates")
 
@@ -229,11 +232,21 @@ def publish(
     evaluated: Annotated[
         Path | None, typer.Option(help="what `dlrs evaluate` wrote, to travel along")
     ] = None,
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="add the networks as ONNX, for other languages: docs/onnx.md")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="make it current even if it does worse in rehearsal")
+    ] = False,
 ) -> None:
-    """Publish networks, vocabularies and item vectors as one checked bundle, and make it current."""
+    """Publish networks, vocabularies and item vectors as one checked bundle, and make it current.
+
+    Before it is served it is rehearsed: its index against the exact comparison, its networks against those
+    of the current bundle on the users of the test week. If it falls short, the current one stays.
+    """
     from dlrs import pipeline
 
-    facts = pipeline.publish(prepared, trained, to, evaluated_folder=evaluated).facts
+    facts = pipeline.publish(prepared, trained, to, evaluated_folder=evaluated, onnx=onnx, force=force).facts
     _say(f"Published bundle {facts['bundle_id']} with {facts['items']:,} items in {to}.")
 
 

@@ -29,8 +29,12 @@ from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError, DataError, MissingExtra
 from dlrs.evaluation.page import render_statistics
 from dlrs.folders import RunFolder
+from dlrs.golden import write_golden
 from dlrs.inference.infer import infer_recipe
+from dlrs.introducing import introduce
 from dlrs.judging import headline_test, judge
+from dlrs.model.forward import load_nets
+from dlrs.model.onnx_nets import require_onnx, write_onnx
 from dlrs.prepared import KIND as PREPARED
 from dlrs.prepared import Prepared, open_earlier, open_prepared
 from dlrs.preparing import prepare as prepare_arrays
@@ -45,6 +49,7 @@ from dlrs.statistics import data_statistics
 # Training needs torch, which preparing, publishing and recommending do without: the functions that
 # train import it.
 EXTRAS = {"torch": "train", "tensorboard": "train", "implicit": "baselines", "matplotlib": "report"}
+ONNX = "onnx"
 SIMULATED, DESCRIBED, TRAINED, EVALUATED = "simulated", "described", "trained", "evaluated"
 REPORTS = ("report.json", "report.html")
 
@@ -148,9 +153,25 @@ def evaluate(prepared_folder: Path, trained_folder: Path, out: Path) -> Folder:
 
 
 def publish(
-    prepared_folder: Path, trained_folder: Path, registry: Path, *, evaluated_folder: Path | None = None
+    prepared_folder: Path,
+    trained_folder: Path,
+    registry: Path,
+    *,
+    evaluated_folder: Path | None = None,
+    onnx: bool = False,
+    force: bool = False,
 ) -> Folder:
-    """Publish the refit networks with the items alive at `test_until`, and make them current."""
+    """Publish the refit networks with the items alive at `test_until`, and make them current.
+
+    The bundle is verified, asked again for its golden lists, and rehearsed before CURRENT names it. `onnx`
+    adds the networks as ONNX; `force` makes it current whatever the rehearsal says.
+
+    Raises:
+        ArtifactError: the rehearsal found less than the floors ask for. The bundle stays in the registry, and
+            CURRENT as it was.
+    """
+    if onnx:
+        require_onnx()
     prepared, trained = open_pair(prepared_folder, trained_folder)
     evaluated = None if evaluated_folder is None else bundle.open_folder(evaluated_folder, EVALUATED)
     end = prepared.recipe.marketplace.split.test_until
@@ -167,6 +188,8 @@ def publish(
         )
         if evaluated is not None:
             shutil.copy(evaluated / "report.json", content)
+        if onnx:
+            write_onnx(load_nets(content), prepared.encoding, content / ONNX)
         facts = {
             "schema_hash": prepared.recipe.marketplace.hash,
             "encoding_hash": prepared.encoding.hash,
@@ -174,7 +197,10 @@ def publish(
             "items": len(versions_A),
             "interaction_weights": prepared.facts["interaction_weights"],
         }
-        return bundle.publish(registry, content, facts=facts)
+        write_golden(Folder(content, "bundle", {**facts, "bundle_id": "unnamed"}))
+        entered = bundle.enter(registry, content, facts=facts)
+        introduce(prepared, entered, registry, force=force)
+    return entered
 
 
 def recommend(
