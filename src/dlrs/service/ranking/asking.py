@@ -96,7 +96,7 @@ def needs_histories(bundle: ServingBundle, page: Page) -> bool:
 
 
 def _shares(bundle: ServingBundle, page: Page) -> Mapping[SourceName, float]:
-    """Return the recipe's sources and shares; groups of the catalogue are not served, e_u takes their place."""
+    """Return the recipe's sources and shares; e_u takes the place of groups of the catalogue."""
     if page == "wishlist":
         return {"pseudo-user": 1.0}
     shares = dict(bundle.recipe.candidates.shares)

@@ -29,7 +29,7 @@ USERS = 3
 
 @dataclass(frozen=True)
 class Kept:
-    """A list as it was when the item storage was at `seq`; `Attributes` of it are made when they are asked."""
+    """A list as it was when the item storage was at `seq`."""
 
     bundle_id: str
     seq: int

@@ -22,13 +22,23 @@ from dlrs.service.clock import Clock
 from dlrs.service.metrics import Metrics
 from dlrs.service.ranking.asking import Askers, Page
 from dlrs.service.ranking.explaining import Explaining
+from dlrs.service.ranking.given import given_profile
 from dlrs.service.ranking.guard import Deadline, Guard
 from dlrs.service.ranking.pinning import Held, in_one_bundle
 from dlrs.service.ranking.users import Users
 from dlrs.service.ranking.whole_path import Asked, WholePath
 from dlrs.service.ranking.wishes import Found, Wish
 from dlrs.service.ranking.worse_times import WorseTimes
-from dlrs.service.seams import Answer, CandidateSource, Decision, DecisionStore, Event, Profile, ProfileSource
+from dlrs.service.seams import (
+    Answer,
+    CandidateSource,
+    Decision,
+    DecisionStore,
+    Event,
+    Number,
+    Profile,
+    ProfileSource,
+)
 from dlrs.service.timing import Stages
 
 log = logging.getLogger(__name__)
@@ -92,6 +102,13 @@ class RankingService:
     def guest(self, events: Sequence[Event]) -> Profile:
         """Return the profile that a guest's events make. Unavailable, too."""
         return self._users.guest(events, Deadline(self._seconds))
+
+    def given(self, values: Mapping[str, Mapping[str, float]], numbers: Mapping[str, Number]) -> Profile:
+        """Return the profile that a request brings with it. RequestError where features are none."""
+        held = self._held()
+        if not held:
+            raise Unavailable("bundles: expected one to serve, received none yet. Ask again soon.")
+        return given_profile(values, numbers, held[0].recipe.marketplace.features)
 
     def recommend(
         self,

@@ -89,9 +89,9 @@ class WholePath:
             return None
         query, most = Query(one.items.embedding_ND[0]), asked.wish.k + SPARE
         answer = self._search(asked, CandidateRequest(asked.bundle.id, (query,), most, (item_id,), filters))
-        items = self._best(asked, answer, None)
+        items, ids = self._best(asked, answer, None)
         shortfall = shortened(answer.shortfall, asked.wish.k, len(items)) if filters else None
-        return Found(asked.bundle.id, answer.seq, items, answer.ids, filters=filters, shortfall=shortfall)
+        return Found(asked.bundle.id, answer.seq, items, ids, filters=filters, shortfall=shortfall)
 
     def represent(self, asked: Asked, ids: Sequence[str]) -> CandidateAnswer:
         """Return what ItemNet made of those of some items that are there."""
@@ -133,12 +133,12 @@ class WholePath:
         self._metrics.candidates.observe(len(answer.ids))
         with asked.stages.stage("rank"):
             scores_T = self._logits(asked, asker, answer)
-        items = self._best(asked, answer, scores_T)
+        items, ids = self._best(asked, answer, scores_T)
         return Found(
             asked.bundle.id,
             answer.seq,
             items,
-            answer.ids,
+            ids,
             asker.encoded,
             "cosine" if scores_T is None else None,
             filters=rungs[steps],
@@ -170,14 +170,19 @@ class WholePath:
             log.exception("RankNet failed; the candidates keep the order in which they came")
             return None
 
-    def _best(self, asked: Asked, answer: CandidateAnswer, scores_T: Floats | None) -> list[Ranked]:
+    def _best(
+        self, asked: Asked, answer: CandidateAnswer, scores_T: Floats | None
+    ) -> tuple[list[Ranked], Sequence[str]]:
+        """Return the best k that are there, and the candidates without those that just went."""
         k, most = asked.wish.k, asked.wish.k + SPARE
         while True:
             places = _order(answer, scores_T, most)
             scores = answer.similarity_T if scores_T is None else scores_T
-            items = self.described([(answer.ids[t], float(scores[t])) for t in places.tolist()], asked)
+            ranked = [(answer.ids[t], float(scores[t])) for t in places.tolist()]
+            items = self.described(ranked, asked)
             if len(items) >= k or most >= len(answer.ids):
-                return items[:k]
+                went = {id for id, _ in ranked}.difference(item.id for item in items)
+                return items[:k], [id for id in answer.ids if id not in went] if went else answer.ids
             most = len(answer.ids)
 
     def _popular(self, asked: Asked, rungs: Sequence[tuple[Filter, ...]]) -> Found:
