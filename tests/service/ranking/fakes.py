@@ -86,6 +86,7 @@ class FakeCandidates:
         self.published, self.held = published, held
         self.deleted: dict[str, int] = {}
         self.seq = 0
+        self.wrong = 0
         self.before_items: Callable[[], None] = lambda: None
         self._ids: list[str] = published.items[ITEM].to_pylist()
         self._row = {id: row for row, id in enumerate(self._ids)}
@@ -146,6 +147,7 @@ class FakeCandidates:
     def _require(self, bundle_id: str) -> None:
         self.weather.pass_through()
         if bundle_id not in self.held():
+            self.wrong += 1
             raise WrongBundle(bundle_id, self.held())
 
     def _rows(self, ids: Sequence[str]) -> np.ndarray:

@@ -35,9 +35,10 @@ def in_one_bundle(held: Held, deadline: Deadline, find: Callable[[ServingBundle]
             if bundle is not None:
                 return find(bundle)
         except WrongBundle as error:
-            common = error.held
-        if bundle is None:
-            time.sleep(PAUSE)
-            common = None
+            pause, common = common is not None, error.held
+        else:
+            pause, common = True, None
         if deadline.left < SHARE * deadline.seconds:
             raise Unavailable("bundles: expected one that all services hold, received none. Ask again soon.")
+        if pause:  # the first refusal names what to ask for, and that may be asked at once
+            time.sleep(PAUSE)
