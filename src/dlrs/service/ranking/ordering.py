@@ -19,9 +19,7 @@ def logits(nets: Nets, user: Representations, items: Representations) -> Floats:
     Raises:
         ValueError: one of them is not a number.
     """
-    if len(items) == 0:
-        return np.empty(0, dtype=np.float32)
-    logits_T: Floats = nets.logits(user, nets.item_halves(items), np.arange(len(items))[None])[0]
+    logits_T = nets.logits_of_one(user, items)
     if np.isnan(logits_T).any():
         raise ValueError("logits: expected numbers, received some that are not a number.")
     return logits_T
