@@ -206,6 +206,7 @@ class Stage:
     metrics: Metrics = field(default_factory=Metrics)
     deadline: float = 5.0
     count: int | None = None
+    near: tuple[str, ...] = ()
     now: int = 1_500_000_000_000_000
 
     def __post_init__(self) -> None:
@@ -221,6 +222,7 @@ class Stage:
             self.metrics,
             count=self.count,
             deadline=self.deadline,
+            near=self.near,
         )
 
     def ids(self) -> list[str]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from threading import Event
+from threading import Event, current_thread
 
 import pytest
 
@@ -58,6 +58,16 @@ def test_late_calls_are_unavailable_and_open_the_breaker() -> None:
     release.set()
     guard.close()
     assert len(calls) == 2  # then it was not even called
+
+
+def test_a_near_dependency_is_called_at_once_and_late_answers_open_the_breaker() -> None:
+    guard = Guard("near", Breaker(failures=2, pause=60), threads=0)
+    assert guard.call(current_thread, 5) is current_thread()
+    assert guard.call(lambda: time.sleep(0.02) or 1, 0.001) == 1
+    assert guard.call(lambda: time.sleep(0.02) or 2, 0.001) == 2
+    with pytest.raises(Unavailable):
+        guard.call(lambda: 3, 5)
+    guard.close()
 
 
 def test_refusals_are_no_failures() -> None:

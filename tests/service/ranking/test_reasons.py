@@ -44,7 +44,7 @@ def met(raws: list[dict[str, Any]]) -> list[Met]:
 def test_a_reason_worked_out_by_hand() -> None:
     catalogue = [car("PETROL", 30_000.0)] * 8 + [car("DIESEL", 5_000.0)] * 2
     history = met([car("DIESEL", 17_000.0)] * 3 + [car("DIESEL", 40_000.0), car("PETROL", 9_000.0)])
-    reason = Reasons(history, FEATURES, Common.of(catalogue, FEATURES)).of(car("DIESEL", 16_500.0))
+    reason = Reasons(history, FEATURES, Common.of(catalogue, FEATURES)).of([car("DIESEL", 16_500.0)])[0]
     # DIESEL: 4 of 5, 20 % of the catalogue: 4 ln(0.8 / 0.2) = 5.5; price ≤ 20,000: 4 of 5 and 20 % as well;
     # both: 3 of 5, expected 4 %: 3 ln(0.6 / 0.04) = 8.1; all are VW, which says nothing
     assert str(reason) == "3 of your last 5: fuel DIESEL, price ≤ 20,000"
@@ -55,15 +55,15 @@ def test_names_are_words_and_distance_is_from_the_middle() -> None:
     history = met([car(**place) for place in places])
     common = Common.of([{**car("PETROL", 1e5), "make_id": "Ford"}] * 10, FEATURES)
     item = {**car("GAS"), "latitude": 50.1 + 12 / (EARTH_KM * 3.141592653589793 / 180), "longitude": 10.0}
-    assert str(Reasons(history, FEATURES, common).of(item)) == (
+    assert str(Reasons(history, FEATURES, common).of([item])[0]) == (
         "2 of your last 2: make VW, price ≤ 5,000; 12 km from where you look"
     )
 
 
 def test_nothing_speaks_for_what_has_nothing_in_common() -> None:
     common = Common.of([car()], FEATURES)
-    assert Reasons(met([car()] * 3), FEATURES, common).of({"fuel": "GAS", "price": None}) is None
-    assert Reasons([], FEATURES, common).of(car()) is None
+    assert Reasons(met([car()] * 3), FEATURES, common).of([{"fuel": "GAS", "price": None}]) == [None]
+    assert Reasons([], FEATURES, common).of([car()]) == [None]
 
 
 @pytest.mark.parametrize(
@@ -76,13 +76,13 @@ def test_nice(number: float, expected: float) -> None:
 
 @given(st.lists(RAW, max_size=20), st.lists(RAW, max_size=20), RAW)
 def test_what_is_counted_is_true(history: list[Any], catalogue: list[Any], item: Any) -> None:
-    reason = Reasons(met(history), FEATURES, Common.of(catalogue, FEATURES)).of(item)
+    reason = Reasons(met(history), FEATURES, Common.of(catalogue, FEATURES)).of([item])[0]
     if reason is None:
         return
     assert reason.parts or reason.km is not None
     assert len(reason.parts) <= 3
     assert len(set(reason.parts)) == len(reason.parts)
-    having = [raw for raw in history if all(_has(raw, part) for part in reason.parts)]
+    having = [raw for raw in history if reason.parts and all(_has(raw, part) for part in reason.parts)]
     assert (reason.count, reason.of) == (len(having), len(history))
     assert all(_has(item, part) for part in reason.parts)
     if reason.parts:

@@ -34,9 +34,10 @@ class Explaining:
         reasons = self._of(profile, bundle_id or "")
         if reasons is None:
             return items
+        found = reasons.of([item.features for item in items])
         return [
-            item if (reason := reasons.of(item.features)) is None else replace(item, reason=str(reason))
-            for item in items
+            item if reason is None else replace(item, reason=str(reason))
+            for item, reason in zip(items, found, strict=True)
         ]
 
     def _of(self, profile: Profile, bundle_id: str) -> Reasons | None:

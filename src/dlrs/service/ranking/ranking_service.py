@@ -9,9 +9,9 @@ bundle: all representations, e_u and logits of its list are of that bundle.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from dlrs.candidates.filtering.filters import Filter
@@ -23,7 +23,7 @@ from dlrs.service.metrics import Metrics
 from dlrs.service.ranking.asking import Askers, Page
 from dlrs.service.ranking.explaining import Explaining
 from dlrs.service.ranking.given import given_profile
-from dlrs.service.ranking.guard import Deadline, Guard
+from dlrs.service.ranking.guard import THREADS, Deadline, Guard
 from dlrs.service.ranking.pinning import Held, in_one_bundle
 from dlrs.service.ranking.users import Users
 from dlrs.service.ranking.whole_path import Asked, WholePath
@@ -58,6 +58,7 @@ class RankingService:
         *,
         count: int | None = None,
         deadline: float = 0.25,
+        near: Collection[Literal["profiles", "candidates"]] = (),
     ) -> None:
         """Take the other services, and who keeps decisions.
 
@@ -70,11 +71,11 @@ class RankingService:
             metrics: what is counted.
             count: T; None: the recipe's.
             deadline: seconds in which a list must be there, degraded if need be.
+            near: which of the services answer from this very process, without waiting for another (`Guard`).
         """
         self.decisions, self.clock = decisions, clock
         self._held, self._metrics, self._seconds = held, metrics, deadline
-        self._guards = Guard("profiles"), Guard("candidates")
-        of_profiles, of_candidates = self._guards
+        of_profiles, of_candidates = self._guards = _guard("profiles", near), _guard("candidates", near)
         self._explaining = Explaining()
         self._users = Users(profiles, of_profiles, held, clock, metrics)
         self._path = WholePath(candidates, of_candidates, Askers(), metrics, count)
@@ -233,6 +234,10 @@ class RankingService:
             self._metrics.stage.labels(name).observe(spent / 1e3)
         if answer.degraded is not None:
             self._metrics.degraded.labels(answer.degraded).inc()
+
+
+def _guard(name: Literal["profiles", "candidates"], near: Collection[str]) -> Guard:
+    return Guard(name, threads=0 if name in near else THREADS)
 
 
 NOBODY = Profile(None, "", 0, {}, {}, {}, (), ())

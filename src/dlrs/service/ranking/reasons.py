@@ -102,7 +102,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Reason:
-    """`count` of the `of` items that a user met last have all of the parts, as has the item."""
+    """`count` of the `of` items that a user met last have all of the parts, as has the item; 0 without parts."""
 
     count: int
     of: int
@@ -115,6 +115,15 @@ class Reason:
         return "; ".join(filter(None, (text, near)))
 
 
+@dataclass(frozen=True)
+class _Shared:
+    """A part that enough of a user's last items have: which ones, a bit each, and how surprising that is."""
+
+    part: Part
+    mask: int
+    surprise: float  # −log of its share of the catalogue
+
+
 class Reasons:
     """Gives reasons to one user."""
 
@@ -123,67 +132,88 @@ class Reasons:
         last = {met.item_id: met.features for met in history if met.features is not None}
         self._raws = list(last.values())
         self._common = common
-        self._worded, self._bounded = _worded(features), _bounded(features)
-        self._masks: dict[Part, tuple[int, float]] = {}
-        self._most = {name: max(found, default=-math.inf) for name, found in self._numbers()}
+        self._least = max(LEAST, SHARE * len(self._raws))
+        self._valued = {name: self._values_of(name) for name in _worded(features)}
+        self._most = {name: self._largest(name) for name in _bounded(features)}
+        self._bounded: dict[tuple[str, float], _Shared | None] = {}
+        self._chosen: dict[tuple[Part, ...], tuple[tuple[Part, ...], int]] = {}
         self._place = _middle(self._raws) if {LATITUDE, LONGITUDE} <= set(features.continuous) else None
 
-    def of(self, item: Raw) -> Reason | None:
-        """Return what speaks for an item; None where nothing does."""
-        parts, mask = self._chosen(item)
-        km = self._distance(item)
-        if not parts and km is None:
+    def of(self, items: Sequence[Raw]) -> list[Reason | None]:
+        """Return what speaks for each item; None where nothing does."""
+        found = []
+        for item, km in zip(items, self._distances(items), strict=True):
+            shared = self._shared(item)
+            parts, count = self._best(shared) if shared else ((), 0)
+            near = km if km <= NEAR else None
+            found.append(Reason(count, len(self._raws), parts, near) if parts or near is not None else None)
+        return found
+
+    def _values_of(self, name: str) -> dict[str, _Shared]:
+        values = {value for raw in self._raws for value in _values(raw.get(name))}
+        shared = {value: self._of_part(Part(name, value)) for value in values}
+        return {value: one for value, one in shared.items() if one is not None}
+
+    def _largest(self, name: str) -> float:
+        numbers = (_number(raw.get(name)) for raw in self._raws)
+        return max((number for number in numbers if number is not None), default=-math.inf)
+
+    def _of_part(self, part: Part) -> _Shared | None:
+        mask = sum(1 << place for place, raw in enumerate(self._raws) if part.holds(raw))
+        if mask.bit_count() < self._least:
             return None
-        return Reason(mask.bit_count(), len(self._raws), parts, km)
+        return _Shared(part, mask, -math.log(self._common.share(part)))
 
-    def _numbers(self) -> list[tuple[str, list[float]]]:
-        return [
-            (name, [x for raw in self._raws if (x := _number(raw.get(name))) is not None])
-            for name in self._bounded
-        ]
+    def _shared(self, item: Raw) -> list[_Shared]:
+        """Return what an item has that enough of his have."""
+        shared = []
+        for name, values in self._valued.items():
+            shared += [values[value] for value in _values(item.get(name)) if value in values]
+        for name, most in self._most.items():
+            number = _number(item.get(name))
+            if number is not None and 0 < number <= most and (one := self._bound(name, nice(number))):
+                shared.append(one)
+        return shared
 
-    def _chosen(self, item: Raw) -> tuple[tuple[Part, ...], int]:
+    def _bound(self, name: str, most: float) -> _Shared | None:
+        key = name, most
+        if key not in self._bounded:
+            self._bounded[key] = self._of_part(Part(name, most=most))
+        return self._bounded[key]
+
+    def _best(self, shared: Sequence[_Shared]) -> tuple[tuple[Part, ...], int]:
+        """Return the parts that say most, and how many of his items have all of them."""
+        key = tuple(one.part for one in shared)
+        if (found := self._chosen.get(key)) is None:
+            found = self._chosen[key] = self._choose(shared)
+        return found
+
+    def _choose(self, shared: Sequence[_Shared]) -> tuple[tuple[Part, ...], int]:
         """Add the part that says most while that says more: n log(n / expected), n having all of them."""
         parts: tuple[Part, ...] = ()
-        everything, said, mask, base = self._parts(item), 0.0, (1 << len(self._raws)) - 1, 1.0
+        said, mask, surprise = 0.0, (1 << len(self._raws)) - 1, 0.0
         while len(parts) < MOST:
             best = None
-            for part in everything:
-                having, share = self._known(part)
-                both, count = mask & having, (mask & having).bit_count()
-                if part in parts or count < max(LEAST, SHARE * len(self._raws)):
+            for one in shared:
+                count = (mask & one.mask).bit_count()
+                if one.part in parts or count < self._least:
                     continue
-                says = count * math.log(count / (len(self._raws) * base * share))
+                says = count * (math.log(count / len(self._raws)) + surprise + one.surprise)
                 if says > said + 1e-9:
-                    best, said, found = part, says, (both, base * share)
+                    best, said = one, says
             if best is None:
-                return parts, mask
-            parts, (mask, base) = (*parts, best), found
-        return parts, mask
+                break
+            parts, mask, surprise = (*parts, best.part), mask & best.mask, surprise + best.surprise
+        return parts, mask.bit_count()
 
-    def _parts(self, item: Raw) -> list[Part]:
-        valued = [Part(name, value) for name in self._worded for value in _values(item.get(name))]
-        numbers = ((name, _number(item.get(name))) for name in self._bounded)
-        bounded = [
-            Part(name, most=nice(number))
-            for name, number in numbers
-            if number is not None and 0 < number <= self._most[name]
-        ]
-        return [*valued, *bounded]
-
-    def _known(self, part: Part) -> tuple[int, float]:
-        """Return which of his items have it, a bit each, and which share of the catalogue."""
-        if (known := self._masks.get(part)) is None:
-            mask = sum(1 << place for place, raw in enumerate(self._raws) if part.holds(raw))
-            known = self._masks[part] = mask, self._common.share(part)
-        return known
-
-    def _distance(self, item: Raw) -> float | None:
-        latitude, longitude = _number(item.get(LATITUDE)), _number(item.get(LONGITUDE))
-        if self._place is None or latitude is None or longitude is None:
-            return None
-        km = float(kilometres(np.array([latitude]), np.array([longitude]), *self._place)[0])
-        return km if km <= NEAR else None
+    def _distances(self, items: Sequence[Raw]) -> list[float]:
+        """Return the kilometres of each from the middle of what he met; NaN where that is not known."""
+        if self._place is None:
+            return [math.nan] * len(items)
+        places = [(_number(item.get(LATITUDE)), _number(item.get(LONGITUDE))) for item in items]
+        north_K, east_K = np.array(places, dtype=np.float64).reshape(-1, 2).T
+        distances: list[float] = kilometres(north_K, east_K, *self._place).tolist()
+        return distances
 
 
 def nice(number: float) -> float:
