@@ -21,7 +21,7 @@ from dlrs.service.clock import Clock
 from dlrs.service.metrics import Metrics
 from dlrs.service.profiles.online import Described, Online
 from dlrs.service.profiles.states import State, States
-from dlrs.service.profiles.taking import features_then, id_problem, take
+from dlrs.service.profiles.taking import expect_id, features_then, take
 from dlrs.service.seams import (
     Added,
     CandidateSource,
@@ -69,7 +69,7 @@ class UserProfiles:
         Raises:
             RequestError: this is no id.
         """
-        _expect_id(user_id)
+        expect_id(user_id)
         online = self._of_current()
         record = self._users.get(user_id)  # before the events: an erasure in between is seen by the next call
 
@@ -126,13 +126,13 @@ class UserProfiles:
         Raises:
             RequestError: this is no id, or a filter asks for what items do not have.
         """
-        _expect_id(user_id)
+        expect_id(user_id)
         check(filters, kinds_of(self._of_current().bundle.recipe.marketplace.features))
         self._users.override(user_id, filters)
 
     def erase(self, user_id: str) -> None:
         """Forget a user. What the log of this bundle, or a later one, says of the time before is not used."""
-        _expect_id(user_id)
+        expect_id(user_id)
         self._users.erase(user_id, self._clock())
         self._states.forget(user_id)
 
@@ -215,9 +215,3 @@ def _laid_out(
 def _digest(*parts: object) -> str:
     """Return a name that changes with any part: the user, what he did, the bundle, the time, his record."""
     return hashlib.blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-
-
-def _expect_id(user_id: str) -> None:
-    problem = id_problem("user_id", user_id)
-    if problem is not None:
-        raise RequestError(problem)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from dlrs.data.interactions import micros
+from dlrs.errors import RequestError
 from dlrs.service.seams import CandidateSource, Event, Raw, Refused, Wanted
 
 AHEAD = 86_400_000_000
 """Microseconds that an event may be ahead of the clock: those of browsers go wrong."""
+
+LATEST = micros(datetime(9999, 12, 31, tzinfo=UTC))
+"""What is later has no place in ISO 8601."""
 
 LONGEST = 512
 """Characters of an id."""
@@ -65,16 +71,35 @@ def id_problem(name: str, id: str) -> str | None:
     return None
 
 
-def _wrong(event: Event, types: Collection[str], now: int) -> str | None:
+def expect_id(user_id: str) -> None:
+    """Make sure that this may be the id of a user.
+
+    Raises:
+        RequestError: it may not.
+    """
+    problem = id_problem("user_id", user_id)
+    if problem is not None:
+        raise RequestError(problem)
+
+
+def unsendable(event: Event) -> str | None:
+    """Tell what is wrong with an event whatever the marketplace, None if nothing is."""
     ids = (("id", event.id), ("user_id", event.user_id), ("item_id", event.item_id))
     for name, id in ids:
         problem = id_problem(name, id)
         if problem is not None:
             return problem
+    if not 0 <= event.time < LATEST:
+        return "time: expected one from 1970 to 9999, received another one."
+    return None
+
+
+def _wrong(event: Event, types: Collection[str], now: int) -> str | None:
+    problem = unsendable(event)
+    if problem is not None:
+        return problem
     if event.type not in types:
         return f"type: expected one of {', '.join(types)}, received '{event.type[:80]}'."
-    if event.time < 0:
-        return "time: expected one from 1970 on, received an earlier one."
     if event.time > now + AHEAD:
         return "time: expected one no more than a day ahead of the service's clock, received a later one."
     return None
