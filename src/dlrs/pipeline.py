@@ -31,6 +31,7 @@ from dlrs.evaluation.page import render_statistics
 from dlrs.folders import RunFolder
 from dlrs.inference.infer import infer_recipe
 from dlrs.judging import headline_test, judge
+from dlrs.past.writing import write_past
 from dlrs.prepared import KIND as PREPARED
 from dlrs.prepared import Prepared, open_earlier, open_prepared
 from dlrs.preparing import prepare as prepare_arrays
@@ -165,6 +166,7 @@ def publish(
             versions=prepared.encoded_versions.take(versions_A),
             recent_A=recent_counts(prepared, micros(end))[prepared.catalog.item_V[versions_A]],
         )
+        write_past(prepared, micros(end), content)
         if evaluated is not None:
             shutil.copy(evaluated / "report.json", content)
         facts = {
