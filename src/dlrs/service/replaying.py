@@ -21,7 +21,7 @@ from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Representations
 from dlrs.schema import ITEM
 from dlrs.service.bundle import ServingBundle
-from dlrs.service.ranking.encoded import decode, encode, from_bytes
+from dlrs.service.ranking.encoded import decode, from_bytes
 from dlrs.service.ranking.ordering import best, logits
 from dlrs.service.ranking.tables import table_of
 from dlrs.service.seams import Decision, DecisionStore, ItemChange, ItemStore, Raw, Wanted
@@ -93,7 +93,8 @@ def replay(decision: Decision, registry: Path, items: ItemStore, against: str | 
     if against is not None and against != own.id:
         bundle = ServingBundle.load(open_folder(registry / against, "bundle"))
         if bundle.encoding.hash != own.encoding.hash:
-            profile = encode(decode(profile, own.encoding), bundle.encoding)
+            known = decode(profile, own.encoding)
+            profile = bundle.single.profile(known.values, known.numbers)
     return Replay(decision, bundle.id, _ranked(decision, profile, bundle, items))
 
 

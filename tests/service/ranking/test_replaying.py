@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 from dlrs.bundle import publish
 from dlrs.errors import ArtifactError, RequestError
 from dlrs.folders import RunFolder
-from dlrs.service.ranking.encoded import decode, encode, from_bytes, to_bytes
+from dlrs.service.ranking.encoded import decode, from_bytes, to_bytes
 from dlrs.service.replaying import as_text, replay, replay_text
 from dlrs.service.seams import ItemChange
 from service.ranking.conftest import User
@@ -87,10 +87,11 @@ def test_what_was_not_ranked_cannot_be_replayed(stage: Stage, world: RunFolder) 
 
 
 def test_a_decoded_profile_encodes_to_the_same(stage: Stage, users: list[User]) -> None:
-    encoding = stage.bundle.encoding
+    bundle = stage.bundle
     for user in users:
         rows = from_bytes(to_bytes(user.encoded))
-        again = encode(decode(rows, encoding), encoding)
+        known = decode(rows, bundle.encoding)
+        again = bundle.single.profile(known.values, known.numbers)
         np.testing.assert_array_equal(again.columns_E, user.encoded.columns_E)
         np.testing.assert_allclose(again.weights_E, user.encoded.weights_E, rtol=1e-5)
         np.testing.assert_allclose(again.continuous_NC, user.encoded.continuous_NC, rtol=1e-4, atol=1e-5)

@@ -16,7 +16,7 @@ from dlrs.model.forward import Representations
 from dlrs.recipe import SourceName
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.ranking.bounded import Bounded
-from dlrs.service.ranking.encoded import encode, to_bytes
+from dlrs.service.ranking.encoded import to_bytes
 from dlrs.service.ranking.tables import table_of
 from dlrs.service.seams import Met, Profile, Query
 
@@ -57,7 +57,7 @@ class Askers:
         return asker
 
     def _make(self, profile: Profile, bundle: ServingBundle, page: Page) -> Asker:
-        rows = encode(profile, bundle.encoding)
+        rows = bundle.single.profile(profile.values, profile.numbers, profile.own)
         user = bundle.nets.embed_users(rows)
         shares = _shares(bundle, page)
         history = _meant(profile.history, bundle, page) if needs_histories(bundle, page) else []

@@ -1,4 +1,4 @@
-"""Encoded: one profile as UserNet takes it, and as bytes that a decision keeps."""
+"""Encoded: the profile of a decision as bytes, and read back for another bundle."""
 
 from __future__ import annotations
 
@@ -11,18 +11,7 @@ from safetensors.numpy import load, save
 from dlrs.arrays import Doubles
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
-from dlrs.profiles.profile import ProfileFacts, Profiles, ValueCounts
-from dlrs.service.ranking.tables import table_of
 from dlrs.service.seams import Number, Profile
-
-
-def encode(profile: Profile, encoding: Encoding) -> EncodedRows:
-    """Return one row: what is not known of the user is the average, or nothing."""
-    rows = encoding.encode_profiles(Profiles(_facts(profile, encoding), _counts(profile, encoding)))
-    if encoding.users is None:
-        return rows
-    own = encoding.users.encode(table_of([profile.own or {}], encoding.users.features))
-    return rows.beside(own, encoding.space)
 
 
 def decode(rows: EncodedRows, encoding: Encoding) -> Profile:
@@ -58,26 +47,3 @@ def _shares(rows: EncodedRows, feature: int, encoding: Encoding) -> dict[str, fl
     codes = rows.columns_E[bag] - encoding.space.starts_F[feature]
     values = list(encoding.vocabularies.values())[feature].take(pa.array(codes)).to_pylist()
     return dict(zip(values, rows.weights_E[bag].tolist(), strict=True))
-
-
-def _facts(profile: Profile, encoding: Encoding) -> ProfileFacts:
-    one, names = np.zeros(1, dtype=np.int64), encoding.items.features.continuous
-    numbers_2C = np.full((2, len(names)), np.nan)
-    for column, name in enumerate(names):
-        if (number := profile.numbers.get(name)) is not None:
-            numbers_2C[:, column] = number.mean, number.std
-    known_PF = np.zeros((1, len(encoding.vocabularies)), dtype=np.float32)  # no input of UserNet
-    return ProfileFacts(one, one, one + profile.events, known_PF, numbers_2C[:1], numbers_2C[1:])
-
-
-def _counts(profile: Profile, encoding: Encoding) -> dict[str, ValueCounts]:
-    return {name: _value_counts(profile, name) for name in encoding.vocabularies}
-
-
-def _value_counts(profile: Profile, name: str) -> ValueCounts:
-    counts = profile.values.get(name, {})
-    return ValueCounts(
-        np.zeros(len(counts), dtype=np.int64),
-        pa.array(list(counts), pa.string()),
-        np.array(list(counts.values()), dtype=np.float64),
-    )

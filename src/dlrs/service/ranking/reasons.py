@@ -102,7 +102,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Reason:
-    """`count` of the `of` items that a user met last have all of the parts, as has the item; 0 without parts."""
+    """`count` of the `of` items that a user met last have all parts, as has the item; 0 without parts."""
 
     count: int
     of: int
