@@ -35,6 +35,7 @@ from dlrs.introducing import introduce
 from dlrs.judging import headline_test, judge
 from dlrs.model.forward import load_nets
 from dlrs.model.onnx_nets import require_onnx, write_onnx
+from dlrs.past.writing import write_past
 from dlrs.prepared import KIND as PREPARED
 from dlrs.prepared import Prepared, open_earlier, open_prepared
 from dlrs.preparing import prepare as prepare_arrays
@@ -186,6 +187,7 @@ def publish(
             versions=prepared.encoded_versions.take(versions_A),
             recent_A=recent_counts(prepared, micros(end))[prepared.catalog.item_V[versions_A]],
         )
+        write_past(prepared, micros(end), content)
         if evaluated is not None:
             shutil.copy(evaluated / "report.json", content)
         if onnx:

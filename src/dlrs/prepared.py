@@ -5,7 +5,7 @@ users.parquet       id of each user row
 versions.parquet    the item versions with their raw features, in the order of their rows
 interactions/       the cleaned log as arrays of rows
 profiles/, facts/   the encoded profiles, one per user and period; whose they are
-own/                the encoded features of the users' own, if they have any, one row a user
+own/, own.parquet   the features of the users' own, if they have any, one row a user: encoded, and raw
 versions/           the encoded item versions
 pairs/              positives and negatives of the training periods
 buckets/            what the profiles were merged from, for a later preparation
@@ -47,6 +47,7 @@ USERS, VERSIONS = "users.parquet", "versions.parquet"
 INTERACTIONS, PROFILES, FACTS, OWN, ENCODED_VERSIONS, PAIRS, BUCKETS, QUARANTINE = (
     *("interactions", "profiles", "facts", "own", "versions", "pairs", "buckets", "quarantine"),
 )
+OWN_RAW = "own.parquet"
 REUSE = "profile_buckets"
 """The fact that says how buckets came about: all that may differ between preparations of the same data."""
 
@@ -67,6 +68,7 @@ class Prepared:
     encoding: Encoding
     quarantine: Mapping[str, pa.Table]
     facts: Mapping[str, Any]
+    own_raw: pa.Table | None = None  # the same as they were read; None also where an older dlrs prepared
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -123,6 +125,7 @@ class Prepared:
             encoding=Encoding.load(folder / ENCODING),
             quarantine={f.stem: pq.read_table(f) for f in (folder / QUARANTINE).glob("*.parquet")},
             facts=facts,
+            own_raw=pq.read_table(folder / OWN_RAW) if (folder / OWN_RAW).is_file() else None,
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dlrs.arrays import Ints, StoredArrays, distinct
 from dlrs.data.catalog import Catalog
@@ -33,6 +34,7 @@ from dlrs.prepared import (
     FACTS,
     INTERACTIONS,
     OWN,
+    OWN_RAW,
     PAIRS,
     PROFILES,
     REUSE,
@@ -161,6 +163,7 @@ def _encode(tables: _Tables, profiles: Profiles, marketplace: Marketplace, folde
     encoding.write_items(versions, folder / ENCODED_VERSIONS)
     own = None
     if users is not None and encoding.users is not None:
+        pq.write_table(users.table, folder / OWN_RAW)
         own = _stored(encoding.users.encode(users.table), folder / OWN).take(profiles.facts.user_P)
     encoding.encode_profiles(profiles, own).save(folder / PROFILES)
     return encoding

@@ -7,6 +7,7 @@ representations/                what ItemNet made of them
 attributes/                     what filters look at
 retrieval/                      the index over these, and what the strategy needs beside it
 recipe.json                     the marketplace and the settings it was trained under
+users/                          what they did before the watermark (`past`)
 report.json                     what the evaluation found, if there was one
 """
 

@@ -54,6 +54,9 @@ def test_numpy_gives_the_numbers_of_torch(
     embedded_users, embedded_items = nets.embed_users(users), nets.embed_items(items)
     logits_UT = nets.logits(embedded_users, nets.item_halves(embedded_items), rows_UT)
 
+    one_T = nets.logits_of_one(embedded_users.take(np.array([2])), embedded_items.take(rows_UT[2]))
+    np.testing.assert_allclose(one_T, logits_UT[2], atol=1e-6, rtol=1e-6)
+
     close = {"atol": 1e-5, "rtol": 1e-5}
     np.testing.assert_allclose(embedded_users.embedding_ND, user_reps.embedding_BD.numpy(), **close)
     np.testing.assert_allclose(embedded_users.wide_N, user_reps.wide_B.numpy(), **close)

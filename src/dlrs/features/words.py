@@ -35,7 +35,7 @@ def profile_in_words(
     lines = [f"{facts.events_P[row]:,} events"]
     for name, mean, std in zip(features.continuous, facts.mean_PC[row], facts.std_PC[row], strict=True):
         if not np.isnan(mean):
-            lines.append(f"{name}: {_range(mean, std, features.continuous[name])}")
+            lines.append(f"{name}: {range_in_words(mean, std, features.continuous[name])}")
     for feature, name in enumerate(encoding.vocabularies):
         if name in features.text:
             continue  # hashes are no words
@@ -65,7 +65,8 @@ def _value(value: object, features: Features, name: str) -> str:
     return textwrap.shorten(str(value), LONGEST, placeholder=" …")
 
 
-def _range(mean: float, std: float, feature: Continuous) -> str:
+def range_in_words(mean: float, std: float, feature: Continuous) -> str:
+    """Return a mean and a deviation, as the model sees them, in the units of the table."""
     if feature.kind == "time":
         return f"{_date(mean)} ± {std / YEAR:.1f} years"
     if feature.transform == "log":  # a deviation of logarithms is a factor

@@ -110,6 +110,23 @@ class Nets:
         logits_UT[rows_UT < 0] = -np.inf
         return logits_UT
 
+    def logits_of_one(self, user: Representations, items: Representations) -> Floats:
+        """Return the logit of one user with each of T items that come with the request: (T,).
+
+        What `logits` gives; nothing of the items is worked out beforehand, so that nothing needs gathering.
+        """
+        logits_T = np.empty(len(items), dtype=np.float32)
+        first = self.weights["rank_net.item_first"].T
+        with _blas().limit(limits=1, user_api="blas"):
+            user_L = self._user_halves(user)[0]
+            for start in range(0, len(items), BLOCK):
+                some = slice(start, start + BLOCK)
+                hidden_TL = items.embedding_ND[some] @ first
+                hidden_TL += user_L
+                logits_T[some] = self._deep(hidden_TL)
+        logits_T += self._wide(user.wide_N + items.wide_N)
+        return logits_T
+
     def every_logit(self, users: Representations, items: ItemHalves) -> Floats:
         """Return the logit of each user with every item, (U, N): what `logits` gives, without gathering.
 

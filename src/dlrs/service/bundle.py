@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 from dlrs.bundle import Folder
 from dlrs.features.encoding import Encoding
+from dlrs.features.single import SingleEncoding
 from dlrs.model.forward import Nets, load_nets
 from dlrs.recipe import Recipe, parse_recipe
 
@@ -26,6 +28,11 @@ class ServingBundle:
     weights: Mapping[str, float]  # ψ of the interaction types, of the whole domain
     watermark: datetime  # what happened before is in the bundle
     folder: Path
+
+    @cached_property
+    def single(self) -> SingleEncoding:
+        """What encodes one profile at a time."""
+        return SingleEncoding(self.encoding)
 
     @classmethod
     def load(cls, bundle: Folder) -> Self:

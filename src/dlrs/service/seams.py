@@ -383,7 +383,7 @@ class Answer:
     bundle_id: str | None
     user_id: str | None
     items: Sequence[Ranked]
-    degraded: str | None = None  # None, or "cosine", "cached", "popular"
+    degraded: str | None = None  # None, or "stale" (his last known profile), "cosine", "cached", "popular"
     basis: str = "profile"  # or "popular": nothing is known of the user
     filters: tuple[Filter, ...] = ()  # that all items pass, overrides included, after `steps` of relaxing
     steps: int = 0

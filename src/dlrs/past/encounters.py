@@ -1,0 +1,98 @@
+"""A user's past as encounters: the columns that his profile is added up from.
+
+V distinct versions that he met    X entries    K distinct values
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from dlrs.arrays import AnyArray, Columns, Doubles
+from dlrs.data.values import values_of
+from dlrs.past.stored import Past
+from dlrs.profiles.one_user import Encounters
+from dlrs.schema import Features
+
+
+class _Entries(NamedTuple):
+    version_X: AnyArray  # 0 … V − 1
+    code_X: AnyArray  # 0 … K − 1
+    share_X: Doubles
+    names_K: list[tuple[str, str]]
+
+
+def encounters(past: Past, events: slice) -> tuple[Encounters, Columns]:
+    """Return some events as encounters, and which of the past's versions their V versions are."""
+    arrays, features = past.arrays, past.features
+    versions_V, version_E = np.unique(arrays.version_E[events], return_inverse=True)
+    code_VS = arrays.code_MS[versions_V]
+    entries = _coded(past, versions_V, code_VS)
+    if features.text:
+        entries = _joined(entries, _words(past, code_VS))
+    order = np.argsort(entries.version_X, kind="stable")
+    place_of = {name: place for place, name in enumerate(features.discrete)}
+    place_K = np.array([place_of[name] for name, _ in entries.names_K], dtype=np.int64)
+    known_VF = np.zeros((len(versions_V), len(place_of)), dtype=np.bool_)
+    known_VF[entries.version_X, place_K[entries.code_X]] = True
+    lengths_V = np.bincount(entries.version_X, minlength=len(versions_V))
+    found = Encounters(
+        time_E=arrays.time_E[events],
+        type_E=arrays.type_E[events],
+        version_E=version_E,
+        number_VC=as_seen(arrays.number_MC[versions_V], features),
+        known_VF=known_VF,
+        starts_V1=np.concatenate(([0], np.cumsum(lengths_V))),
+        code_X=entries.code_X[order],
+        share_X=entries.share_X[order],
+        names_K=entries.names_K,
+    )
+    return found, versions_V
+
+
+def as_seen(number_VC: Doubles, features: Features) -> Doubles:
+    """Return raw numbers as the model sees them (`data.values.number_of`): (V, C)."""
+    logged = [feature.transform == "log" for feature in features.continuous.values()]
+    if not any(logged):
+        return number_VC
+    seen_VC = np.array(number_VC)
+    seen_VC[:, logged] = np.log1p(seen_VC[:, logged])
+    return seen_VC
+
+
+def _coded(past: Past, versions_V: AnyArray, code_VS: AnyArray) -> _Entries:
+    """Return the entries of single values and of lists."""
+    version_X, place_X = np.nonzero(code_VS[:, : len(past.features.single_valued)] >= 0)
+    code_X, share_X = code_VS[version_X, place_X], np.ones(len(version_X))
+    if past.features.multi_valued:
+        in_lists, lengths, codes = past.lists(versions_V)
+        version_X, code_X = np.concatenate([version_X, in_lists]), np.concatenate([code_X, codes])
+        share_X = np.concatenate([share_X, 1.0 / lengths])
+    code_K, code_X = np.unique(code_X, return_inverse=True)
+    return _Entries(version_X, code_X, share_X, past.named(code_K))
+
+
+def _words(past: Past, code_VS: Columns) -> _Entries:
+    """Return the entries of free texts: the buckets that their words fall into."""
+    found = _Entries(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0), [])
+    first = len(past.features.single_valued)
+    for column, name in enumerate(past.features.text, start=first):
+        texts = np.full(len(code_VS), None, dtype=object)
+        there_V = code_VS[:, column] >= 0
+        texts[there_V] = past.texts(code_VS[there_V, column])
+        table = pa.table({name: pa.array(texts, pa.string())})
+        values = values_of(table, name, past.features)
+        names = [(name, value) for value in values.values_X.to_pylist()]
+        found = _joined(found, _Entries(values.row_E, values.code_E, values.share_E, names))
+    return found
+
+
+def _joined(one: _Entries, other: _Entries) -> _Entries:
+    return _Entries(
+        np.concatenate([one.version_X, other.version_X]),
+        np.concatenate([one.code_X, other.code_X + len(one.names_K)]),
+        np.concatenate([one.share_X, other.share_X]),
+        one.names_K + other.names_K,
+    )

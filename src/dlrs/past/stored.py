@@ -1,0 +1,200 @@
+"""Past: what users did before a bundle's watermark, mapped from its folder `users/`.
+
+*.npy           the arrays below
+values.arrow    the text that each code stands for, one discrete feature after the other
+own.parquet     features of the users' own, a row for each user, where a marketplace has any
+
+Everything ever met is there by id, with when it was met last. The events of the profile window before the
+watermark are there one by one, each with the raw features of the version that the user saw: for people, for
+ItemNet, and for the profile.
+
+    U users, by id    E events of the window, by user and time    P (user, item) pairs, by user
+    N items, by id    M versions met    S features with one text a version: the single-valued, then free texts
+    L multi-valued features
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dlrs.arrays import AnyArray, Columns, Doubles, Ints, StoredArrays, gather_ranges
+from dlrs.candidates.filtering.columns import Texts, as_texts
+from dlrs.candidates.live.items import positions_of
+from dlrs.schema import Features
+
+USERS = "users"
+VALUES, OWN = "values.arrow", "own.parquet"
+TEXT = "text"
+
+MANY = 100_000
+"""Names of codes that are kept as Python objects: looking them up in Arrow takes ten times as long."""
+
+
+@dataclass(frozen=True)
+class PastArrays(StoredArrays):
+    """What is in the .npy files."""
+
+    ids_U: Texts
+    ids_N: Texts
+    starts_U1: Ints  # of each user's events
+    time_E: Ints  # microseconds since 1970, UTC
+    type_E: AnyArray  # position in the marketplace's interaction types
+    version_E: Columns  # row of M
+    met_starts_U1: Ints  # of each user's pairs
+    met_P: Columns  # row of the item, in the order in which they were last met
+    last_P: AnyArray  # when: whole seconds since 1970
+    item_M: Columns  # row of the item
+    number_MC: Doubles  # raw, NaN where unknown
+    code_MS: Columns  # −1 where unknown
+    list_starts: Ints  # M · L + 1: where the codes of a version's list begin
+    list_X: Columns
+    value_starts: Ints  # S + L: the first code of each feature
+
+
+@dataclass(frozen=True)
+class Past:
+    """The past of all users. Reading only: shared by threads and, as it is mapped, by processes."""
+
+    features: Features
+    arrays: PastArrays
+    values: pa.Array
+    own: pa.Table | None = None
+    names: dict[int, tuple[str, str]] = field(default_factory=dict)  # of codes asked for before
+
+    @classmethod
+    def open(cls, bundle: Path, features: Features) -> Self:
+        """Map a bundle's past; that of an older dlrs's bundle is empty."""
+        folder = bundle / USERS
+        if not folder.is_dir():
+            return cls(features, _nothing(features), pa.array([], pa.large_string()))
+        own = pq.read_table(folder / OWN) if (folder / OWN).is_file() else None
+        return cls(features, PastArrays.load(folder), _mapped(folder / VALUES), own)
+
+    @property
+    def single(self) -> tuple[str, ...]:
+        """The S features with one text a version."""
+        return (*self.features.single_valued, *self.features.text)
+
+    def row(self, user_id: str) -> int | None:
+        """Return the row of a user, None if he was not there."""
+        found = int(positions_of(self.arrays.ids_U, as_texts([user_id]))[0])
+        return found if found >= 0 else None
+
+    def met(self, row: int, since: int) -> list[str]:
+        """Return the ids of all items that a user ever met, those last met before `since` left out.
+
+        Times are of whole seconds here, rounded down.
+        """
+        arrays = self.arrays
+        pairs = slice(*arrays.met_starts_U1[row : row + 2])
+        rows_P = arrays.met_P[pairs]
+        if since > 0:
+            rows_P = rows_P[arrays.last_P[pairs].astype(np.int64) * 1_000_000 >= since]
+        return self.item_ids(rows_P)
+
+    def events(self, row: int) -> slice:
+        """Return which of the E events are a user's."""
+        first, last = self.arrays.starts_U1[row : row + 2].tolist()
+        return slice(first, last)
+
+    def item_ids(self, rows: AnyArray) -> list[str]:
+        """Return the ids of items."""
+        ids = self.arrays.ids_N[rows].tolist()
+        return [id.decode("utf-8", "surrogatepass").replace("\0\1", "\0") for id in ids]
+
+    def texts(self, codes: AnyArray) -> list[str]:
+        """Return what codes stand for."""
+        texts: list[str] = self.values.take(pa.array(codes)).to_pylist()
+        return texts
+
+    def named(self, codes: AnyArray) -> list[tuple[str, str]]:
+        """Return the feature and the text of each code."""
+        wanted = codes.tolist()
+        new = np.array([code for code in wanted if code not in self.names], dtype=np.int64)
+        if not len(new):
+            return [self.names[code] for code in wanted]
+        places = np.searchsorted(self.arrays.value_starts, new, side="right") - 1
+        features = (*self.single, *self.features.multi_valued)
+        texts = zip(new.tolist(), places.tolist(), self.texts(new), strict=True)
+        named = {code: (features[place], text) for code, place, text in texts}
+        if len(self.names) < MANY:
+            self.names.update(named)
+        return [self.names.get(code) or named[code] for code in wanted]
+
+    def raws(self, versions: AnyArray) -> list[dict[str, Any]]:
+        """Return the raw features of some versions, as `Published.items` has them."""
+        code_RS, number_RC = self.arrays.code_MS[versions], self.arrays.number_MC[versions]
+        texts = np.full(code_RS.shape, None, dtype=object)
+        texts[code_RS >= 0] = self.texts(code_RS[code_RS >= 0])
+        raws: list[dict[str, Any]] = []
+        for numbers, single, version in zip(
+            number_RC.tolist(), texts.tolist(), versions.tolist(), strict=True
+        ):
+            named: dict[str, Any] = {
+                name: None if number != number else number  # NaN
+                for name, number in zip(self.features.continuous, numbers, strict=True)
+            }
+            named.update(zip(self.single, single, strict=True))
+            named.update(self._lists(version))
+            raws.append({name: named[name] for name in self.features.names})
+        return raws
+
+    def _lists(self, version: int) -> dict[str, list[str]]:
+        names = tuple(self.features.multi_valued)
+        first = version * len(names)
+        starts = self.arrays.list_starts[first : first + len(names) + 1].tolist()
+        return {
+            name: self.texts(self.arrays.list_X[starts[place] : starts[place + 1]])
+            for place, name in enumerate(names)
+        }
+
+    def lists(self, versions_V: AnyArray) -> tuple[Ints, Ints, Columns]:
+        """Return version (0 … V − 1), length of its list and code of each entry of some versions' lists."""
+        count = len(self.features.multi_valued)
+        bags = (np.asarray(versions_V, dtype=np.int64)[:, None] * count + np.arange(count)).ravel()
+        starts = self.arrays.list_starts[bags]
+        lengths = self.arrays.list_starts[bags + 1] - starts
+        owner = np.repeat(np.arange(len(versions_V)), count)
+        codes = self.arrays.list_X[gather_ranges(starts, lengths)]
+        return np.repeat(owner, lengths), np.repeat(lengths, lengths), codes
+
+    def own_of(self, row: int) -> Mapping[str, Any] | None:
+        """Return a user's own features, None where the marketplace has none or nothing is known of him."""
+        if self.own is None:
+            return None
+        found: dict[str, Any] = self.own.slice(row, 1).to_pylist()[0]
+        return found if any(value is not None for value in found.values()) else None
+
+
+def save_texts(texts: pa.Array, file: Path) -> None:
+    """Write texts so that `Past.open` can map them."""
+    table = pa.table({TEXT: texts.cast(pa.large_string())}).combine_chunks()
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _mapped(file: Path) -> pa.Array:
+    table = pa.ipc.open_file(pa.memory_map(str(file))).read_all()
+    return table[TEXT].combine_chunks()  # one chunk as it is: nothing is copied
+
+
+def _nothing(features: Features) -> PastArrays:
+    shapes: dict[str, tuple[int, ...]] = {
+        "number_MC": (0, len(features.continuous)),
+        "code_MS": (0, len(features.single_valued) + len(features.text)),
+        "value_starts": (len(features.discrete),),
+    }
+    begins = ("starts_U1", "met_starts_U1", "list_starts")
+    arrays = {
+        array.name: np.zeros(shapes.get(array.name, (1 if array.name in begins else 0,)), dtype=np.int64)
+        for array in fields(PastArrays)
+    }
+    ids = np.empty(0, dtype="S1")
+    return PastArrays(**{**arrays, "ids_U": ids, "ids_N": ids, "number_MC": arrays["number_MC"] * 1.0})

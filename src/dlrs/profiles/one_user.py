@@ -1,0 +1,106 @@
+"""One user: his profile from the columns of his events, all of them at once.
+
+The same numbers as the batch learner's (`learner`) for the window that the events are of, without
+buckets: with the events of one user at hand, adding them up is quicker than merging days. `summary`
+says it event by event.
+
+    E events    V item versions that they met    X entries, by version    K distinct values
+    F discrete features, C continuous ones, T interaction types
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dlrs.arrays import AnyArray, Bools, Doubles, Ints, gather_ranges
+from dlrs.schema import Features
+
+
+@dataclass(frozen=True)
+class Encounters:
+    """Events of one user, and what the versions that he met have of each feature."""
+
+    time_E: Ints
+    type_E: AnyArray  # positions in the marketplace's interaction types
+    version_E: AnyArray  # 0 … V − 1
+    number_VC: Doubles  # as the model sees them, NaN where unknown
+    known_VF: Bools
+    starts_V1: Ints  # the entries of version v are those from starts_V1[v] to starts_V1[v + 1]
+    code_X: AnyArray
+    share_X: Doubles
+    names_K: Sequence[tuple[str, str]]  # feature and value that each code stands for
+
+    def __len__(self) -> int:
+        return len(self.time_E)
+
+    def take(self, events: AnyArray | slice) -> Encounters:
+        """Return some of the events, by position, mask or slice; the versions stay as they are."""
+        return replace(
+            self,
+            time_E=self.time_E[events],
+            type_E=self.type_E[events],
+            version_E=self.version_E[events],
+        )
+
+
+@dataclass(frozen=True)
+class OneProfile:
+    """What events say of their user: see `profile.ProfileFacts` and `ValueCounts`."""
+
+    events: int
+    known: dict[str, float]  # in what share of the events each discrete feature was known
+    values: dict[str, dict[str, float]]  # weighted counts; features without a value are there, empty
+    numbers: dict[str, tuple[float, float]]  # weighted mean and standard deviation, where ever known
+
+
+def summarise(parts: Sequence[Encounters], features: Features, weight_T: Doubles) -> OneProfile:
+    """Return the profile of all parts' events together; the order of parts and events fixes every bit.
+
+    Args:
+        parts: of one user, with features in the same order.
+        features: the marketplace's.
+        weight_T: ψ of each interaction type.
+    """
+    events = sum(map(len, parts))
+    known_F = sum((part.known_VF[part.version_E].sum(axis=0) for part in parts), start=np.zeros(1))
+    shares = known_F / max(events, 1) + np.zeros(len(features.discrete))
+    values: dict[str, dict[str, float]] = {name: {} for name in features.discrete}
+    for part in parts:
+        for (name, value), count in zip(part.names_K, _counts(part, weight_T).tolist(), strict=True):
+            if count:
+                of_feature = values[name]
+                of_feature[value] = of_feature.get(value, 0.0) + count
+    known = dict(zip(features.discrete, shares.tolist(), strict=True))
+    return OneProfile(events, known, values, _numbers(parts, features, weight_T))
+
+
+def _counts(part: Encounters, weight_T: Doubles) -> Doubles:
+    """Return the weighted count of each value: (K,)."""
+    length_E = np.diff(part.starts_V1)[part.version_E]
+    at = gather_ranges(part.starts_V1[part.version_E], length_E)
+    weights = np.repeat(weight_T[part.type_E], length_E) * part.share_X[at]
+    counts: AnyArray = np.bincount(part.code_X[at], weights=weights, minlength=len(part.names_K))
+    return counts
+
+
+def _numbers(
+    parts: Sequence[Encounters], features: Features, weight_T: Doubles
+) -> dict[str, tuple[float, float]]:
+    """Return mean and deviation, as `learner` has them, of each continuous feature that was ever known."""
+    if not features.continuous or not sum(map(len, parts)):
+        return {}
+    number_EC = np.concatenate([part.number_VC[part.version_E] for part in parts])
+    known_EC = ~np.isnan(number_EC)
+    # sums along columns, not BLAS: their order is the same on every machine
+    weight_EC = np.concatenate([weight_T[part.type_E] for part in parts])[:, None] * known_EC
+    n_C, total_C = known_EC.sum(axis=0), weight_EC.sum(axis=0)
+    divisor_C = np.where(n_C > 0, total_C, 1.0)
+    mean_C = (weight_EC * np.where(known_EC, number_EC, 0.0)).sum(axis=0) / divisor_C
+    apart_EC = np.where(known_EC, number_EC - mean_C, 0.0)
+    variance_C = (weight_EC * apart_EC**2).sum(axis=0) / divisor_C * n_C / np.maximum(n_C - 1, 1)
+    std_C = np.where(n_C == 1, 0.0, np.sqrt(variance_C))
+    rows = zip(features.continuous, n_C.tolist(), mean_C.tolist(), std_C.tolist(), strict=True)
+    return {name: (mean, std) for name, n, mean, std in rows if n}

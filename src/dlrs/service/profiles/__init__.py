@@ -1,0 +1,1 @@
+"""The User Profile API: what users did, and what follows from it."""

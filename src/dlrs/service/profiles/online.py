@@ -1,0 +1,149 @@
+"""Online: a user's profile of now, from his past in the bundle and his events since.
+
+It is what the batch learner makes of the period that begins at the next border of buckets: the window
+before that border, this moment included. Two things differ, on purpose: already one event makes a profile
+(`minimum_events` is for training), and of more than `MOST` events in the window only the newest count.
+
+An event weighs ψ of its type, the domain's, as the bundle's facts say; so do profiles of a recipe with
+`weights = "user"` or `"user-item"`, whose own chains a bundle does not hold: there, and only there, the batch
+learner's numbers are others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from dlrs.arrays import AnyArray, Bools, Doubles, Ints
+from dlrs.data.interactions import micros
+from dlrs.past.encounters import encounters
+from dlrs.past.stored import Past
+from dlrs.profiles.buckets import MICROSECOND, bucket_width
+from dlrs.profiles.one_user import Encounters, OneProfile, summarise
+from dlrs.service.bundle import ServingBundle
+from dlrs.service.profiles.history import History
+from dlrs.service.profiles.seen import Seen, SeenColumns
+from dlrs.service.seams import Event, Met, Raw
+
+MOST = 10_000
+"""Events of a window that count, the newest ones: who has more is no person."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """A profile without whose it is."""
+
+    summary: OneProfile
+    history: History
+
+
+class Online:
+    """Computes profiles under one bundle. Reading only: shared by threads."""
+
+    def __init__(self, bundle: ServingBundle, past: Past, *, most: int = MOST) -> None:
+        self.bundle, self.past, self.most = bundle, past, most
+        self._marketplace = bundle.recipe.marketplace
+        self.window = self._marketplace.profiles.window // MICROSECOND
+        self._width = bucket_width(self._marketplace) // MICROSECOND
+        self._origin = micros(self._marketplace.split.test_from)
+        types = self._marketplace.interaction_types
+        self.types = {name: place for place, name in enumerate(types)}
+        self._weight_T: Doubles = np.array([bundle.weights.get(name, 1.0) for name in types])
+
+    @cached_property
+    def watermark(self) -> int:
+        """What happened before is in the bundle."""
+        return micros(self.bundle.watermark)
+
+    def border(self, now: int) -> int:
+        """Return the first border of buckets after now."""
+        return self._origin + ((now - self._origin) // self._width + 1) * self._width
+
+    def seen(self) -> Seen:
+        """Return room for a user's events."""
+        return Seen(self._marketplace.features, self.types)
+
+    def weight(self, kind: str) -> float:
+        """Return ψ of an interaction type."""
+        return float(self._weight_T[self.types[kind]])
+
+    def in_past(self, row: int | None, event: Event) -> bool:
+        """Tell whether the past holds an event: the same user, item, type and moment."""
+        if row is None or event.time >= self.watermark:
+            return False
+        arrays, first = self.past.arrays, self.past.events(row).start
+        time_E = arrays.time_E[self.past.events(row)]
+        low, high = np.searchsorted(time_E, event.time, "left"), np.searchsorted(time_E, event.time, "right")
+        for place in range(first + int(low), first + int(high)):
+            same_type = int(arrays.type_E[place]) == self.types.get(event.type)
+            if same_type and self._items(arrays.version_E[place : place + 1]) == [event.item_id]:
+                return True
+        return False
+
+    def describe(self, row: int | None, seen: Seen, border: int, erased: int, described: int) -> Described:
+        """Return the profile of the window before `border`.
+
+        Args:
+            row: of the past; None without one.
+            seen: the user's events since, see `in_past`.
+            border: see `border`.
+            erased: events of the past before it do not exist.
+            described: how many of the newest events come with features.
+        """
+        since = border - self.window
+        columns = seen.columns()
+        base, versions_V = self._base(row, max(since, erased), border)
+        new = columns.encounters
+        if len(new) and (new.time_E[0] < since or new.time_E[-1] >= border):
+            new = new.take(slice(*np.searchsorted(new.time_E, [since, border])))
+        if len(base) + len(new) > self.most:
+            base, new = self._newest(base, new)
+        summary = summarise((base, new), self._marketplace.features, self._weight_T)
+
+        def mets() -> list[Met]:
+            return self._mets(base, versions_V, new, columns, described)
+
+        return Described(summary, History(summary.events, mets))
+
+    def _base(self, row: int | None, since: int, until: int) -> tuple[Encounters, AnyArray]:
+        events = slice(0, 0) if row is None else self.past.events(row)
+        low, high = np.searchsorted(self.past.arrays.time_E[events], [since, until]).tolist()
+        return encounters(self.past, slice(events.start + low, events.start + high))
+
+    def _newest(self, base: Encounters, new: Encounters) -> tuple[Encounters, Encounters]:
+        """Return the newest events of both; of one moment, those of the past count as older."""
+        order = np.argsort(np.concatenate([base.time_E, new.time_E]), kind="stable")
+        kept: Bools = np.zeros(len(order), dtype=np.bool_)
+        kept[order[len(order) - self.most :]] = True
+        return base.take(kept[: len(base)]), new.take(kept[len(base) :])
+
+    def _mets(
+        self, base: Encounters, versions_V: AnyArray, new: Encounters, columns: SeenColumns, described: int
+    ) -> list[Met]:
+        order: Ints = np.argsort(np.concatenate([base.time_E, new.time_E]), kind="stable")
+        items_V = [*self._items(versions_V), *columns.items_V]
+        version_E = np.concatenate([base.version_E, new.version_E + len(versions_V)])[order]
+        newest = np.unique(version_E[max(0, len(order) - described) :])
+        raw_of = self._raws(newest, versions_V, columns)
+        kinds = list(self.types)
+        type_E = np.concatenate([base.type_E, new.type_E])[order]
+        times = np.concatenate([base.time_E, new.time_E])[order].tolist()
+        rows = zip(version_E.tolist(), type_E.tolist(), times, self._weight_T[type_E].tolist(), strict=True)
+        first = len(order) - described
+        return [
+            Met(items_V[version], kinds[kind], time, weight, raw_of[version] if place >= first else None)
+            for place, (version, kind, time, weight) in enumerate(rows)
+        ]
+
+    def _raws(self, wanted: Ints, versions_V: AnyArray, columns: SeenColumns) -> dict[int, Raw]:
+        """Return the features of some versions: those of the past come first."""
+        of_past = wanted[wanted < len(versions_V)]
+        found: dict[int, Raw] = dict(zip(of_past.tolist(), self.past.raws(versions_V[of_past]), strict=True))
+        later = wanted[wanted >= len(versions_V)].tolist()
+        return found | {version: columns.raws_V[version - len(versions_V)] for version in later}
+
+    def _items(self, versions: AnyArray) -> Sequence[str]:
+        return self.past.item_ids(self.past.arrays.item_M[versions])

@@ -1,0 +1,114 @@
+"""Asking: what stands for a user in one bundle: his profile encoded, e_u, and what to look near.
+
+D coordinates    H events of a history
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from dlrs.arrays import Floats
+from dlrs.model.forward import Representations
+from dlrs.recipe import SourceName
+from dlrs.service.bundle import ServingBundle
+from dlrs.service.ranking.bounded import Bounded
+from dlrs.service.ranking.encoded import to_bytes
+from dlrs.service.ranking.tables import table_of
+from dlrs.service.seams import Met, Profile, Query
+
+Page = Literal["home", "wishlist", "search"]
+"""home: anything new to him. wishlist: near what he did more with than look. search: known items, too."""
+
+LONGEST = 1000
+"""Events of a history that vectors are made of, the newest ones."""
+
+USERS = 10_000
+VECTORS = 100_000
+"""What is kept of users and of met items, the last ones used: a few KB and a few hundred bytes each."""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """A user in one bundle."""
+
+    encoded: bytes  # the encoded profile: safetensors
+    user: Representations  # one row
+    queries: tuple[Query, ...]
+    popular: float  # the share of candidates that are popular, whatever the vectors
+
+
+class Askers:
+    """Makes askers, and keeps those of the profiles that were asked with last."""
+
+    def __init__(self) -> None:
+        self._askers: Bounded[tuple[str, str | None, str, Page], Asker] = Bounded(USERS)
+        self._met: Bounded[tuple[str, str, int], Floats] = Bounded(VECTORS)
+
+    def of(self, profile: Profile, bundle: ServingBundle, page: Page = "home") -> Asker:
+        """Return the asker of a profile."""
+        key = (bundle.id, profile.user_id, profile.version, page)
+        if (asker := self._askers.get(key)) is None:
+            asker = self._make(profile, bundle, page)
+            self._askers.put(key, asker)
+        return asker
+
+    def _make(self, profile: Profile, bundle: ServingBundle, page: Page) -> Asker:
+        rows = bundle.single.profile(profile.values, profile.numbers, profile.own)
+        user = bundle.nets.embed_users(rows)
+        shares = _shares(bundle, page)
+        history = _meant(profile.history, bundle, page) if needs_histories(bundle, page) else []
+        vectors = {"direct": user.embedding_ND[0], **self._of_history(history, bundle)}
+        queries = [Query(vectors[name], share) for name, share in shares.items() if name in vectors]
+        popular = shares.get("popular", 0.0)
+        if not queries:  # what stands last in `Strategy`: it fills up what the others leave empty
+            queries = [Query(vectors["direct"], 0.0 if popular else 1.0)]
+        return Asker(to_bytes(rows), user, tuple(queries), popular)
+
+    def _of_history(self, history: Sequence[Met], bundle: ServingBundle) -> dict[str, Floats]:
+        """Return the pseudo-user and what he met last, as `candidates.histories` has them."""
+        if not history:
+            return {}
+        embedding_HD = self._embed(history, bundle)
+        weight_H = np.array([met.weight for met in history], dtype=np.float32)
+        liked_D = (weight_H @ embedding_HD) / (weight_H.sum() or 1)
+        return {"pseudo-user": liked_D, "last-met": embedding_HD[-1]}
+
+    def _embed(self, history: Sequence[Met], bundle: ServingBundle) -> Floats:
+        keys = [(bundle.id, met.item_id, met.time) for met in history]
+        vectors = [self._met.get(key) for key in keys]
+        new = [place for place, vector in enumerate(vectors) if vector is None]
+        if new:
+            raws = [history[place].features or {} for place in new]
+            rows = bundle.encoding.encode_items(table_of(raws, bundle.encoding.items.features))
+            for place, vector_D in zip(new, bundle.nets.embed_items(rows).embedding_ND, strict=True):
+                vectors[place] = vector_D
+                self._met.put(keys[place], vector_D)
+        return np.array(vectors, dtype=np.float32)
+
+
+def needs_histories(bundle: ServingBundle, page: Page) -> bool:
+    """Tell whether the queries of a page need what a user met, with features."""
+    return page == "wishlist" or not {"pseudo-user", "last-met"}.isdisjoint(_shares(bundle, page))
+
+
+def _shares(bundle: ServingBundle, page: Page) -> Mapping[SourceName, float]:
+    """Return the recipe's sources and shares; e_u takes the place of groups of the catalogue."""
+    if page == "wishlist":
+        return {"pseudo-user": 1.0}
+    shares = dict(bundle.recipe.candidates.shares)
+    if "cluster" in shares:
+        shares["direct"] = shares.pop("cluster") + shares.get("direct", 0.0)
+    return shares
+
+
+def _meant(history: Sequence[Met], bundle: ServingBundle, page: Page) -> list[Met]:
+    """Return the newest events with features; of a wishlist those of types above the weakest."""
+    weakest = bundle.recipe.marketplace.interaction_types[0]
+    described = [met for met in history if met.features is not None]
+    if page == "wishlist":
+        described = [met for met in described if met.type != weakest]
+    return described[-LONGEST:]

@@ -1,0 +1,49 @@
+"""Encoded: the profile of a decision as bytes, and read back for another bundle."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pyarrow as pa
+from safetensors.numpy import load, save
+
+from dlrs.arrays import Doubles
+from dlrs.features.encoding import Encoding
+from dlrs.features.rows import EncodedRows
+from dlrs.service.seams import Number, Profile
+
+
+def decode(rows: EncodedRows, encoding: Encoding) -> Profile:
+    """Return a profile that another encoding can take: shares in place of counts, features of the user's own
+    left out. Numbers that were not known are average.
+    """
+    means_C, stds_C = np.split(_unscaled(rows, encoding), 2)
+    names = encoding.items.features.continuous
+    numbers = {n: Number(m, s) for n, m, s in zip(names, means_C, stds_C, strict=True) if np.isfinite(m + s)}
+    values = {name: _shares(rows, feature, encoding) for feature, name in enumerate(encoding.vocabularies)}
+    return Profile(None, "", 1, {}, {name: found for name, found in values.items() if found}, numbers, (), ())
+
+
+def to_bytes(rows: EncodedRows) -> bytes:
+    """Return encoded rows as safetensors."""
+    return save({field.name: np.ascontiguousarray(getattr(rows, field.name)) for field in fields(rows)})
+
+
+def from_bytes(content: bytes) -> EncodedRows:
+    """Read what `to_bytes` wrote."""
+    return EncodedRows(**load(content))
+
+
+def _unscaled(rows: EncodedRows, encoding: Encoding) -> Doubles:
+    scaler = encoding.profile_scaler
+    std_C = np.where(np.isfinite(scaler.std_C), scaler.std_C, np.nan)
+    unscaled_C: Doubles = rows.continuous_NC[0, : len(std_C)] * std_C + scaler.mean_C
+    return unscaled_C
+
+
+def _shares(rows: EncodedRows, feature: int, encoding: Encoding) -> dict[str, float]:
+    bag = slice(rows.offsets[feature], rows.offsets[feature + 1])
+    codes = rows.columns_E[bag] - encoding.space.starts_F[feature]
+    values = list(encoding.vocabularies.values())[feature].take(pa.array(codes)).to_pylist()
+    return dict(zip(values, rows.weights_E[bag].tolist(), strict=True))

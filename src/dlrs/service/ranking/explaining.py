@@ -1,0 +1,49 @@
+"""Explaining: a reason for each item of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dlrs.schema import Features
+from dlrs.service.bundle import ServingBundle
+from dlrs.service.ranking.bounded import Bounded
+from dlrs.service.ranking.reasons import Common, Reasons
+from dlrs.service.seams import Profile, Ranked
+
+BUNDLES, USERS = 4, 5_000
+LAST = 20
+"""Events of a history that reasons speak of."""
+
+
+class Explaining:
+    """Gives reasons in the bundles that it has learnt. All threads share one."""
+
+    def __init__(self) -> None:
+        self._bundles: Bounded[str, tuple[Features, Common]] = Bounded(BUNDLES)
+        self._reasons: Bounded[tuple[str, str | None, str], Reasons] = Bounded(USERS)
+
+    def learn(self, bundle: ServingBundle) -> None:
+        """Look at how common the features of a bundle's items are, once."""
+        if self._bundles.get(bundle.id) is None:
+            features = bundle.recipe.marketplace.features
+            self._bundles.put(bundle.id, (features, Common.read(bundle.folder, features)))
+
+    def explained(self, items: Sequence[Ranked], profile: Profile, bundle_id: str | None) -> Sequence[Ranked]:
+        """Return a list with reasons, where there are any; without where the bundle was not learnt yet."""
+        reasons = self._of(profile, bundle_id or "")
+        if reasons is None:
+            return items
+        found = reasons.of([item.features for item in items])
+        return [
+            item if reason is None else replace(item, reason=str(reason))
+            for item, reason in zip(items, found, strict=True)
+        ]
+
+    def _of(self, profile: Profile, bundle_id: str) -> Reasons | None:
+        key = (bundle_id, profile.user_id, profile.version)
+        if (reasons := self._reasons.get(key)) is None and (learnt := self._bundles.get(bundle_id)):
+            described = [met for met in profile.history[-LAST:] if met.features is not None]
+            reasons = Reasons(described, *learnt)
+            self._reasons.put(key, reasons)
+        return reasons

@@ -1,0 +1,254 @@
+"""Reasons: what an item has in common with what its user met last, in a line that is true.
+
+    6 of your last 9: fuel DIESEL, category EstateCar, price ≤ 20,000; 12 km from where you look
+
+Of what an item has the one to three features are chosen that say most about this user: many of his last
+items have all of them, and few items of the catalogue do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from dlrs.arrays import Doubles
+from dlrs.candidates.filtering.sphere import kilometres
+from dlrs.schema import Features
+from dlrs.service.seams import Met, Raw
+
+SAMPLE = 20_000
+"""Items of the catalogue that say how common a feature is."""
+
+MOST = 3
+"""Features of a reason."""
+
+LEAST = 2
+"""Items that must have them."""
+
+SHARE = 1 / 3
+"""… and this share of the last ones."""
+
+NEAR = 100.0
+"""Kilometres from which on a distance speaks for nothing."""
+
+LATITUDE, LONGITUDE = "latitude", "longitude"
+NICE = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Common:
+    """How common values and numbers are: of a sample of a catalogue."""
+
+    values: Mapping[str, Mapping[str, float]]  # feature -> value -> share of the items
+    numbers: Mapping[str, Doubles]  # feature -> its numbers, ascending
+
+    @classmethod
+    def of(cls, raws: Sequence[Raw], features: Features) -> Common:
+        """Count raw features of items."""
+        values: dict[str, dict[str, float]] = {name: {} for name in _worded(features)}
+        for raw in raws:
+            for name, counts in values.items():
+                for value in _values(raw.get(name)):
+                    counts[value] = counts.get(value, 0.0) + 1 / len(raws)
+        numbers = {
+            name: np.sort([x for raw in raws if (x := _number(raw.get(name))) is not None])
+            for name in _bounded(features)
+        }
+        return cls(values, numbers)
+
+    @classmethod
+    def read(cls, bundle: Path, features: Features) -> Common:
+        """Count the first items of a bundle's catalogue, which is in the order of their ids."""
+        names = [*_worded(features), *_bounded(features)]
+        with pq.ParquetFile(bundle / "items.parquet") as file:
+            first = next(file.iter_batches(SAMPLE, columns=names), None)
+        return cls.of([] if first is None else first.to_pylist(), features)
+
+    def share(self, part: Part) -> float:
+        """Return which share of the catalogue has it; what nobody has counts as rare."""
+        if part.value is not None:
+            return min(1.0, max(self.values.get(part.feature, {}).get(part.value, 0.0), 1 / SAMPLE))
+        numbers = self.numbers.get(part.feature, np.empty(0))
+        return max(
+            float(np.searchsorted(numbers, part.most, side="right")) / max(1, len(numbers)), 1 / SAMPLE
+        )
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that items have: a value of a feature, or a number that is no larger than another."""
+
+    feature: str
+    value: str | None = None
+    most: float = math.inf
+
+    def holds(self, raw: Raw) -> bool:
+        """Tell whether an item has it."""
+        found = raw.get(self.feature)
+        if self.value is not None:
+            return self.value in _values(found)
+        number = _number(found)
+        return number is not None and number <= self.most
+
+    def __str__(self) -> str:
+        name = self.feature.removesuffix("_id").replace("_", " ")
+        return f"{name} {self.value}" if self.value is not None else f"{name} ≤ {self.most:,.10g}"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """`count` of the `of` items that a user met last have all parts, as has the item; 0 without parts."""
+
+    count: int
+    of: int
+    parts: tuple[Part, ...]
+    km: float | None = None  # from the middle of what he met
+
+    def __str__(self) -> str:
+        text = f"{self.count} of your last {self.of}: {', '.join(map(str, self.parts))}" if self.parts else ""
+        near = None if self.km is None else f"{_rounded(self.km)} km from where you look"
+        return "; ".join(filter(None, (text, near)))
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """A part that enough of a user's last items have: which ones, a bit each, and how surprising that is."""
+
+    part: Part
+    mask: int
+    surprise: float  # −log of its share of the catalogue
+
+
+class Reasons:
+    """Gives reasons to one user."""
+
+    def __init__(self, history: Sequence[Met], features: Features, common: Common) -> None:
+        """Take his history, oldest first: the newest event of each described item counts."""
+        last = {met.item_id: met.features for met in history if met.features is not None}
+        self._raws = list(last.values())
+        self._common = common
+        self._least = max(LEAST, SHARE * len(self._raws))
+        self._valued = {name: self._values_of(name) for name in _worded(features)}
+        self._most = {name: self._largest(name) for name in _bounded(features)}
+        self._bounded: dict[tuple[str, float], _Shared | None] = {}
+        self._chosen: dict[tuple[Part, ...], tuple[tuple[Part, ...], int]] = {}
+        self._place = _middle(self._raws) if {LATITUDE, LONGITUDE} <= set(features.continuous) else None
+
+    def of(self, items: Sequence[Raw]) -> list[Reason | None]:
+        """Return what speaks for each item; None where nothing does."""
+        found = []
+        for item, km in zip(items, self._distances(items), strict=True):
+            shared = self._shared(item)
+            parts, count = self._best(shared) if shared else ((), 0)
+            near = km if km <= NEAR else None
+            found.append(Reason(count, len(self._raws), parts, near) if parts or near is not None else None)
+        return found
+
+    def _values_of(self, name: str) -> dict[str, _Shared]:
+        values = {value for raw in self._raws for value in _values(raw.get(name))}
+        shared = {value: self._of_part(Part(name, value)) for value in values}
+        return {value: one for value, one in shared.items() if one is not None}
+
+    def _largest(self, name: str) -> float:
+        numbers = (_number(raw.get(name)) for raw in self._raws)
+        return max((number for number in numbers if number is not None), default=-math.inf)
+
+    def _of_part(self, part: Part) -> _Shared | None:
+        mask = sum(1 << place for place, raw in enumerate(self._raws) if part.holds(raw))
+        if mask.bit_count() < self._least:
+            return None
+        return _Shared(part, mask, -math.log(self._common.share(part)))
+
+    def _shared(self, item: Raw) -> list[_Shared]:
+        """Return what an item has that enough of his have."""
+        shared = []
+        for name, values in self._valued.items():
+            shared += [values[value] for value in _values(item.get(name)) if value in values]
+        for name, most in self._most.items():
+            number = _number(item.get(name))
+            if number is not None and 0 < number <= most and (one := self._bound(name, nice(number))):
+                shared.append(one)
+        return shared
+
+    def _bound(self, name: str, most: float) -> _Shared | None:
+        key = name, most
+        if key not in self._bounded:
+            self._bounded[key] = self._of_part(Part(name, most=most))
+        return self._bounded[key]
+
+    def _best(self, shared: Sequence[_Shared]) -> tuple[tuple[Part, ...], int]:
+        """Return the parts that say most, and how many of his items have all of them."""
+        key = tuple(one.part for one in shared)
+        if (found := self._chosen.get(key)) is None:
+            found = self._chosen[key] = self._choose(shared)
+        return found
+
+    def _choose(self, shared: Sequence[_Shared]) -> tuple[tuple[Part, ...], int]:
+        """Add the part that says most while that says more: n log(n / expected), n having all of them."""
+        parts: tuple[Part, ...] = ()
+        said, mask, surprise = 0.0, (1 << len(self._raws)) - 1, 0.0
+        while len(parts) < MOST:
+            best = None
+            for one in shared:
+                count = (mask & one.mask).bit_count()
+                if one.part in parts or count < self._least:
+                    continue
+                says = count * (math.log(count / len(self._raws)) + surprise + one.surprise)
+                if says > said + 1e-9:
+                    best, said = one, says
+            if best is None:
+                break
+            parts, mask, surprise = (*parts, best.part), mask & best.mask, surprise + best.surprise
+        return parts, mask.bit_count()
+
+    def _distances(self, items: Sequence[Raw]) -> list[float]:
+        """Return the kilometres of each from the middle of what he met; NaN where that is not known."""
+        if self._place is None:
+            return [math.nan] * len(items)
+        places = [(_number(item.get(LATITUDE)), _number(item.get(LONGITUDE))) for item in items]
+        north_K, east_K = np.array(places, dtype=np.float64).reshape(-1, 2).T
+        distances: list[float] = kilometres(north_K, east_K, *self._place).tolist()
+        return distances
+
+
+def nice(number: float) -> float:
+    """Return the next round number that is no less than a positive one: 17,300 → 20,000."""
+    scale = 10.0 ** math.floor(math.log10(number))
+    return next((step * scale for step in NICE if step * scale >= number), 10 * scale)
+
+
+def _worded(features: Features) -> tuple[str, ...]:
+    return (*features.categorical, *features.multi_valued)  # hashes of text and parts of dates are no words
+
+
+def _bounded(features: Features) -> tuple[str, ...]:
+    places = (LATITUDE, LONGITUDE)
+    return tuple(n for n, c in features.continuous.items() if c.kind == "number" and n not in places)
+
+
+def _values(found: object) -> Sequence[str]:
+    if isinstance(found, str):
+        return (found,)
+    return [value for value in found if value is not None] if isinstance(found, list | tuple) else ()
+
+
+def _number(found: object) -> float | None:
+    return float(found) if isinstance(found, int | float) and math.isfinite(found) else None
+
+
+def _middle(raws: Sequence[Raw]) -> tuple[float, float] | None:
+    places = [(_number(raw.get(LATITUDE)), _number(raw.get(LONGITUDE))) for raw in raws]
+    known = [place for place in places if None not in place]
+    if not known:
+        return None
+    latitude, longitude = np.median(np.array(known, dtype=np.float64), axis=0).tolist()
+    return latitude, longitude
+
+
+def _rounded(km: float) -> str:
+    return f"{km:,.0f}" if km >= 10 else f"{km:.1f}"

@@ -1,0 +1,238 @@
+"""WholePath: profile → queries → candidates → RankNet → the best k, all in one bundle.
+
+T candidates
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from dlrs.arrays import Floats, Ints
+from dlrs.candidates.filtering.filters import Filter
+from dlrs.candidates.filtering.shortfall import Shortfall
+from dlrs.errors import Unavailable, WrongBundle
+from dlrs.service.bundle import ServingBundle
+from dlrs.service.metrics import Metrics
+from dlrs.service.ranking.asking import Asker, Askers
+from dlrs.service.ranking.guard import Deadline, Guard
+from dlrs.service.ranking.ordering import best, logits
+from dlrs.service.ranking.wishes import Found, Wish
+from dlrs.service.seams import CandidateAnswer, CandidateRequest, CandidateSource, Profile, Query, Ranked
+from dlrs.service.timing import Stages
+
+log = logging.getLogger(__name__)
+
+SPARE = 4
+"""Items ranked beside the k: for those that go at this very moment."""
+
+RANKING = 0.01
+"""Seconds that RankNet may need; with less left its order is done without."""
+
+SEARCH = 0.8
+"""The share of the time left that a search for candidates may take."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request on its way: all of it in one bundle."""
+
+    profile: Profile
+    wish: Wish
+    bundle: ServingBundle
+    deadline: Deadline
+    stages: Stages
+
+
+class WholePath:
+    """Makes lists by the whole path. All threads share one."""
+
+    def __init__(
+        self, candidates: CandidateSource, guard: Guard, askers: Askers, metrics: Metrics, count: int | None
+    ) -> None:
+        """Take the Candidate Service behind its guard; `count` is T unless the recipe's counts."""
+        self._candidates, self._guard, self._askers = candidates, guard, askers
+        self._metrics, self._count = metrics, count
+
+    def find(self, asked: Asked) -> Found:
+        """Return a list; one of popular items for a user of whom nothing is known.
+
+        Raises:
+            WrongBundle: the Candidate Service holds other bundles.
+            Unavailable: it does not answer in time.
+            RequestError: a filter does not fit.
+        """
+        rungs = asked.wish.rungs(asked.profile, asked.bundle.recipe.marketplace.features)
+        if is_unknown(asked.profile):
+            return self._popular(asked, rungs)
+        return self._ranked(asked, rungs)
+
+    def order(self, asked: Asked, ids: Sequence[str]) -> Found:
+        """Return some given items, all that are there, in the order of RankNet."""
+        answer = self.represent(asked, ids)
+        asker = self._askers.of(asked.profile, asked.bundle, asked.wish.page)
+        with asked.stages.stage("rank"):
+            scores_T = logits(asked.bundle.nets, asker.user, answer.items)
+            order_T = best(scores_T, answer.ids, len(answer.ids))
+        items = self.described([(answer.ids[t], float(scores_T[t])) for t in order_T], asked)
+        return Found(asked.bundle.id, answer.seq, items, answer.ids, asker.encoded)
+
+    def near(self, asked: Asked, item_id: str) -> Found | None:
+        """Return what is nearest to an item, by similarity; None if it is not there."""
+        (filters,) = asked.wish.rungs(None, asked.bundle.recipe.marketplace.features)
+        one = self.represent(asked, [item_id])
+        if not one.ids:
+            return None
+        query, most = Query(one.items.embedding_ND[0]), asked.wish.k + SPARE
+        answer = self._search(asked, CandidateRequest(asked.bundle.id, (query,), most, (item_id,), filters))
+        items, ids = self._best(asked, answer, None)
+        shortfall = shortened(answer.shortfall, asked.wish.k, len(items)) if filters else None
+        return Found(asked.bundle.id, answer.seq, items, ids, filters=filters, shortfall=shortfall)
+
+    def represent(self, asked: Asked, ids: Sequence[str]) -> CandidateAnswer:
+        """Return what ItemNet made of those of some items that are there."""
+        with asked.stages.stage("represent"):
+            return self._call(asked, lambda: self._candidates.represent(asked.bundle.id, ids))
+
+    def _look(self, asked: Asked, asker: Asker, filters: tuple[Filter, ...], count: int) -> CandidateAnswer:
+        known = asked.wish.known(asked.profile)
+        return self._search(
+            asked,
+            CandidateRequest(asked.bundle.id, asker.queries, count, known, filters, asker.popular),
+        )
+
+    def _search(self, asked: Asked, request: CandidateRequest) -> CandidateAnswer:
+        with asked.stages.stage("candidates"):
+            return self._call(asked, lambda: self._candidates.candidates(request))
+
+    def described(self, ranked: Sequence[tuple[str, float]], asked: Asked) -> list[Ranked]:
+        """Return ids and scores with features as they are now, without what is gone: the last look."""
+        with asked.stages.stage("items"):
+            ids = [id for id, _ in ranked]
+            items = self._guard.call(lambda: self._candidates.items(ids), asked.deadline.left)
+        return [
+            Ranked(id, score, items[id].features)
+            for id, score in ranked
+            if id in items and not items[id].gone
+        ]
+
+    def _call(self, asked: Asked, ask: Callable[[], CandidateAnswer]) -> CandidateAnswer:
+        answer = self._guard.call(ask, SEARCH * asked.deadline.left)
+        if answer.bundle_id != asked.bundle.id:
+            raise WrongBundle(asked.bundle.id, [answer.bundle_id])
+        return answer
+
+    def _ranked(self, asked: Asked, rungs: Sequence[tuple[Filter, ...]]) -> Found:
+        with asked.stages.stage("encode"):
+            asker = self._askers.of(asked.profile, asked.bundle, asked.wish.page)
+        answer, steps = self._climb(asked, asker, rungs)
+        self._metrics.candidates.observe(len(answer.ids))
+        with asked.stages.stage("rank"):
+            scores_T = self._logits(asked, asker, answer)
+        items, ids = self._best(asked, answer, scores_T)
+        return Found(
+            asked.bundle.id,
+            answer.seq,
+            items,
+            ids,
+            asker.encoded,
+            "cosine" if scores_T is None else None,
+            filters=rungs[steps],
+            steps=steps,
+            shortfall=shortened(answer.shortfall, asked.wish.k, len(items)) if rungs[steps] else None,
+        )
+
+    def _climb(
+        self, asked: Asked, asker: Asker, rungs: Sequence[tuple[Filter, ...]]
+    ) -> tuple[CandidateAnswer, int]:
+        """Return the candidates of the first rung with enough; of the last one that was reached in time."""
+        count = max(self._count or asked.bundle.recipe.candidates.count, asked.wish.k)
+        steps, answer = 0, self._look(asked, asker, rungs[0], count)
+        while len(answer.ids) < asked.wish.k and steps + 1 < len(rungs):
+            try:
+                answer = self._look(asked, asker, rungs[steps + 1], count)
+            except Unavailable:
+                break
+            steps += 1
+        return answer, steps
+
+    def _logits(self, asked: Asked, asker: Asker, answer: CandidateAnswer) -> Floats | None:
+        """Return the logits, None where RankNet fails or there is no time for it."""
+        if asked.deadline.left < RANKING:
+            return None
+        try:
+            return logits(asked.bundle.nets, asker.user, answer.items)
+        except Exception:
+            log.exception("RankNet failed; the candidates keep the order in which they came")
+            return None
+
+    def _best(
+        self, asked: Asked, answer: CandidateAnswer, scores_T: Floats | None
+    ) -> tuple[list[Ranked], Sequence[str]]:
+        """Return the best k that are there, and the candidates without those that just went."""
+        k, most = asked.wish.k, asked.wish.k + SPARE
+        while True:
+            places = _order(answer, scores_T, most)
+            scores = answer.similarity_T if scores_T is None else scores_T
+            ranked = [(answer.ids[t], float(scores[t])) for t in places.tolist()]
+            items = self.described(ranked, asked)
+            if len(items) >= k or most >= len(answer.ids):
+                went = {id for id, _ in ranked}.difference(item.id for item in items)
+                return items[:k], [id for id in answer.ids if id not in went] if went else answer.ids
+            most = len(answer.ids)
+
+    def _popular(self, asked: Asked, rungs: Sequence[tuple[Filter, ...]]) -> Found:
+        """Return what is popular, and behind it, where that is too little, what suits an average user."""
+        k, known = asked.wish.k, set(asked.wish.known(asked.profile))
+        blank = self._askers.of(asked.profile, asked.bundle)
+        items: list[Ranked] = []
+        steps, seq, shortfall = -1, 0, None
+        while len(items) < k and steps + 1 < len(rungs):
+            steps += 1
+            ids = self._popular_ids(asked, rungs[steps], k + SPARE + len(known))
+            items = self.described([(id, 0.0) for id in ids if id not in known], asked)[:k]
+            if len(items) < k:
+                more = self._look(asked, blank, rungs[steps], k + SPARE)
+                there = {item.id for item in items}
+                others = [(id, 0.0) for id in more.ids if id not in there]
+                items = [*items, *self.described(others, asked)][:k]
+                seq, shortfall = more.seq, shortened(more.shortfall, k, len(items))
+        return Found(
+            asked.bundle.id,
+            seq,
+            items,
+            basis="popular",
+            filters=rungs[steps],
+            steps=steps,
+            shortfall=shortfall if rungs[steps] else None,
+        )
+
+    def _popular_ids(self, asked: Asked, filters: tuple[Filter, ...], count: int) -> Sequence[str]:
+        with asked.stages.stage("candidates"):
+            return self._guard.call(
+                lambda: self._candidates.popular(asked.bundle.id, count, filters),
+                SEARCH * asked.deadline.left,
+            )
+
+
+def is_unknown(profile: Profile) -> bool:
+    """Tell whether nothing is known of a user: no event, no value, no features of his own."""
+    return not (profile.events or profile.values or profile.numbers or profile.own)
+
+
+def shortened(shortfall: Shortfall | None, asked: int, found: int) -> Shortfall | None:
+    """Return why a list of the best k is short, by what was said of its candidates, which were to be more."""
+    if shortfall is None or found >= asked:
+        return None
+    reason: Literal["few pass", "known"] = "known" if shortfall.matching >= asked else "few pass"
+    return replace(shortfall, reason=reason, asked=asked, found=found)
+
+
+def _order(answer: CandidateAnswer, scores_T: Floats | None, most: int) -> Ints:
+    if scores_T is None:  # the order in which they came: nearest first, each source by its share
+        return np.arange(min(most, len(answer.ids)))
+    return best(scores_T, answer.ids, most)
