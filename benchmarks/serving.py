@@ -7,7 +7,7 @@ for logs and the service's state. Prints Markdown:
 
     latency     100 lists a second with T = 500 and 1,000, by stage; --events, --items: some requests write
     capacity    the most lists a second with p99 < 30 ms at T = 500
-    overload    goodput at 1, 1.5 and 5 times that
+    overload    goodput at 1 to 5 times that
     start       from the start of the process to the first good list
     workers     memory of each process with 1 to 3 workers
     ingest      events and items a second, in bulk and one by one
@@ -77,6 +77,7 @@ def main() -> None:
         workers=options.workers,
         counts=tuple(options.candidates),
         mix=Mix(options.events, options.items),
+        highest=options.highest,
         with_rival=not options.no_rival,
         options=tuple(options.serve.split()),
     )
@@ -97,6 +98,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--warm-up", type=float, default=5)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--rate", type=float, default=100)
+    parser.add_argument("--highest", type=float, help="the highest rate, where it is known: no search")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--candidates", type=int, nargs="+", default=[500, 1000])
     parser.add_argument("--events", type=float, default=0, help="share of the requests")

@@ -38,6 +38,7 @@ class Plan:
     k: int = 20
     mix: Mix = field(default_factory=Mix)
     in_time: float = 0.25  # a good answer is there within so many seconds
+    highest: float | None = None  # requests a second, where they are known already; else searched for
     with_rival: bool = True
     options: tuple[str, ...] = ()  # more of them for `dlrs serve`
 

@@ -51,7 +51,7 @@ def capacity(bench: Bench) -> str:
     """The most requests a second with p99 < 30 ms and no failure, found by bisection, then measured."""
     rows: list[list[object]] = []
     with bench.service(bench.plan.counts[0]) as server:
-        rate = sustainable(bench, server)
+        rate = bench.plan.highest or sustainable(bench, server)
         loads = _repeat(bench, server, rate, EVEN)
         rows += _rows(bench, f"dlrs, T = {bench.plan.counts[0]:,}", EVEN, rate, loads)
     if bench.plan.with_rival:
@@ -63,12 +63,12 @@ def capacity(bench: Bench) -> str:
 
 
 def overload(bench: Bench, times: float = 5.0) -> str:
-    """Goodput at the highest rate, and at five times it."""
+    """Goodput at the highest rate, at five times it, between them, and after it."""
     with bench.service(bench.plan.counts[0]) as server:
-        rate = sustainable(bench, server)
-        steps = [(rate, 1.0), (rate * 1.5, 1.5), (rate * times, times), (rate, 1.0)]
-        found = [(factor, _goodput(bench, bench.load(server, r, patience=30))) for r, factor in steps]
-    peak = max(one.good for factor, one in found if factor < times)
+        rate = bench.plan.highest or sustainable(bench, server)
+        factors = (1.0, 1.5, 2.0, 3.0, times, 1.0)
+        found = [(f, _goodput(bench, bench.load(server, rate * f, patience=30))) for f in factors]
+    peak = max(one.good for _, one in found)
     head = (
         *("× highest rate", "offered a second", "good a second", "of peak", "refused a second"),
         *("without Retry-After", "late or failed", "refusal p50 ms", "p99 ms"),
