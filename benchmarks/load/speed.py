@@ -41,7 +41,7 @@ def latency(bench: Bench) -> str:
                 parts.append(_parts(bench, f"T = {count:,}, {pattern}", loads))
     if bench.plan.with_rival:
         with bench.rival() as server:
-            for rate in (2.0, bench.plan.rate):
+            for rate in (1.0, bench.plan.rate):
                 loads = _repeat(bench, server, rate, EVEN)
                 rows += _rows(bench, "plain rival", EVEN, rate, loads)
     return f"Milliseconds.\n\n{table(HEAD, rows)}\n\n{_stage_table(parts)}"
