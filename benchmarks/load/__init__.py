@@ -1,0 +1,1 @@
+"""Load: what `benchmarks/serving.py` asks servers, and how it measures them."""
