@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -168,7 +169,7 @@ def test_connections_ended_under_load(postgresql_url: str, opens: Opens) -> None
                 seen = len(acknowledged)
                 other.execute(end, [name])
                 while len(acknowledged) < seen + 8 and not any(each.done() for each in writers):
-                    pass
+                    time.sleep(0.001)
         finally:
             stop.set()
         for writer in writers:
@@ -178,7 +179,7 @@ def test_connections_ended_under_load(postgresql_url: str, opens: Opens) -> None
     assert database.events.add([(event("after"), {})]) == 1
     stored = {each.event.id for k in range(4) for each in database.events.of_user(f"u{k}")}
     assert stored >= set(acknowledged)
-    assert len(refused) > 0
+    assert len(stored) <= len(acknowledged) + len(refused)  # in doubt are those only whose caller was told
 
 
 def test_what_was_erased_is_overwritten(sqlite_url: str, opens: Opens) -> None:
