@@ -192,17 +192,21 @@ def publish(
             shutil.copy(evaluated / "report.json", content)
         if onnx:
             write_onnx(load_nets(content), prepared.encoding, content / ONNX)
-        facts = {
-            "schema_hash": prepared.recipe.marketplace.hash,
-            "encoding_hash": prepared.encoding.hash,
-            "watermark": end.isoformat(),
-            "items": len(versions_A),
-            "interaction_weights": prepared.facts["interaction_weights"],
-        }
+        facts = _bundle_facts(prepared, len(versions_A))
         write_golden(Folder(content, "bundle", {**facts, "bundle_id": "unnamed"}))
         entered = bundle.enter(registry, content, facts=facts)
         introduce(prepared, entered, registry, force=force)
     return entered
+
+
+def _bundle_facts(prepared: Prepared, items: int) -> dict[str, Any]:
+    return {
+        "schema_hash": prepared.recipe.marketplace.hash,
+        "encoding_hash": prepared.encoding.hash,
+        "watermark": prepared.recipe.marketplace.split.test_until.isoformat(),
+        "items": items,
+        "interaction_weights": prepared.facts["interaction_weights"],
+    }
 
 
 def recommend(
