@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from dlrs.arrays import Ints
 from dlrs.candidates.filtering.attributes import Attributes
 from dlrs.candidates.live.facts import form_of, laid_out
-from dlrs.candidates.live.items import LiveItems, encoded
+from dlrs.candidates.live.items import Ids, LiveItems, encoded
 from dlrs.candidates.live.snapshot import Kept, Snapshot, mapped
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
@@ -40,6 +40,7 @@ OLD_ITEMS, OLD_REPRESENTATIONS, OLD_ATTRIBUTES = "items.parquet", "representatio
 class BundledItems:
     """A items with their raw features, what ItemNet made of them, and what they are found with."""
 
+    ids_A: Ids
     table: pa.Table
     representations: Representations
     retrieval: Retrieval
@@ -95,7 +96,7 @@ class BundledItems:
         items = snapshot.items.representations
         vectors = ItemVectors(items.embedding_ND, recipe.candidates.metric)
         retrieval = Retrieval.load(folder / RETRIEVAL, vectors, recipe.candidates, snapshot.index)
-        return cls(table, items, retrieval, snapshot.attributes, folder / LIVE)
+        return cls(snapshot.items.ids_N, table, items, retrieval, snapshot.attributes, folder / LIVE)
 
     @classmethod
     def _open_older(cls, folder: Path, recipe: Recipe) -> Self:
@@ -112,4 +113,4 @@ class BundledItems:
             attributes = Attributes.load(folder / OLD_ATTRIBUTES)
         else:
             attributes = Attributes.build(table, recipe.marketplace.features)
-        return cls(table, items, retrieval, attributes, None)
+        return cls(encoded(table[ITEM].to_pylist()), table, items, retrieval, attributes, None)
