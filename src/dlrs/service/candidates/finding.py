@@ -13,7 +13,6 @@ from dlrs.candidates.live.items import Ids, LiveItems, decoded
 from dlrs.candidates.live.view import View
 from dlrs.candidates.metric import Metric, lengths, ready
 from dlrs.errors import RequestError
-from dlrs.model.forward import Representations
 from dlrs.service.candidates.catalogue import Catalogue
 from dlrs.service.candidates.popular import popular_places
 from dlrs.service.seams import CandidateAnswer, CandidateRequest
@@ -105,6 +104,3 @@ def _merged(sources: list[Candidates], shares: list[float], count: int) -> tuple
     merged = merge(sources, shares)
     there = merged.positions_UT[0] != NO_ITEM
     return merged.positions_UT[0, there][:count], merged.similarity_UT[0, there][:count]
-
-
-__all__ = ["Representations", "find", "represent"]
