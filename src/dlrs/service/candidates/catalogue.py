@@ -1,7 +1,8 @@
 """Catalogue: the items of one bundle as they are now: its snapshot, and what the item storage says since.
 
-    STATE/live/BUNDLE/          locked by the process that writes
-    └── index/                  a live index
+    STATE/live/BUNDLE/
+    ├── writer/      locked by the process that writes
+    └── index/       a live index
 
 The item storage is the truth; the live index on the disk follows it, change by change, and keeps the
 number of the last one that it has seen. One process of a machine writes it, the others follow. Where the
@@ -34,7 +35,7 @@ from dlrs.service.candidates.indexing import apply
 from dlrs.service.metrics import Metrics
 from dlrs.service.seams import ItemStore
 
-LIVE, INDEX = "live", "index"
+LIVE, INDEX, WRITER = "live", "index", "writer"
 
 EVERY = 0.01
 """Seconds after which the item storage is asked for changes that others made."""
@@ -81,7 +82,7 @@ class Catalogue:
         require_servable(bundle.recipe, bundle.id)
         stored = BundledItems.open(bundle.folder, bundle.recipe)
         folder = state / LIVE / bundle.id
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / WRITER).mkdir(parents=True, exist_ok=True)
         items = BundleItems(stored, bundle.recipe.marketplace.features)
         self = cls(bundle, items, folder, store, metrics)
         if self._lock():
@@ -155,7 +156,7 @@ class Catalogue:
 
     def _lock(self) -> bool:
         try:
-            self._held.enter_context(alone(self.folder))
+            self._held.enter_context(alone(self.folder / WRITER))
         except ArtifactError:
             return False
         return True
@@ -213,8 +214,8 @@ def sweep(state: Path, keep: Collection[str]) -> None:
             continue
         with ExitStack() as held:
             try:
-                held.enter_context(alone(folder))
-            except ArtifactError:
+                held.enter_context(alone(folder / WRITER))
+            except (ArtifactError, OSError):
                 continue
             shutil.rmtree(folder, ignore_errors=True)
 
