@@ -11,6 +11,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from safetensors.numpy import load, save
 
+from dlrs.arrays import AnyArray
 from dlrs.candidates.filtering.filters import parse_filters
 from dlrs.candidates.filtering.shortfall import Shortfall
 from dlrs.model.forward import Representations
@@ -141,7 +142,7 @@ def answer_json(answer: CandidateAnswer) -> dict[str, Any]:
 
 def answer_bytes(answer: CandidateAnswer) -> bytes:
     """Return an answer as safetensors: its arrays, and the rest as JSON in an array of bytes."""
-    arrays = {
+    arrays: dict[str, AnyArray] = {
         "embedding": np.ascontiguousarray(answer.items.embedding_ND, dtype=np.float32),
         "wide": np.ascontiguousarray(answer.items.wide_N, dtype=np.float32),
         "similarity": np.ascontiguousarray(answer.similarity_T, dtype=np.float32),
