@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ from dlrs.past.stored import Past
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.metrics import Metrics
 from dlrs.service.profiles.client import HttpProfiles
+from dlrs.service.profiles.online import Online
 from dlrs.service.profiles.source import UserProfiles
 from dlrs.service.seams import Event, Met, ProfileSource
 from service.profiles.fakes import FakeCandidates, FakeEvents, FakeUsers
@@ -228,7 +230,13 @@ def test_an_erased_user_is_unknown(world: World) -> None:
     assert (profile.events, list(profile.known_ids)) == (1, [item_id(3)])
 
 
-def test_a_later_bundle_does_not_bring_the_erased_back(world: World, tmp_path: Path) -> None:
+def test_what_comes_after_the_erasure_counts(world: World) -> None:
+    world.source.erase("ann")
+    world.source.add([replace(BASE[0], id="again")])  # the log knew it, and that was forgotten
+    assert world.source.profile("ann").events == 1
+
+
+def test_a_later_bundle_does_not_bring_the_erased_back(world: World) -> None:
     world.clock.now = END - 3 * DAY + 1  # after the first event of the log, before the second
     world.source.erase("ann")
     world.clock.now = END + 5
@@ -284,6 +292,32 @@ def test_nobody_answers() -> None:
     with pytest.raises(Unavailable, match="User Profile API"):
         source.profile("ann")
     source.close()
+
+
+def test_a_crowd_of_events_is_the_batch_learners_of_the_newest(
+    past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlrs.service.profiles.source.Online", partial(Online, most=20))
+    events, clock = FakeEvents(), Clock(END + 5)
+    crowd = [event(f"e{n}", n % 6, time=END - n * 1000) for n in range(200)]
+    crowd += [event(f"later{n}", n % 6, time=END + DAY + n) for n in range(30)]  # behind the border
+    sources = [
+        UserProfiles(
+            lambda: (bundle(), past), events, FakeUsers(events), FakeCandidates(raw_then), clock, Metrics()
+        )
+        for _ in range(2)
+    ]
+    for first in range(0, len(crowd), 7):
+        sources[0].add(crowd[first : first + 7])
+        sources[0].profile("ann")
+    followed, cold = (source.profile("ann", described=30) for source in sources)
+    assert followed == cold
+    assert [met.time for met in cold.history] == [END - n * 1000 for n in reversed(range(20))]
+    assert cold.values["kind"] == {"car": 11 * 1.25, "bus": 9 * 1.25}
+    clock.now = END + DAY
+    followed, cold = (source.profile("ann", described=30) for source in sources)
+    assert followed == cold
+    assert [met.time for met in cold.history] == [END + DAY + n for n in range(10, 30)]
 
 
 @pytest.mark.parametrize(

@@ -70,9 +70,9 @@ class Online:
         """Return ψ of an interaction type."""
         return float(self._weight_T[self.types[kind]])
 
-    def in_past(self, row: int | None, event: Event) -> bool:
-        """Tell whether the past holds an event: the same user, item, type and moment."""
-        if row is None or event.time >= self.watermark:
+    def in_past(self, row: int | None, event: Event, erased: int) -> bool:
+        """Tell whether the past, of before `erased` nothing, holds an event: user, item, type and moment."""
+        if row is None or not erased <= event.time < self.watermark:
             return False
         arrays, first = self.past.arrays, self.past.events(row).start
         time_E = arrays.time_E[self.past.events(row)]
@@ -101,7 +101,8 @@ class Online:
             new = new.take(slice(*np.searchsorted(new.time_E, [since, border])))
         if len(base) + len(new) > self.most:
             base, new = self._newest(base, new)
-        summary = summarise((base, new), self._marketplace.features, self._weight_T)
+        parts = [part for part in (base, new) if len(part)]
+        summary = summarise(parts, self._marketplace.features, self._weight_T)
 
         def mets() -> list[Met]:
             return self._mets(base, versions_V, new, columns, described)
