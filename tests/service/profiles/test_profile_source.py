@@ -298,7 +298,7 @@ def test_a_crowd_of_events_is_the_batch_learners_of_the_newest(
     past: Past, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dlrs.service.profiles.source.Online", partial(Online, most=20))
-    events, clock = FakeEvents(), Clock(END + 5)
+    events, clock = FakeEvents(), Clock(END + DAY - 1)
     crowd = [event(f"e{n}", n % 6, time=END - n * 1000) for n in range(200)]
     crowd += [event(f"later{n}", n % 6, time=END + DAY + n) for n in range(30)]  # behind the border
     sources = [
