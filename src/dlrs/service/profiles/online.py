@@ -19,6 +19,7 @@ import numpy as np
 
 from dlrs.arrays import AnyArray, Bools, Doubles, Ints
 from dlrs.data.interactions import micros
+from dlrs.data.one_row import OneRow
 from dlrs.past.encounters import encounters
 from dlrs.past.stored import Past
 from dlrs.profiles.buckets import MICROSECOND, bucket_width
@@ -51,6 +52,7 @@ class Online:
         self._origin = micros(self._marketplace.split.test_from)
         types = self._marketplace.interaction_types
         self.types = {name: place for place, name in enumerate(types)}
+        self._read = OneRow(self._marketplace.features)
         self._weight_T: Doubles = np.array([bundle.weights.get(name, 1.0) for name in types])
 
     @cached_property
@@ -64,7 +66,7 @@ class Online:
 
     def seen(self) -> Seen:
         """Return room for a user's events."""
-        return Seen(self._marketplace.features, self.types)
+        return Seen(self._marketplace.features, self.types, self._read)
 
     def weight(self, kind: str) -> float:
         """Return ψ of an interaction type."""
