@@ -1,0 +1,83 @@
+"""Database: everything that the service must not lose, behind one URL."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from typing import Self
+
+from sqlalchemy import Engine
+
+from dlrs.service.database.decisions import Decisions
+from dlrs.service.database.engines import PATIENCE, engines, parsed, shown
+from dlrs.service.database.events import Events
+from dlrs.service.database.items import Items
+from dlrs.service.database.migrating import migrate
+from dlrs.service.database.reading import Reader
+from dlrs.service.database.troubles import told
+from dlrs.service.database.users import Users
+from dlrs.service.database.writing import Writer
+
+
+class Database:
+    """The stores of `seams` in one database. For all threads; several processes may share one."""
+
+    def __init__(self, reading: Engine, writing: Engine, where: str, decisions: int, waiting: int) -> None:
+        """See `open`."""
+        self._engines = (reading, writing)
+        reader, writer = Reader(reading, where), Writer(writing, where)
+        self.where = where
+        self.events = Events(reader, writer)
+        self.items = Items(reader, writer)
+        self.decisions = Decisions(reader, writer, decisions, waiting)
+        self.users = Users(reader, writer, self.decisions.forget)
+
+    @classmethod
+    def open(cls, url: str, *, decisions: int = 100_000, waiting: int = 2_000, connections: int = 8) -> Self:
+        """Open a database, made or migrated first if it is new or of an older revision.
+
+        Args:
+            url: sqlite:///FILE, in a folder that exists, or postgresql://USER@HOST/NAME.
+            decisions: how many are kept for replay.
+            waiting: how many decisions wait in memory at most.
+            connections: kept open for reading; ten more while they are needed.
+
+        Raises:
+            RequestError: the URL names neither kind of database.
+            ArtifactError: a newer version of dlrs made it, or it is no database.
+            Unavailable: it does not answer.
+            MissingExtra: PostgreSQL needs psycopg.
+        """
+        address = parsed(url)
+        where = shown(address)
+        reading, writing = engines(address, connections)
+        try:
+            if address.get_backend_name() == "sqlite":
+                _log_ahead(where)
+            migrate(reading, Writer(writing, where), where)
+        except BaseException:
+            reading.dispose()
+            writing.dispose()
+            raise
+        return cls(reading, writing, where, decisions, waiting)
+
+    def close(self) -> None:
+        """Write the decisions that wait, and let go of all connections."""
+        self.decisions.close()
+        for engine in self._engines:
+            engine.dispose()
+
+
+def _log_ahead(file: str) -> None:
+    """Let a SQLite file have its write-ahead log. The switch fails at once while others open the file."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        with told(file), closing(sqlite3.connect(file, timeout=PATIENCE)) as connection:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL").fetchall()
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+        time.sleep(0.02)

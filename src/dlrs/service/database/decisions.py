@@ -1,0 +1,158 @@
+"""Decisions of late, written in the background: no answer waits for its record."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from itertools import islice
+
+from sqlalchemy import Connection, bindparam, delete, exists, select
+
+from dlrs.errors import DlrsError, StorageFull, Unavailable
+from dlrs.service.database.contents import decoded, encoded
+from dlrs.service.database.reading import Reader
+from dlrs.service.database.tables import decision, user_record
+from dlrs.service.database.writing import Row, Writer
+from dlrs.service.seams import Decision
+
+BATCH = 200  # decisions in one transaction
+PAUSE = 0.25  # seconds between transactions: events want the disk, too
+AGAIN = 1.0  # seconds until the next try after a trouble
+
+OLDEST = delete(decision).where(decision.c.number <= bindparam("until"))
+OF_ERASED = delete(decision).where(
+    decision.c.number > bindparam("before"),
+    exists().where(user_record.c.user_id == decision.c.user_id, user_record.c.erased >= decision.c.time),
+)
+
+log = logging.getLogger(__name__)
+
+
+class Decisions:
+    """The decisions of one database, as `seams.DecisionStore` has them."""
+
+    def __init__(self, reader: Reader, writer: Writer, most: int, waiting: int) -> None:
+        """`most` are kept, 0: none; at most `waiting` of them in memory, while the database is down."""
+        self._writer, self._most, self._room = writer, most, waiting
+        self.dropped = 0  # how many found no room, or could not be written
+        self._waiting: dict[str, Decision] = {}
+        self._changing, self._writing = threading.Lock(), threading.Lock()
+        self._some, self._closing = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+        columns = (decision.c.id, decision.c.time, decision.c.user_id, decision.c.content, decision.c.profile)
+        self._get = reader.prepared(select(*columns).where(decision.c.id == bindparam("id")))
+
+    def keep(self, decision: Decision) -> None:
+        """Keep it soon, in the background. Never raises, never waits; without room it is dropped."""
+        if self._most == 0:
+            return
+        with self._changing:
+            if len(self._waiting) >= self._room or self._closing.is_set():
+                self.dropped += 1
+                return
+            self._waiting[decision.id] = decision
+            if self._thread is None:  # not before: a process may be forked until then
+                self._thread = threading.Thread(target=self._run, name="decisions", daemon=True)
+                self._thread.start()
+        self._some.set()
+
+    def get(self, id: str) -> Decision | None:
+        """Return a decision, None if there is none or it is not kept any more."""
+        waiting = self._waiting.get(id)
+        if waiting is not None:
+            return waiting
+        return next((_decision(*row) for row in self._get(id=id)), None)
+
+    def flush(self) -> None:
+        """Write all that waits. Raises as `Writer.transaction` does; then it waits still."""
+        while self._waiting:
+            self._write_some()
+
+    def forget(self, user_id: str) -> None:
+        """Drop what waits of an erased user."""
+        with self._changing:
+            for id in [id for id, each in self._waiting.items() if each.user_id == user_id]:
+                del self._waiting[id]
+
+    def close(self) -> None:
+        """Write what waits, if the database answers, and stop."""
+        with self._changing:
+            self._closing.set()
+        self._some.set()
+        if self._thread is not None:
+            self._thread.join()
+        try:
+            self.flush()
+        except DlrsError:
+            self._lose(list(self._waiting))
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._some.wait()
+            self._closing.wait(PAUSE)
+            self._some.clear()
+            try:
+                while self._write_some() == BATCH:
+                    pass
+            except DlrsError as error:
+                log.warning("decisions wait: %s", error)
+                self._some.set()
+                self._closing.wait(AGAIN)
+
+    def _write_some(self) -> int:
+        with self._writing:
+            with self._changing:
+                batch = list(islice(self._waiting.values(), BATCH))
+            try:
+                self._write([row for each in batch if (row := self._row(each)) is not None])
+            except (Unavailable, StorageFull):
+                raise
+            except Exception:
+                log.exception("decisions that cannot be written are dropped")
+                self._lose([each.id for each in batch])
+            with self._changing:
+                for each in batch:
+                    self._waiting.pop(each.id, None)
+        return len(batch)
+
+    def _write(self, rows: Sequence[Row]) -> None:
+        with self._writer.transaction() as connection:
+            last = self._writer.numbers(connection, decision, len(rows))
+            before = last - len(rows)
+            numbered = [(number, *row) for number, row in enumerate(rows, before + 1)]
+            self._writer.add(connection, decision, numbered)
+            self._cut(connection, before, last)
+
+    def _cut(self, connection: Connection, before: int, last: int) -> None:
+        # whoever was erased since a decision was made: in another process it may have waited meanwhile
+        connection.execute(OF_ERASED, {"before": before})
+        connection.execute(OLDEST, {"until": last - self._most})
+
+    def _row(self, decision: Decision) -> Row | None:
+        try:
+            content = encoded(
+                {
+                    "bundle_id": decision.bundle_id,
+                    "seq": decision.seq,
+                    "request": decision.request,
+                    "candidates": decision.candidates,
+                    "answer": decision.answer,
+                    "degraded": decision.degraded,
+                }
+            ).decode()
+        except DlrsError:
+            log.exception("a decision that JSON cannot say is dropped")
+            self._lose([decision.id])
+            return None
+        return (decision.id, decision.time, decision.user_id, content, decision.profile)
+
+    def _lose(self, ids: Sequence[str]) -> None:
+        with self._changing:
+            self.dropped += sum(self._waiting.pop(id, None) is not None for id in ids)
+
+
+def _decision(id: str, time: int, user_id: str | None, content: str, profile: bytes) -> Decision:
+    said = decoded(content)
+    said["answer"] = [(item, score) for item, score in said["answer"]]
+    return Decision(id=id, time=time, user_id=user_id, profile=bytes(profile), **said)

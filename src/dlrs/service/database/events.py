@@ -1,0 +1,101 @@
+"""Events and the features that their items had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import bindparam, func, select
+
+from dlrs.errors import RequestError
+from dlrs.service.database.contents import check_texts, decoded, keyed
+from dlrs.service.database.grouping import Grouped
+from dlrs.service.database.reading import Reader
+from dlrs.service.database.tables import event, features
+from dlrs.service.database.writing import Row, Writer
+from dlrs.service.seams import Event, Raw, StoredEvent
+
+MOST = 5000
+"""Events in one transaction, unless one call brings more."""
+
+BEYOND = 1 << 63
+
+NEW = select(event.c.seq).where(event.c.seq > bindparam("before"))
+
+
+class Events:
+    """The events of one database, as `seams.EventStore` has them."""
+
+    def __init__(self, reader: Reader, writer: Writer) -> None:
+        self._writer = writer
+        self._grouped = Grouped(self._write, MOST)
+        self._of_user = reader.prepared(
+            select(event)
+            .where(event.c.user_id == bindparam("user"), event.c.seq > bindparam("after"))
+            .order_by(event.c.seq)
+        )
+        self._features = reader.prepared(select(features).where(reader.lists.among(features.c.key, "keys")))
+        users = func.count(event.c.user_id.distinct())
+        self._popular = reader.prepared(
+            select(event.c.item_id, users)
+            .where(event.c.time >= bindparam("since"))
+            .group_by(event.c.item_id)
+            .order_by(users.desc(), event.c.item_id)
+            .limit(bindparam("most"))
+        )
+
+    def add(self, events: Sequence[tuple[Event, Raw]]) -> int:
+        """Store events whose ids are new, and return how many; see `seams.EventStore`."""
+        rows = [_row(*each) for each in events]
+        _check(rows)  # here, as what fails in the transaction fails for all who share it
+        return self._grouped.add(rows) if rows else 0
+
+    def of_user(self, user_id: str, after: int = 0) -> Sequence[StoredEvent]:
+        """Return a user's events that arrived after one, in the order of arrival."""
+        return [
+            StoredEvent(seq, Event(id, user, item, type, time), key)
+            for seq, id, user, item, type, time, key in self._of_user(user=user_id, after=after)
+        ]
+
+    def features(self, keys: Sequence[str]) -> Mapping[str, Raw]:
+        """Return features by their keys."""
+        return {key: decoded(content) for key, content in self._features(keys=list(keys))}
+
+    def popular(self, since: int, most: int) -> Sequence[tuple[str, int]]:
+        """Return the items with most distinct users of events since a time, and how many users.
+
+        Of items with equally many the smaller id comes first.
+        """
+        return [(item, users) for item, users in self._popular(since=since, most=most)]
+
+    def _write(self, calls: Sequence[Sequence[Row]]) -> Sequence[int]:
+        rows = [row for call in calls for row in call]
+        with self._writer.transaction() as connection:
+            before = self._writer.numbers(connection, event, len(rows)) - len(rows)
+            # first the events: of the features only those are wanted that a new event names
+            numbered = [(seq, *row[:-1]) for seq, row in enumerate(rows, before + 1)]
+            self._writer.add(connection, event, numbered)
+            new = {seq for (seq,) in self._writer.rows(connection, NEW, before=before)}
+            named = {row[-2]: row[-1] for seq, row in enumerate(rows, before + 1) if seq in new}
+            self._writer.add(connection, features, list(named.items()))
+        return _counted(calls, new, before)
+
+
+def _row(event: Event, features: Raw) -> Row:
+    """Return an event's columns but the number, and its features."""
+    return (event.id, event.user_id, event.item_id, event.type, event.time, *keyed(features))
+
+
+def _check(rows: Sequence[Row]) -> None:
+    check_texts(text for row in rows for text in row[:4])
+    if not all(-BEYOND <= row[4] < BEYOND for row in rows):
+        raise RequestError(
+            "event: expected a time of 64 bits, in microseconds since 1970, received a longer one."
+        )
+
+
+def _counted(calls: Sequence[Sequence[Row]], new: set[int], before: int) -> list[int]:
+    counts, seq = [], before
+    for call in calls:
+        counts.append(sum(n in new for n in range(seq + 1, seq + 1 + len(call))))
+        seq += len(call)
+    return counts
