@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlrs.data.one_row import shares_of
+from dlrs.data.one_row import OneRow
 from dlrs.data.values import values_of
 from dlrs.features.encoding import Encoding
 from dlrs.features.scaler import Scaler
@@ -121,7 +121,7 @@ def test_nothing_known() -> None:
 
 def test_values_of_a_row_are_those_of_a_table() -> None:
     for record in ITEMS.to_pylist():
-        shares = shares_of(record, FEATURES)
+        shares = OneRow(FEATURES).shares(record)
         table = pa.Table.from_pylist([record], schema=ITEMS.schema)
         assert tuple(shares) == FEATURES.discrete
         for name, of in shares.items():

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dlrs.arrays import Doubles
-from dlrs.data.one_row import Shares, shares_of
+from dlrs.data.one_row import OneRow, Shares
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
 from dlrs.features.table import TableEncoding
@@ -39,6 +39,7 @@ class SingleEncoding:
         self._encoding = encoding
         self._shared = _Columns(encoding.items)
         self._own = _Columns(encoding.users) if encoding.users is not None else None
+        self._own_row = OneRow(encoding.users.features) if encoding.users is not None else None
 
     def profile(
         self,
@@ -60,11 +61,11 @@ class SingleEncoding:
         means = [unknown if number is None else number.mean for number in known]
         deviations = [unknown if number is None else number.std for number in known]
         row = self._shared.row(values, self._encoding.profile_scaler.apply(np.array([means + deviations])))
-        if self._own is None or self._encoding.users is None:
+        if self._own is None or self._own_row is None or self._encoding.users is None:
             return row
-        features, raw = self._encoding.users.features, own or {}
-        scaled = self._encoding.users.scaler.apply(_numbers(raw, features))
-        return row.beside(self._own.row(shares_of(raw, features), scaled), self._encoding.space)
+        raw = own or {}
+        scaled = self._encoding.users.scaler.apply(_numbers(raw, self._encoding.users.features))
+        return row.beside(self._own.row(self._own_row.shares(raw), scaled), self._encoding.space)
 
 
 class _Columns:

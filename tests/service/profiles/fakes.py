@@ -16,7 +16,6 @@ class FakeEvents:
         self.stored: dict[str, StoredEvent] = {}
         self.raws: dict[str, Raw] = {}
         self.seq = 0
-        self.popular_calls = 0
 
     def add(self, events: Sequence[tuple[Event, Raw]]) -> int:
         new = 0
@@ -36,13 +35,7 @@ class FakeEvents:
         return {key: self.raws[key] for key in keys}
 
     def popular(self, since: int, most: int) -> Sequence[tuple[str, int]]:
-        self.popular_calls += 1
-        users: dict[str, set[str]] = {}
-        for stored in self.stored.values():
-            if stored.event.time >= since:
-                users.setdefault(stored.event.item_id, set()).add(stored.event.user_id)
-        counted = sorted(((item, len(who)) for item, who in users.items()), key=lambda x: (-x[1], x[0]))
-        return counted[:most]
+        raise NotImplementedError
 
 
 class FakeUsers:

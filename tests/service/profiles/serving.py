@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from dlrs.errors import DlrsError, RequestError, StorageFull, Unavailable
@@ -21,6 +22,11 @@ from service.profiles.little import Clock, recipe
 def app_of(profiles: ProfileSource, clock: Clock) -> FastAPI:
     app = FastAPI()
     app.include_router(router(profiles, lambda: recipe().marketplace.features, clock))
+
+    @app.exception_handler(RequestValidationError)
+    def refuse(_: Request, error: RequestValidationError) -> JSONResponse:
+        message = "; ".join(f"{problem['loc']}: {problem['msg']}" for problem in error.errors())
+        return JSONResponse({"error": {"type": "RequestError", "message": repr(message)}}, 422)
 
     @app.exception_handler(DlrsError)
     def explain(_: Request, error: DlrsError) -> JSONResponse:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -14,8 +16,10 @@ from dlrs.candidates.filtering.filters import AnyOf, Between, NoneOf
 from dlrs.errors import RequestError, StorageFull, Unavailable
 from dlrs.past.stored import Past
 from dlrs.service.bundle import ServingBundle
+from dlrs.service.database.database import Database
 from dlrs.service.metrics import Metrics
 from dlrs.service.profiles.client import HttpProfiles
+from dlrs.service.profiles.online import Online
 from dlrs.service.profiles.source import UserProfiles
 from dlrs.service.seams import Event, Met, ProfileSource
 from service.profiles.fakes import FakeCandidates, FakeEvents, FakeUsers
@@ -43,7 +47,6 @@ class World:
     source: ProfileSource
     here: UserProfiles
     clock: Clock
-    events: FakeEvents
     candidates: FakeCandidates
     current: list[tuple[ServingBundle, Past]]
     past: Past
@@ -55,17 +58,15 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
 
 
 @pytest.fixture(params=["here", "over HTTP"])
-def world(request: pytest.FixtureRequest, past: Past) -> Iterator[World]:
-    events, clock, candidates = FakeEvents(), Clock(END + 5), FakeCandidates(raw_then)
-    current = [(bundle(), past)]
-    here = UserProfiles(lambda: current[0], events, FakeUsers(events), candidates, clock, Metrics())
-    if request.param == "here":
-        yield World(here, here, clock, events, candidates, current, past)
-        return
-    with running(app_of(here, clock)) as address:
-        source = HttpProfiles.at(address)
-        yield World(source, here, clock, events, candidates, current, past)
-        source.close()
+def world(request: pytest.FixtureRequest, past: Past, tmp_path: Path) -> Iterator[World]:
+    clock, candidates, current = Clock(END + 5), FakeCandidates(raw_then), [(bundle(), past)]
+    with closing(Database.open(f"sqlite:///{tmp_path}/service.sqlite")) as stores:
+        here = UserProfiles(lambda: current[0], stores.events, stores.users, candidates, clock, Metrics())
+        if request.param == "here":
+            yield World(here, here, clock, candidates, current, past)
+            return
+        with running(app_of(here, clock)) as address, closing(HttpProfiles.at(address)) as source:
+            yield World(source, here, clock, candidates, current, past)
 
 
 def event(id: str, item: int = 2, kind: str = "view", time: int = END, user: str = "ann") -> Event:
@@ -228,7 +229,13 @@ def test_an_erased_user_is_unknown(world: World) -> None:
     assert (profile.events, list(profile.known_ids)) == (1, [item_id(3)])
 
 
-def test_a_later_bundle_does_not_bring_the_erased_back(world: World, tmp_path: Path) -> None:
+def test_what_comes_after_the_erasure_counts(world: World) -> None:
+    world.source.erase("ann")
+    world.source.add([replace(BASE[0], id="again")])  # the log knew it, and that was forgotten
+    assert world.source.profile("ann").events == 1
+
+
+def test_a_later_bundle_does_not_bring_the_erased_back(world: World) -> None:
     world.clock.now = END - 3 * DAY + 1  # after the first event of the log, before the second
     world.source.erase("ann")
     world.clock.now = END + 5
@@ -253,14 +260,14 @@ def test_a_later_bundle_brings_its_own_past(world: World, tmp_path: Path) -> Non
 
 
 def test_a_guest_leaves_nothing(world: World) -> None:
-    stored = len(world.events.stored)
     events = [event("x", 0), event("y", 77), event("z", 1, "contact", END + 1)]
     guest = world.source.guest(events)
     assert guest.user_id is None
     assert [met.item_id for met in guest.history] == [item_id(0), item_id(1)]
     assert guest.values["kind"] == {"car": 1.25 + 31.0}
     assert list(guest.known_ids) == [item_id(0), item_id(1)]
-    assert len(world.events.stored) == stored
+    assert list(world.source.popular(10)) == []
+    assert world.source.profile("ann").events == 2
     assert world.source.guest(events).version == guest.version
     assert world.source.guest(events[:2]).version != guest.version
     assert world.source.guest([]).events == 0
@@ -275,8 +282,9 @@ def test_popular_items_are_counted_by_users(world: World) -> None:
     world.source.add([event(f"a{n}", 1) for n in range(5)])
     world.source.add([event("b", 2), event("c", 2, user="bob")])
     assert list(world.source.popular(2)) == [(item_id(2), 2), (item_id(1), 1)]
-    assert list(world.source.popular(1)) == [(item_id(2), 2)]
-    assert world.events.popular_calls == 1  # the second answer comes from the first
+    world.source.add([event(f"d{n}", 3, user=f"user-{n}") for n in range(3)])
+    assert list(world.source.popular(1)) == [(item_id(2), 2)]  # the answer of a moment ago
+    assert next(iter(world.source.popular(3))) == (item_id(3), 3)  # nobody asked for three
 
 
 def test_nobody_answers() -> None:
@@ -284,6 +292,32 @@ def test_nobody_answers() -> None:
     with pytest.raises(Unavailable, match="User Profile API"):
         source.profile("ann")
     source.close()
+
+
+def test_a_crowd_of_events_is_the_batch_learners_of_the_newest(
+    past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlrs.service.profiles.source.Online", partial(Online, most=20))
+    events, clock = FakeEvents(), Clock(END + DAY - 1)
+    crowd = [event(f"e{n}", n % 6, time=END - n * 1000) for n in range(200)]
+    crowd += [event(f"later{n}", n % 6, time=END + DAY + n) for n in range(30)]  # behind the border
+    sources = [
+        UserProfiles(
+            lambda: (bundle(), past), events, FakeUsers(events), FakeCandidates(raw_then), clock, Metrics()
+        )
+        for _ in range(2)
+    ]
+    for first in range(0, len(crowd), 7):
+        sources[0].add(crowd[first : first + 7])
+        sources[0].profile("ann")
+    followed, cold = (source.profile("ann", described=30) for source in sources)
+    assert followed == cold
+    assert [met.time for met in cold.history] == [END - n * 1000 for n in reversed(range(20))]
+    assert cold.values["kind"] == {"car": 11 * 1.25, "bus": 9 * 1.25}
+    clock.now = END + DAY
+    followed, cold = (source.profile("ann", described=30) for source in sources)
+    assert followed == cold
+    assert [met.time for met in cold.history] == [END + DAY + n for n in range(10, 30)]
 
 
 @pytest.mark.parametrize(

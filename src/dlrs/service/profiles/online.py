@@ -19,6 +19,7 @@ import numpy as np
 
 from dlrs.arrays import AnyArray, Bools, Doubles, Ints
 from dlrs.data.interactions import micros
+from dlrs.data.one_row import OneRow
 from dlrs.past.encounters import encounters
 from dlrs.past.stored import Past
 from dlrs.profiles.buckets import MICROSECOND, bucket_width
@@ -51,6 +52,7 @@ class Online:
         self._origin = micros(self._marketplace.split.test_from)
         types = self._marketplace.interaction_types
         self.types = {name: place for place, name in enumerate(types)}
+        self._read = OneRow(self._marketplace.features)
         self._weight_T: Doubles = np.array([bundle.weights.get(name, 1.0) for name in types])
 
     @cached_property
@@ -64,15 +66,15 @@ class Online:
 
     def seen(self) -> Seen:
         """Return room for a user's events."""
-        return Seen(self._marketplace.features, self.types)
+        return Seen(self._marketplace.features, self.types, self._read)
 
     def weight(self, kind: str) -> float:
         """Return ψ of an interaction type."""
         return float(self._weight_T[self.types[kind]])
 
-    def in_past(self, row: int | None, event: Event) -> bool:
-        """Tell whether the past holds an event: the same user, item, type and moment."""
-        if row is None or event.time >= self.watermark:
+    def in_past(self, row: int | None, event: Event, erased: int) -> bool:
+        """Tell whether the past, of before `erased` nothing, holds an event: user, item, type and moment."""
+        if row is None or not erased <= event.time < self.watermark:
             return False
         arrays, first = self.past.arrays, self.past.events(row).start
         time_E = arrays.time_E[self.past.events(row)]
@@ -101,7 +103,8 @@ class Online:
             new = new.take(slice(*np.searchsorted(new.time_E, [since, border])))
         if len(base) + len(new) > self.most:
             base, new = self._newest(base, new)
-        summary = summarise((base, new), self._marketplace.features, self._weight_T)
+        parts = [part for part in (base, new) if len(part)]
+        summary = summarise(parts, self._marketplace.features, self._weight_T)
 
         def mets() -> list[Met]:
             return self._mets(base, versions_V, new, columns, described)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlrs.arrays import AnyArray, Ints
-from dlrs.data.one_row import shares_of
+from dlrs.data.one_row import OneRow
 from dlrs.past.encounters import as_seen
 from dlrs.profiles.one_user import Encounters
 from dlrs.schema import Features
@@ -35,9 +35,8 @@ class SeenColumns:
 class Seen:
     """Events of one user with item versions; a version is an item and a key of its features."""
 
-    def __init__(self, features: Features, types: Mapping[str, int]) -> None:
-        self._features, self._types = features, types
-        self._place = {name: place for place, name in enumerate(features.discrete)}
+    def __init__(self, features: Features, types: Mapping[str, int], read: OneRow) -> None:
+        self._features, self._types, self._read = features, types, read
         self._time, self._tie = array("q"), array("Q")
         self._type, self._version = array("h"), array("l")
         self._rows: dict[tuple[str, str], int] = {}
@@ -70,10 +69,9 @@ class Seen:
         self._raws.append(raw)
         numbers = map(raw.get, self._features.continuous)
         self._numbers.extend([NAN if number is None else float(number) for number in numbers])
-        shares = shares_of(raw, self._features)
-        for name in self._features.discrete:
-            self._known.append(bool(shares[name]))
-            for value, share in shares[name].items():
+        for name, shares in self._read.shares(raw).items():
+            self._known.append(len(shares) > 0)
+            for value, share in shares.items():
                 self._code.append(self._codes.setdefault((name, value), len(self._codes)))
                 self._share.append(share)
         self._starts.append(len(self._code))
@@ -106,7 +104,7 @@ class Seen:
         return self._take(order[max(first, last - most) :])
 
     def _take(self, events: Ints) -> Seen:
-        kept = Seen(self._features, self._types)
+        kept = Seen(self._features, self._types, self._read)
         keys = list(self._rows)
         version_E: AnyArray = np.array(self._version)[events]
         for row in np.unique(version_E).tolist():

@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from dlrs.candidates.filtering.filters import Filter
 from dlrs.candidates.filtering.kinds import check, kinds_of
 from dlrs.errors import RequestError
@@ -74,7 +76,7 @@ class UserProfiles:
         record = self._users.get(user_id)  # before the events: an erasure in between is seen by the next call
 
         def new() -> State:
-            return State(online.seen(), online.past.row(user_id))
+            return State(online.seen(), online.past.row(user_id), record.erased or 0)
 
         state = self._states.of(user_id, online.bundle.id, record.revision, new)
         made_for = online.border(self._clock()), described
@@ -157,13 +159,13 @@ class UserProfiles:
 
     def _take_in(self, state: State, events: Sequence[StoredEvent], online: Online, border: int) -> None:
         since = border - online.window
-        wanted = []
-        for stored in events:
-            event = stored.event
-            state.known[event.item_id] = None
-            counts = event.time >= since and event.type in online.types
-            if counts and not online.in_past(state.row, event):
-                wanted.append(stored)
+        state.known.update(dict.fromkeys(stored.event.item_id for stored in events))
+        wanted = [s for s in events if s.event.time >= since and s.event.type in online.types]
+        wanted = [
+            s
+            for s in _newest(wanted, border, online.most)
+            if not online.in_past(state.row, s.event, state.erased)
+        ]
         lacking = {s.features for s in wanted if not state.seen.has(s.event.item_id, s.features)}
         raw_of = self._events.features(list(lacking)) if lacking else {}
         for stored in wanted:
@@ -176,13 +178,22 @@ class UserProfiles:
         state.seq = events[-1].seq
 
 
+def _newest(events: Sequence[StoredEvent], border: int, most: int) -> Sequence[StoredEvent]:
+    """Return the newest `most` events before the border, or more of one moment, and all later ones."""
+    if len(events) <= most:
+        return events
+    time_E = np.array([stored.event.time for stored in events])
+    counting = np.sort(time_E[time_E < border])[-most:]
+    oldest = counting[0] if len(counting) == most else 0
+    return [events[place] for place in np.flatnonzero(time_E >= oldest).tolist()]
+
+
 def _profile(
     user_id: str, state: State, record: UserRecord, online: Online, made_for: tuple[int, int]
 ) -> Profile:
     border, described = made_for
-    erased = record.erased or 0
-    found = online.describe(state.row, state.seen, border, erased, described)
-    known = [] if state.row is None else online.past.met(state.row, erased)
+    found = online.describe(state.row, state.seen, border, state.erased, described)
+    known = [] if state.row is None else online.past.met(state.row, state.erased)
     known_ids = list(dict.fromkeys((*known, *state.known)))
     own = None if state.row is None or record.erased is not None else online.past.own_of(state.row)
     version = _digest(user_id, online.bundle.id, state.seq, record.revision, *made_for)

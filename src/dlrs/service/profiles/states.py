@@ -17,6 +17,7 @@ class State:
 
     seen: Seen
     row: int | None  # in the bundle's past
+    erased: int = 0  # what the past holds from before does not exist
     seq: int = 0  # the last of his events that was taken in
     known: dict[str, None] = field(
         default_factory=dict
