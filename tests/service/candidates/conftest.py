@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import orjson
 import pytest
+import uvicorn
 from fastapi import FastAPI, Request, Response
-from fastapi.testclient import TestClient
 
 from dlrs.bundle import current_bundle
 from dlrs.errors import DataError, DlrsError, RequestError, WrongBundle
@@ -33,7 +38,7 @@ class Market:
     store: MemoryItems
     catalogue: Catalogue
     service: CandidateService
-    client: TestClient
+    client: httpx.Client
     state: Path
 
 
@@ -49,7 +54,8 @@ def market(bundle: ServingBundle, tmp_path: Path) -> Iterator[Market]:
     service = CandidateService(
         lambda: {bundle.id: catalogue}, store, lambda: catalogue.watermark + 10, metrics
     )
-    yield Market(store, catalogue, service, _client(service, bundle), tmp_path / "state")
+    with _served(service, bundle) as client:
+        yield Market(store, catalogue, service, client, tmp_path / "state")
     catalogue.close()
 
 
@@ -58,7 +64,8 @@ def candidates(request: pytest.FixtureRequest, market: Market) -> CandidateSourc
     return market.service if request.param == "here" else HttpCandidates(market.client)
 
 
-def _client(service: CandidateService, bundle: ServingBundle) -> TestClient:
+@contextmanager
+def _served(service: CandidateService, bundle: ServingBundle) -> Iterator[httpx.Client]:
     app = FastAPI()
     app.include_router(router(service, lambda: bundle.recipe.marketplace.features))
 
@@ -67,4 +74,14 @@ def _client(service: CandidateService, bundle: ServingBundle) -> TestClient:
         content = {"type": type(error).__name__, "message": str(error), **vars(error)}
         return Response(orjson.dumps({"error": content}), status_code=STATUS[type(error)])
 
-    return TestClient(app)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none"))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.005)
+        with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=30) as client:
+            yield client
+        server.should_exit = True
+        thread.join()

@@ -36,7 +36,7 @@ def test_the_nearest_are_found_with_what_rank_net_needs(candidates: CandidateSou
 
 
 def test_several_sources_filters_and_what_is_known(candidates: CandidateSource, market: Market) -> None:
-    (first, one), (second, other) = _of(market, 5), _of(market, 50)
+    (first, one), (_, other) = _of(market, 5), _of(market, 50)
     request = CandidateRequest(
         market.catalogue.bundle.id,
         (Query(one.vector_D, 0.5), Query(other.vector_D, 0.3)),
@@ -104,6 +104,6 @@ def test_what_does_not_fit_is_refused(
     assert refused.value.held == (bundle.id,)
     with pytest.raises(RequestError, match="coordinates"):
         candidates.candidates(CandidateRequest(bundle.id, (Query(query.vector_D[:3]),), 5))
+    wrong = parse_filters([{"feature": "speed", "max": 1}])
     with pytest.raises(RequestError, match="speed"):
-        wrong = parse_filters([{"feature": "speed", "max": 1}])
         candidates.candidates(CandidateRequest(bundle.id, (query,), 5, filters=wrong))

@@ -134,10 +134,11 @@ class View:
 
     def find(self, ids_B: Ids) -> Ints:
         """Return the place of each id, −1 for those that were never there; it may be that of a gone item."""
-        n = len(self.delta)
-        rows_B = [self.rows_of.get(id, ()) for id in ids_B.tolist()]
-        last_B = [next((row for row in reversed(rows) if row < n), -1) for rows in rows_B]
-        delta_B = np.array(last_B, dtype=np.int64)
+        n, rows_of = len(self.delta), self.rows_of
+        delta_B = np.full(len(ids_B), -1, dtype=np.int64)
+        for place, id in enumerate(ids_B.tolist()):
+            if id in rows_of:  # few are
+                delta_B[place] = next((row for row in reversed(rows_of[id]) if row < n), -1)
         old_B = positions_of(self.snapshot.items.ids_N, ids_B)
         return np.where(delta_B >= 0, len(self.snapshot) + delta_B, old_B)
 

@@ -6,7 +6,7 @@ item storage that is younger than the bundle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dlrs.service.candidates.catalogue import Catalogue
 from dlrs.service.seams import Item, ItemChange, ItemStore, Raw, Wanted
@@ -64,18 +64,18 @@ def _version(
 def _gone(
     store: ItemStore,
     bundled: Sequence[dict[str, dict[str, object]]],
-    latest: dict[str, ItemChange] | object,
+    latest: Mapping[str, ItemChange],
     ids: Sequence[str],
 ) -> dict[str, Item]:
     """Return items as they were when they went."""
     if not ids:
         return {}
-    changes = store.latest(ids)
-    wanted = [Wanted(id, changes[id].time - 1) for id in ids if id in changes]
+    wanted = [Wanted(id, latest[id].time - 1) for id in ids if id in latest]
     before = {one.item_id: change for one, change in zip(wanted, store.at(wanted), strict=True)}
+    first = store.first(ids)  # for what came and went within one microsecond
     items = {}
     for id in ids:
-        change = before.get(id)
+        change = before.get(id) or first.get(id)
         last = change.features if change is not None else None
         features: Raw = last or next((f[id] for f in bundled if id in f), {})
         items[id] = Item(id, features, gone=True)

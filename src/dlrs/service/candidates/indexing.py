@@ -38,7 +38,7 @@ def apply(
             apply(live, changes[:half], bundle, since, metrics)
             apply(live, changes[half:], bundle, since, metrics)
             return
-        log.error("an item was skipped", seq=changes[0].seq, item=changes[0].item_id, error=str(error))
+        log.error("an item was skipped", seq=changes[0].seq, item=changes[0].item_id[:60], error=str(error))
         metrics.items_skipped.inc()
         _skip(live, changes[0])
 
