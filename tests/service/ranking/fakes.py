@@ -51,7 +51,8 @@ class Weather:
 
     def pass_through(self) -> None:
         self.calls += 1
-        time.sleep(self.sleep)
+        if self.sleep:
+            time.sleep(self.sleep)
         if self.error is not None:
             raise self.error
 

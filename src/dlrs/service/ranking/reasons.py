@@ -136,7 +136,7 @@ class Reasons:
         self._valued = {name: self._values_of(name) for name in _worded(features)}
         self._most = {name: self._largest(name) for name in _bounded(features)}
         self._bounded: dict[tuple[str, float], _Shared | None] = {}
-        self._chosen: dict[tuple[Part, ...], tuple[tuple[Part, ...], int]] = {}
+        self._chosen: dict[tuple[int, ...], tuple[tuple[Part, ...], int]] = {}
         self._place = _middle(self._raws) if {LATITUDE, LONGITUDE} <= set(features.continuous) else None
 
     def of(self, items: Sequence[Raw]) -> list[Reason | None]:
@@ -183,7 +183,7 @@ class Reasons:
 
     def _best(self, shared: Sequence[_Shared]) -> tuple[tuple[Part, ...], int]:
         """Return the parts that say most, and how many of his items have all of them."""
-        key = tuple(one.part for one in shared)
+        key = tuple(map(id, shared))  # all of them live as long as this object; hashing parts takes longer
         if (found := self._chosen.get(key)) is None:
             found = self._chosen[key] = self._choose(shared)
         return found
