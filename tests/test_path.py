@@ -29,6 +29,7 @@ from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
 from dlrs.showcase import active_user
 from dlrs.simulator.settings import Simulation
+from older_bundle import as_before
 
 SMALL = Simulation(users=80, items=800, weeks=4, seed=1)
 MODELS = [
@@ -193,10 +194,11 @@ def test_filters_on_the_command_line(run: RunFolder) -> None:
     assert _dlrs("recommend", run.path, "--all", "--out", "x.parquet", "--where", free).returncode == 2
 
 
-def test_a_bundle_without_attributes_builds_them(run: RunFolder) -> None:
-    """Older bundles have none: what is built passes the same items."""
-    published = Published.load(bundle.current_bundle(run.registry))
-    older = replace(published, folder=published.folder / "nothing")
+def test_a_bundle_without_attributes_builds_them(run: RunFolder, tmp_path: Path) -> None:
+    """The oldest bundles have none: what is built passes the same items."""
+    current = bundle.current_bundle(run.registry)
+    published = Published.load(current)
+    older = Published.load(as_before(current, tmp_path / "older", attributes=False))
     wanted = (Between(feature="price", min=2000, max=9000),)
     mapped_N, built_N = (one.attributes.passing(wanted).mask() for one in (published, older))
     price_N = published.items["price"].to_numpy()

@@ -14,6 +14,7 @@ import pytest
 from scipy import sparse
 
 from dlrs import pipeline
+from dlrs.bundle import current_bundle
 from dlrs.candidates.histories import histories_before, recent_counts
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
@@ -29,6 +30,7 @@ from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
 from dlrs.showcase import active_user
 from dlrs.simulator.settings import Simulation
+from older_bundle import as_before
 
 SMALL = Simulation(users=60, items=600, weeks=3, seed=2)
 STRATEGIES = ("direct", "pseudo-user", "cluster", "mixed")
@@ -167,25 +169,28 @@ def _direct(ours: TwoStageRecommender, users_U: np.ndarray, known_UN: sparse.csr
     return np.sort(ours.items_A[np.array(new)], axis=1)
 
 
-def test_the_bundle_holds_its_index(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bundle_holds_its_index(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Loading builds nothing; a bundle from before there was one in it gets it built, with the same lists."""
     prepared = open_prepared(run.prepared)
     served = pipeline.recommend(run.prepared, run.registry, active_user(prepared), k=K)
+    older, oldest = tmp_path / "older", tmp_path / "oldest"
+    as_before(current_bundle(run.registry), older)
+    as_before(current_bundle(run.registry), oldest, retrieval=False, attributes=False)
 
     def refuse(*_: object) -> None:
         raise AssertionError("a bundle's index was built anew")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Retrieval, "build", refuse)
-        published = open_current(run.registry, prepared.encoding)
-        assert len(published.recommender.index) == published.items.num_rows
-        assert pipeline.recommend(run.prepared, run.registry, served.user_id, k=K) == served
-        patched.setattr("dlrs.published.RETRIEVAL", "is not there")
+        patched.setattr("dlrs.candidates.retrieval.build_index", refuse)
+        for registry in (run.registry, older):
+            published = open_current(registry, prepared.encoding)
+            assert len(published.recommender.index) == published.items.num_rows
+            again = pipeline.recommend(run.prepared, registry, served.user_id, k=K)
+            assert again.items == served.items
         with pytest.raises(AssertionError, match="built anew"):
-            open_current(run.registry, prepared.encoding)
-    monkeypatch.setattr("dlrs.published.RETRIEVAL", "is not there")
-    again = pipeline.recommend(run.prepared, run.registry, served.user_id, k=K)
-    assert again == served or run.strategy == "mixed"  # which then knows nothing of popularity
+            open_current(oldest, prepared.encoding)
+    again = pipeline.recommend(run.prepared, oldest, served.user_id, k=K)
+    assert again.items == served.items or run.strategy == "mixed"  # which then knows nothing of popularity
 
 
 def test_a_registry_may_be_copied_and_the_old_one_removed(run: Run, tmp_path: Path) -> None:

@@ -2,10 +2,7 @@
 
 nets.safetensors, space.json    UserNet, ItemNet, RankNet
 encoding.json                   vocabularies and scalers
-items.parquet                   id and raw features of each item of the catalogue, in its order
-representations/                what ItemNet made of them
-attributes/                     what filters look at
-retrieval/                      the index over these, and what the strategy needs beside it
+live/, items.arrow, retrieval/  the items of the catalogue, ascending by id; see `candidates.bundled`
 recipe.json                     the marketplace and the settings it was trained under
 users/                          what they did before the watermark (`past`)
 report.json                     what the evaluation found, if there was one
@@ -16,36 +13,32 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Ints
 from dlrs.bundle import Folder, current_bundle
+from dlrs.candidates.bundled import BundledItems
 from dlrs.candidates.filtering.attributes import Attributes
 from dlrs.candidates.filtering.filters import Filter
 from dlrs.candidates.filtering.relaxing import Step, ladder
 from dlrs.candidates.filtering.shortfall import Shortfall, explain
 from dlrs.candidates.filtering.where import Where
 from dlrs.candidates.histories import Histories
-from dlrs.candidates.retrieval import Retrieval
-from dlrs.candidates.vectors import ItemVectors
 from dlrs.errors import ArtifactError
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
-from dlrs.model.forward import Representations, load_nets
+from dlrs.model.forward import load_nets
 from dlrs.recipe import Recipe, parse_recipe
 from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
 
 LOGIT = "logit"
-REPRESENTATIONS, RETRIEVAL, ATTRIBUTES = "representations", "retrieval", "attributes"
 
 
 @dataclass(frozen=True)
@@ -72,35 +65,36 @@ class Published:
     items: pa.Table
     recommender: TwoStageRecommender
     weights: Mapping[str, float]  # of the interaction types, where they are the domain's
+    attributes: Attributes  # what filters look at
     folder: Path
 
     @classmethod
     def load(cls, bundle: Folder) -> Published:
-        """Map a bundle's arrays and its index; a bundle of an older dlrs has none, so that it is built."""
+        """Map a bundle's arrays and its index; what a bundle of an older dlrs lacks is built."""
         content = json.loads((bundle / "recipe.json").read_text(encoding="utf-8"))
         recipe = parse_recipe(content, source=str(bundle / "recipe.json"))
         nets = load_nets(bundle.path)
-        items = pq.read_table(bundle / "items.parquet")
-        representations = Representations.load(bundle / REPRESENTATIONS)
+        stored = BundledItems.open(bundle.path, recipe)
         recommender = TwoStageRecommender(
             nets,
-            representations,
-            np.arange(items.num_rows),
+            stored.representations,
+            np.arange(stored.table.num_rows),
             Audience.empty(nets.space),
             recipe.candidates,
-            _retrieval(bundle / RETRIEVAL, representations, recipe),
+            stored.retrieval,
         )
         encoding = Encoding.load(bundle / "encoding.json")
         weights = bundle.facts.get("interaction_weights", {})
-        return cls(bundle.facts["bundle_id"], recipe, encoding, items, recommender, weights, bundle.path)
-
-    @cached_property
-    def attributes(self) -> Attributes:
-        """What filters look at, mapped; built from the items where a bundle of an older dlrs has none."""
-        folder = self.folder / ATTRIBUTES
-        if folder.is_dir():
-            return Attributes.load(folder)
-        return Attributes.build(self.items, self.recipe.marketplace.features)
+        return cls(
+            bundle.facts["bundle_id"],
+            recipe,
+            encoding,
+            stored.table,
+            recommender,
+            weights,
+            stored.attributes,
+            bundle.path,
+        )
 
     def recommend(
         self,
@@ -185,19 +179,6 @@ def write_content(
     """
     for file in nets_folder.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
-    represented = load_nets(folder).embed_items(versions)
-    represented.save(folder / REPRESENTATIONS)
-    vectors = ItemVectors(represented.embedding_ND, recipe.candidates.metric)
-    Retrieval.build(vectors, recipe.candidates, recent_A).save(folder / RETRIEVAL)
+    BundledItems.write(folder, items, versions, load_nets(folder), recipe, recent_A)
     (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
     encoding.save(folder / "encoding.json")
-    pq.write_table(items, folder / "items.parquet")
-    Attributes.build(items, recipe.marketplace.features).save(folder / ATTRIBUTES)
-
-
-def _retrieval(folder: Path, items: Representations, recipe: Recipe) -> Retrieval | None:
-    if not folder.is_dir():
-        return None
-    return Retrieval.load(
-        folder, ItemVectors(items.embedding_ND, recipe.candidates.metric), recipe.candidates
-    )

@@ -30,26 +30,45 @@ class Retrieval:
     recent_A: Ints | None = None  # events that each item drew of late, for `mixed`
 
     @classmethod
-    def build(cls, vectors: ItemVectors, settings: Candidates, recent_A: Ints | None = None) -> Self:
-        """Build what the strategy of the settings needs. ValueError if a vector is not finite."""
+    def build(
+        cls,
+        vectors: ItemVectors,
+        settings: Candidates,
+        recent_A: Ints | None = None,
+        index: ItemIndex | None = None,
+    ) -> Self:
+        """Build what the strategy of the settings needs, the index too if there is none yet.
+
+        ValueError if a vector is not finite.
+        """
         wanted = "cluster" in settings.shares
         clusters = Clusters.find(vectors, settings.cluster_count) if wanted else None
-        return cls(build_index(vectors, settings), clusters, recent_A)
+        return cls(index or build_index(vectors, settings), clusters, recent_A)
 
     def save(self, folder: Path) -> None:
         """Write all but the vectors into a new folder."""
         (folder / INDEX).mkdir(parents=True)
         self.index.save(folder / INDEX)
+        self.save_beside(folder)
+
+    def save_beside(self, folder: Path) -> None:
+        """Write what there is beside the index, which is kept elsewhere."""
+        folder.mkdir(parents=True, exist_ok=True)
         if self.clusters is not None:
             self.clusters.save(folder / CLUSTERS)
         if self.recent_A is not None:
             np.save(folder / RECENT, self.recent_A)
 
     @classmethod
-    def load(cls, folder: Path, vectors: ItemVectors, settings: Candidates) -> Self:
-        """Open what `save` wrote, over the vectors that it was built of; what can be is mapped."""
+    def load(
+        cls, folder: Path, vectors: ItemVectors, settings: Candidates, index: ItemIndex | None = None
+    ) -> Self:
+        """Open what `save` wrote, over the vectors that it was built of; what can be is mapped.
+
+        With the index itself: open what `save_beside` wrote.
+        """
         return cls(
-            load_index(folder / INDEX, vectors, settings),
+            index or load_index(folder / INDEX, vectors, settings),
             Clusters.load(folder / CLUSTERS) if (folder / CLUSTERS).is_dir() else None,
             np.load(folder / RECENT) if (folder / RECENT).is_file() else None,
         )

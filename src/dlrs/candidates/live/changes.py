@@ -23,12 +23,17 @@ from dlrs.candidates.live.facts import from_json, to_json
 from dlrs.candidates.live.items import Ids, LiveItems
 from dlrs.errors import ArtifactError
 
-FORMAT = 1
-TABLES = """
+FORMAT = 2
+WITHOUT_MARK = 1
+"""The format before there was a mark; it is brought up to date when the log is opened."""
+
+MARK = "mark INTEGER NOT NULL DEFAULT 0"
+TABLES = f"""
     CREATE TABLE change (seq INTEGER PRIMARY KEY, id BLOB NOT NULL, item BLOB, facts TEXT);
-    CREATE TABLE state (snapshot TEXT NOT NULL);
+    CREATE TABLE state (snapshot TEXT NOT NULL, {MARK});
 """
-"""`item` is embedding and wide scalar, float32; NULL where the item was deleted. `facts` is JSON."""
+"""`item` is embedding and wide scalar, float32; NULL where the item was deleted. `facts` is JSON. `mark` is
+the caller's number of how far he is."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,11 @@ class Log:
         with self._told():
             self._base = _connected(file)
             received = self._base.execute("PRAGMA user_version").fetchone()[0]
+        if received == WITHOUT_MARK:
+            with self._transaction():
+                self._base.execute(f"ALTER TABLE state ADD COLUMN {MARK}")
+                self._base.execute(f"PRAGMA user_version = {FORMAT}")
+            received = FORMAT
         if received != FORMAT:
             self.close()
             raise ArtifactError(f"{file}: expected a log of format {FORMAT}, received {received}.")
@@ -85,7 +95,7 @@ class Log:
         """Make a log without changes that goes on from a snapshot."""
         with closing(_connected(file)) as base:
             base.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT")
-            base.execute("INSERT INTO state VALUES (?)", (snapshot,))
+            base.execute("INSERT INTO state (snapshot) VALUES (?)", (snapshot,))
 
     def close(self) -> None:
         """Let the file go."""
@@ -98,8 +108,34 @@ class Log:
             name: str = self._base.execute("SELECT snapshot FROM state").fetchone()[0]
         return name
 
-    def append(self, changes: Changes, first: int) -> None:
+    @property
+    def mark(self) -> int:
+        """The caller's number that came with the last changes that had one; 0 before."""
+        with self._told():
+            mark: int = self._base.execute("SELECT mark FROM state").fetchone()[0]
+        return mark
+
+    @property
+    def version(self) -> int:
+        """A number that is another one when another connection changed the log; some microseconds."""
+        with self._told():
+            version: int = self._base.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Read the log in the block as it is at one moment, whatever is written to it meanwhile."""
+        with self._told():
+            self._base.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._base.execute("COMMIT")
+
+    def append(self, changes: Changes, first: int, mark: int | None = None) -> None:
         """Write changes with the numbers from `first` on; they are on the disk afterwards, all or none.
+
+        The same holds for the mark, if there is one.
 
         Raises:
             ArtifactError: the disk is full, or fails.
@@ -111,6 +147,8 @@ class Log:
         rows = zip(seqs, changes.items.ids_N.tolist(), blobs, texts, strict=True)
         with self._transaction():
             self._base.executemany("INSERT INTO change VALUES (?, ?, ?, ?)", rows)
+            if mark is not None:
+                self._base.execute("UPDATE state SET mark = ?", (mark,))
 
     def after(self, seq: int, most: int, like: LiveItems, form: pa.Schema | None) -> tuple[Changes, int]:
         """Return up to so many changes behind the one numbered `seq`, and the number of the last of them."""

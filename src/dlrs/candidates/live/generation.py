@@ -24,6 +24,8 @@ class Generation:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.seq = snapshot.seq
+        self.mark = 0
+        """The caller's number of how far he is; see `Log.mark`."""
         self._delta = Delta(snapshot.items)
         self._died_N = np.zeros(len(snapshot), dtype=np.int64)
         self._dead_rows = Column(np.empty(0, dtype=np.int64))
@@ -60,6 +62,7 @@ class Generation:
             self._rows_of,
             self._attributes,
             self._tables,
+            self.mark,
         )
 
     def holds(self, ids_B: Ids) -> Bools:

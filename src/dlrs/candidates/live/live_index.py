@@ -12,31 +12,30 @@ changes since it. What is promised, and how it is kept: docs/live-index.md.
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
 
-from dlrs.arrays import Floats
 from dlrs.atomic import alone, hidden_folder, sync, take_place
 from dlrs.bundle import writable
-from dlrs.candidates.filtering.filters import Filter
-from dlrs.candidates.filtering.shortfall import Shortfall
 from dlrs.candidates.live.changes import Changes, Log
 from dlrs.candidates.live.facts import laid_out
-from dlrs.candidates.live.filtered import explain
 from dlrs.candidates.live.folding import fold, step_back
 from dlrs.candidates.live.generation import Generation
 from dlrs.candidates.live.items import LiveItems, encoded
-from dlrs.candidates.live.searching import Found, Known, search
+from dlrs.candidates.live.replaying import BITE, replay, replayed
+from dlrs.candidates.live.searched import Searched
 from dlrs.candidates.live.snapshot import Kept, Snapshot
+from dlrs.candidates.live.view import View
 from dlrs.errors import ArtifactError, DataError
 from dlrs.model.forward import Representations
 from dlrs.recipe import Candidates
@@ -44,15 +43,13 @@ from dlrs.schema import Features
 
 LOG = "log.sqlite"
 SNAPSHOTS = "snapshots"
+FIRST = "1"
 
 FOLD_AT = 20_000
 """Changes that are folded into a new snapshot: a delta of so many items costs a search 0.2 ms."""
 
-BITE = 256
-"""Changes replayed at a stretch while others search: a millisecond or so, then these have their turn."""
 
-
-class LiveIndex:
+class LiveIndex(Searched):
     """Upsert, delete and search; see the module's docstring."""
 
     def __init__(self, folder: Path, log: Log, generation: Generation, fold_at: int, held: ExitStack) -> None:
@@ -94,19 +91,29 @@ class LiveIndex:
         """
         first, kept = LiveItems.of(ids, items), Kept(settings, features)
         table = laid_out(ids, facts, kept.form)
-        with writable(folder), hidden_folder(folder) as new:
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                raise ArtifactError(
-                    f"{folder}: expected a new place for a live index, received one that is taken. "
-                    "It was left as it is; choose another place, or delete it."
-                )
+        with _created(folder) as new:
             order = np.argsort(first.ids_N)
             part = first.take(order), None if table is None else table.take(order)
-            Snapshot.write(new / SNAPSHOTS / "1", [part], kept, seq=0)
-            Log.create(new / LOG, "1")
-            new.chmod(0o755)
-            sync(new)
-            take_place(new, folder)
+            Snapshot.write(new / SNAPSHOTS / FIRST, [part], kept, seq=0)
+
+    @classmethod
+    def create_from(cls, folder: Path, snapshot_folder: Path) -> None:
+        """Begin a live index with a snapshot that lies elsewhere, as in a bundle: in milliseconds.
+
+        Its files get a second name, or are copied where the file system cannot do that: either way the folder
+        that they come from may be removed afterwards.
+
+        Raises:
+            ArtifactError: there is no whole snapshot, or something is at this place.
+        """
+        seq = Snapshot.open(snapshot_folder).seq
+        if seq != 0:
+            raise ArtifactError(
+                f"{snapshot_folder}: expected a snapshot without a past, received one of {seq} changes. "
+                "Take that of a bundle."
+            )
+        with _created(folder) as new:
+            shutil.copytree(snapshot_folder, new / SNAPSHOTS / FIRST, copy_function=_second_name)
 
     @classmethod
     def open(cls, folder: Path, *, fold_at: int = FOLD_AT) -> Self:
@@ -123,9 +130,13 @@ class LiveIndex:
             held.callback(log.close)
             snapshot = Snapshot.open(folder / SNAPSHOTS / log.snapshot)
             _remove_others(folder / SNAPSHOTS, log.snapshot)
-            generation = _replayed(log, snapshot)
+            generation = replayed(log, snapshot)
             snapshot.warm()
             return cls(folder, log, generation, fold_at, held.pop_all())
+
+    def view(self) -> View:
+        """Return what there is now: a moment that no later change touches."""
+        return self._view
 
     def close(self) -> None:
         """Take no more changes, wait for a fold that has begun, and let the folder go."""
@@ -134,29 +145,26 @@ class LiveIndex:
         self._folds.shutdown()
         self._held.close()
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()
-
-    def __len__(self) -> int:
-        return len(self._view)
-
     @property
     def failure(self) -> BaseException | None:
         """Why the last fold failed that began by itself: nothing is lost by it, and there will be another."""
         return self._folding.exception() if self._folding is not None and self._folding.done() else None
 
-    def upsert(self, ids: Sequence[str], items: Representations, facts: pa.Table | None = None) -> None:
+    def upsert(
+        self,
+        ids: Sequence[str],
+        items: Representations,
+        facts: pa.Table | None = None,
+        *,
+        mark: int | None = None,
+    ) -> None:
         """Add items, or put them in the place of older ones; on return they are safe, and found.
 
         Args:
             ids: of the items, each once.
             items: what ItemNet made of them, in the same order. All come at once, or none.
             facts: their raw features, in the same order, if the index was created with features.
+            mark: a number of the caller's that is kept with them, all or none: how far he is.
 
         Raises:
             DataError: the ids or the items are not as they should be.
@@ -171,10 +179,12 @@ class LiveIndex:
                 "Use the ItemNet that the others came from."
             )
         with self._writing:
-            self._write(came)
+            self._write(came, mark)
 
-    def delete(self, ids: Sequence[str]) -> int:
+    def delete(self, ids: Sequence[str], *, mark: int | None = None) -> int:
         """Remove items; on return that is safe, and no search finds them. Return how many were there.
+
+        `mark` is kept as by `upsert`, even if none of them was there.
 
         Raises:
             ArtifactError: the log cannot be written.
@@ -182,25 +192,8 @@ class LiveIndex:
         wanted = np.unique(encoded(ids))
         with self._writing:
             there = wanted[self._generation.holds(wanted)]
-            self._write(Changes.deleting(there, like=self._view.snapshot.items))
+            self._write(Changes.deleting(there, like=self._view.snapshot.items), mark)
         return len(there)
-
-    def search(
-        self, queries_UD: Floats, count: int, *, known: Known | None = None, filters: Sequence[Filter] = ()
-    ) -> Found:
-        """Return the `count` nearest items that are there, pass all filters and are not known to the user.
-
-        A list is shorter than that only if these run out (`explain` says why), or if some went again
-        and again while it was made.
-
-        Raises:
-            RequestError: a filter does not fit; see `filtering.kinds.check`.
-        """
-        return search(lambda: self._view, queries_UD, count, known, filters)
-
-    def explain(self, filters: Sequence[Filter], asked: int, found: int) -> Shortfall | None:
-        """Return why only so many were found, by what is there now; None if that is what was asked for."""
-        return explain(self._view, filters, asked, found)
 
     def fold(self) -> None:
         """Make a new snapshot of all that is there now, and wait for it. ArtifactError if it fails."""
@@ -215,16 +208,19 @@ class LiveIndex:
                 f"{self.folder}: expected an open live index, received one that is closed. Open it again."
             )
 
-    def _write(self, changes: Changes) -> None:
+    def _write(self, changes: Changes, mark: int | None) -> None:
         self._require_open()
-        if len(changes) == 0:
+        if len(changes) == 0 and mark is None:
             return
         first = self._generation.seq + 1
         try:
-            self._log.append(changes, first)
-            self._generation.apply(changes, first + len(changes) - 1)
+            self._log.append(changes, first, mark)
+            if len(changes):
+                self._generation.apply(changes, first + len(changes) - 1)
+            if mark is not None:
+                self._generation.mark = mark
         except BaseException:  # the log knows whether it was done; memory may hold half of it
-            generation = _replayed(self._log, self._generation.snapshot)
+            generation = replayed(self._log, self._generation.snapshot)
             self._generation, self._view = generation, generation.view()
             raise
         self._view = self._generation.view()
@@ -240,31 +236,39 @@ class LiveIndex:
             older = log.snapshot
             newer = str(int(older) + 1)
             generation = Generation(fold(view, self.folder / SNAPSHOTS / newer))
-            while _replay(log, generation) == BITE:  # all but the last few, while others write
+            while replay(log, generation) == BITE:  # all but the last few, while others write
                 time.sleep(0.001)
         with self._writing:
-            while _replay(self._log, generation):
+            while replay(self._log, generation):
                 pass
+            generation.mark = self._generation.mark
             self._log.go_on_from(newer, generation.snapshot.seq)
             self._generation, self._view = generation, generation.view()
         shutil.rmtree(self.folder / SNAPSHOTS / older, ignore_errors=True)
 
 
-def _replayed(log: Log, snapshot: Snapshot) -> Generation:
-    """Return a snapshot and all changes since."""
-    generation = Generation(snapshot)
-    while _replay(log, generation):
-        pass
-    return generation
+@contextmanager
+def _created(folder: Path) -> Iterator[Path]:
+    """Give a hidden folder for the first snapshot; on success it becomes a live index of it."""
+    with writable(folder), hidden_folder(folder) as new:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ArtifactError(
+                f"{folder}: expected a new place for a live index, received one that is taken. "
+                "It was left as it is; choose another place, or delete it."
+            )
+        yield new
+        Log.create(new / LOG, FIRST)
+        new.chmod(0o755)
+        sync(new)
+        take_place(new, folder)
 
 
-def _replay(log: Log, generation: Generation) -> int:
-    """Apply the next changes that a generation has not seen; return how many there were."""
-    snapshot = generation.snapshot
-    changes, last = log.after(generation.seq, BITE, snapshot.items, snapshot.kept.form)
-    if len(changes):
-        generation.apply(changes.newest(), last)
-    return len(changes)
+def _second_name(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+        sync(Path(target))
 
 
 def _remove_others(snapshots: Path, current: str) -> None:

@@ -79,7 +79,7 @@ class Snapshot:
             (new / "index").mkdir()
             index.save(new / "index")
             if kept.features is not None:
-                Attributes.build(_mapped(new / FACTS), kept.features).save(new / "attributes")
+                Attributes.build(mapped(new / FACTS), kept.features).save(new / "attributes")
             facts["items"] = len(items)
         return cls.open(path)
 
@@ -99,7 +99,7 @@ class Snapshot:
         items = LiveItems.load(path / "items")
         vectors = ItemVectors(items.embedding_ND, kept.settings.metric)
         index = load_index(path / "index", vectors, _kind(items, kept))
-        facts = None if features is None else _mapped(path / FACTS)
+        facts = None if features is None else mapped(path / FACTS)
         attributes = None if features is None else Attributes.load(path / "attributes")
         return cls(items, index, facts, attributes, kept, folder.facts["seq"])
 
@@ -130,6 +130,7 @@ def _write_items(folder: Path, parts: Iterable[Part], form: pa.Schema | None) ->
                 table.write_table(facts)
 
 
-def _mapped(file: Path) -> pa.Table:
+def mapped(file: Path) -> pa.Table:
+    """Map the table of an Arrow file into memory."""
     with pa.memory_map(str(file)) as stream:
         return pa.ipc.open_file(stream).read_all()

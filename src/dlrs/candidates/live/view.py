@@ -44,6 +44,7 @@ class View:
     rows_of: Mapping[bytes, Sequence[int]]  # where an id stands in the delta, ascending; later rows, too
     attributes: AttributeRows | None  # of the delta; of later rows, too
     tables: Sequence[pa.Table]  # what these are made of
+    mark: int = 0  # the caller's number of the last change that had one
 
     def __len__(self) -> int:
         return self.alive
