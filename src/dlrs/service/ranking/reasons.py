@@ -11,10 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from dlrs.arrays import Doubles
 from dlrs.candidates.filtering.sphere import kilometres
@@ -62,12 +61,11 @@ class Common:
         return cls(values, numbers)
 
     @classmethod
-    def read(cls, bundle: Path, features: Features) -> Common:
-        """Count the first items of a bundle's catalogue, which is in the order of their ids."""
+    def read(cls, items: pa.Table, features: Features) -> Common:
+        """Count some items of a catalogue, evenly spread."""
+        rows = np.unique(np.linspace(0, max(0, items.num_rows - 1), SAMPLE).astype(np.int64))
         names = [*_worded(features), *_bounded(features)]
-        with pq.ParquetFile(bundle / "items.parquet") as file:
-            first = next(file.iter_batches(SAMPLE, columns=names), None)
-        return cls.of([] if first is None else first.to_pylist(), features)
+        return cls.of(items.select(names).take(rows[: items.num_rows]).to_pylist(), features)
 
     def share(self, part: Part) -> float:
         """Return which share of the catalogue has it; what nobody has counts as rare."""
