@@ -1,6 +1,6 @@
 """BundledItems: the items of a bundle, as they are stored in it and as whoever opens it has them.
 
-live/           a snapshot of a live index: ids, representations, index, and what filters look at
+live/snapshot   a snapshot of a live index: ids, representations, index, and what filters look at
 items.arrow     what else there is of the items: free text, numbers of versions; the same order
 retrieval/      what the strategy needs beside the index
 
@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from dlrs.arrays import Ints
 from dlrs.candidates.filtering.attributes import Attributes
 from dlrs.candidates.live.facts import form_of, laid_out
-from dlrs.candidates.live.items import LiveItems, encoded
+from dlrs.candidates.live.items import Ids, LiveItems, encoded
 from dlrs.candidates.live.snapshot import Kept, Snapshot, mapped
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
@@ -33,6 +33,9 @@ from dlrs.recipe import Recipe
 from dlrs.schema import ITEM
 
 LIVE, REST, RETRIEVAL = "live", "items.arrow", "retrieval"
+SNAPSHOT = "live/snapshot"
+"""In a folder of its own, for that of the bundle is locked while it is written."""
+
 OLD_ITEMS, OLD_REPRESENTATIONS, OLD_ATTRIBUTES = "items.parquet", "representations", "attributes"
 
 
@@ -40,6 +43,7 @@ OLD_ITEMS, OLD_REPRESENTATIONS, OLD_ATTRIBUTES = "items.parquet", "representatio
 class BundledItems:
     """A items with their raw features, what ItemNet made of them, and what they are found with."""
 
+    ids_A: Ids
     table: pa.Table
     representations: Representations
     retrieval: Retrieval
@@ -73,7 +77,7 @@ class BundledItems:
         features = recipe.marketplace.features
         form, kept = form_of(features), Kept(recipe.candidates, features)
         part = LiveItems.of(ids, nets.embed_items(versions)), laid_out(ids, items, form)
-        snapshot = Snapshot.write(folder / LIVE, [part], kept, seq=0)
+        snapshot = Snapshot.write(folder / SNAPSHOT, [part], kept, seq=0)
         rest = items.drop_columns([name for name in items.column_names if name in form.names])
         with pa.ipc.new_file(folder / REST, rest.schema) as file:
             file.write_table(rest.combine_chunks())
@@ -86,7 +90,7 @@ class BundledItems:
         """Map what `write` wrote; what a bundle of an older dlrs lacks is built. ArtifactError if damaged."""
         if not (folder / LIVE).is_dir():
             return cls._open_older(folder, recipe)
-        snapshot = Snapshot.open(folder / LIVE)
+        snapshot = Snapshot.open(folder / SNAPSHOT)
         assert snapshot.facts is not None
         assert snapshot.attributes is not None
         table, rest = snapshot.facts, mapped(folder / REST)
@@ -95,7 +99,7 @@ class BundledItems:
         items = snapshot.items.representations
         vectors = ItemVectors(items.embedding_ND, recipe.candidates.metric)
         retrieval = Retrieval.load(folder / RETRIEVAL, vectors, recipe.candidates, snapshot.index)
-        return cls(table, items, retrieval, snapshot.attributes, folder / LIVE)
+        return cls(snapshot.items.ids_N, table, items, retrieval, snapshot.attributes, folder / SNAPSHOT)
 
     @classmethod
     def _open_older(cls, folder: Path, recipe: Recipe) -> Self:
@@ -112,4 +116,4 @@ class BundledItems:
             attributes = Attributes.load(folder / OLD_ATTRIBUTES)
         else:
             attributes = Attributes.build(table, recipe.marketplace.features)
-        return cls(table, items, retrieval, attributes, None)
+        return cls(encoded(table[ITEM].to_pylist()), table, items, retrieval, attributes, None)

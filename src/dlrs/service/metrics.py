@@ -43,4 +43,5 @@ class Metrics:
         self.event_ranked = histogram("dlrs_event_ranked_seconds", "From an event's arrival to the next list")
         self.index_lag = gauge("dlrs_index_lag_changes", "Changes of the item storage not yet in the index")
         self.index_items = gauge("dlrs_index_items", "Items that can be recommended")
+        self.items_skipped = counter("dlrs_items_skipped_total", "Changes of items that could not be indexed")
         self.bundle = gauge("dlrs_bundle_info", "1 for the bundle that is served", "bundle_id")

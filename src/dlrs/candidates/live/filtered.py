@@ -37,6 +37,15 @@ class FilteredView:
         near = Filtered(self.view.snapshot.index, self._where).propose(queries_UD, count)
         return self.view.with_delta(queries_UD, count, *near, self._passing_n)
 
+    def admits(self, places_B: Ints) -> Bools:
+        """Tell which places hold items that pass and are alive: (B,)."""
+        N = len(self.view.snapshot)
+        admitted_B = ~self.view.gone(places_B) & (places_B >= 0)
+        old_B, new_B = admitted_B & (places_B < N), admitted_B & (places_B >= N)
+        admitted_B[old_B] = self._where.test(places_B[old_B])
+        admitted_B[new_B] = self._passing_n[places_B[new_B] - N]
+        return admitted_B
+
     def matching(self) -> int:
         """Return how many items pass and are alive."""
         return len(self._where.rows_R) + int(np.count_nonzero(self._passing_n))

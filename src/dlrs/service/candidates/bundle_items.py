@@ -1,0 +1,48 @@
+"""BundleItems: what a bundle knows of its items, by their ids: raw features, and which were popular.
+
+A items of the bundle, ascending by id
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from dlrs.arrays import Ints
+from dlrs.candidates.bundled import BundledItems
+from dlrs.candidates.live.items import positions_of
+from dlrs.schema import Features
+
+MOST_POPULAR = 20_000
+"""Items known as popular: more are never wanted."""
+
+
+class BundleItems:
+    """Reading only: shared by all threads."""
+
+    def __init__(self, stored: BundledItems, features: Features) -> None:
+        """Take what is stored."""
+        ids_A = self._ids_A = stored.ids_A
+        self._table: pa.Table = stored.table.select(list(features.names))
+        recent_A = stored.retrieval.recent_A
+        self.popular_ids = ids_A[:0] if recent_A is None else ids_A[_most_first(recent_A)]
+
+    def __len__(self) -> int:
+        return len(self._ids_A)
+
+    def features(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return the raw features of those items that the bundle has."""
+        rows = positions_of(
+            self._ids_A, np.array([id.encode(errors="replace") for id in ids], dtype=np.bytes_)
+        )
+        there = np.flatnonzero(rows >= 0)
+        found = self._table.take(rows[there]).to_pylist() if len(there) else []
+        return {ids[place]: record for place, record in zip(there.tolist(), found, strict=True)}
+
+
+def _most_first(recent_A: Ints) -> Ints:
+    rows = np.flatnonzero(recent_A)
+    return rows[np.argsort(-recent_A[rows], kind="stable")][:MOST_POPULAR]

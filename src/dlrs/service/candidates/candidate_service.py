@@ -1,0 +1,130 @@
+"""CandidateService: `CandidateSource` over the catalogues that this process holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from dlrs.candidates.filtering.filters import Filter
+from dlrs.candidates.live.items import decoded, encoded
+from dlrs.errors import DataError, Unavailable, WrongBundle
+from dlrs.service.candidates import finding, history
+from dlrs.service.candidates.catalogue import Catalogue
+from dlrs.service.candidates.encoding import embedded, raw_table, sound
+from dlrs.service.candidates.popular import popular_places
+from dlrs.service.clock import Clock
+from dlrs.service.metrics import Metrics
+from dlrs.service.seams import (
+    CandidateAnswer,
+    CandidateRequest,
+    Gone,
+    Item,
+    ItemStore,
+    Raw,
+    Wanted,
+)
+
+MOST_CHANGES = 10_000
+"""Changes that `gone` looks at at once."""
+
+
+class CandidateService:
+    """The Candidate Service of this process; see `seams.CandidateSource`."""
+
+    def __init__(
+        self, held: Callable[[], Mapping[str, Catalogue]], store: ItemStore, clock: Clock, metrics: Metrics
+    ) -> None:
+        """Serve the catalogues that are `held` at the moment of each call, by the ids of their bundles."""
+        self._held, self._store, self._clock, self._metrics = held, store, clock, metrics
+
+    def candidates(self, request: CandidateRequest) -> CandidateAnswer:
+        """Return candidates; see `seams.CandidateSource`."""
+        return finding.find(self._catalogue(request.bundle_id), request)
+
+    def represent(self, bundle_id: str, ids: Sequence[str]) -> CandidateAnswer:
+        """Return what ItemNet made of those items that are there."""
+        return finding.represent(self._catalogue(bundle_id), encoded(ids))
+
+    def items(self, ids: Sequence[str]) -> Mapping[str, Item]:
+        """Return the raw features of items by id."""
+        return history.items_now(self._store, self._newest_first(), list(dict.fromkeys(ids)))
+
+    def versions(self, wanted: Sequence[Wanted]) -> Sequence[Raw | None]:
+        """Return the features that items had."""
+        return history.versions(self._store, self._newest_first(), wanted)
+
+    def gone(self, after: int) -> Gone:
+        """Return what was deleted after a change, and did not come back up to `Gone.seq`."""
+        changes = self._store.after(after, MOST_CHANGES)
+        newest = {change.item_id: change for change in changes}
+        ids = [id for id, change in newest.items() if change.features is None]
+        return Gone(changes[-1].seq if changes else after, ids)
+
+    def popular(self, bundle_id: str, count: int, filters: Sequence[Filter] = ()) -> Sequence[str]:
+        """Return the ids of the most popular items that are there and pass."""
+        catalogue = self._catalogue(bundle_id)
+        view = catalogue.live.view()
+        places = popular_places(view, catalogue.items.popular_ids, count, filters)
+        return decoded(view.take(places).ids_N)
+
+    def put(self, items: Mapping[str, Raw]) -> int:
+        """Add items or new versions; on return they are safe, and found here and by all other processes.
+
+        Raises:
+            DataError: an id cannot be kept, or ItemNet makes no finite numbers of an item; none was taken.
+            Unavailable: they are safe, but not found yet.
+        """
+        began = time.perf_counter()
+        encoded(list(items))
+        self._require_sound(items)
+        seq = self._change(items)
+        self._metrics.item_found.observe(time.perf_counter() - began)
+        return seq
+
+    def delete(self, ids: Sequence[str]) -> Sequence[str]:
+        """Delete items; on return that is safe, and nobody finds them.
+
+        Raises:
+            Unavailable: it is safe, but an item may be found for some moments.
+        """
+        began = time.perf_counter()
+        there = [item.id for item in self.items(ids).values() if not item.gone]
+        if there:
+            self._change(dict.fromkeys(there))
+        self._metrics.item_gone.observe(time.perf_counter() - began)
+        return there
+
+    def _change(self, items: Mapping[str, Raw | None]) -> int:
+        catalogues = self._newest_first()
+        # a bundle holds all until its watermark, so nothing new may be older
+        at = max([self._clock(), *(catalogue.watermark for catalogue in catalogues)])
+        seq = self._store.put(items, at)
+        for catalogue in catalogues:
+            catalogue.wake()
+        for catalogue in catalogues:
+            catalogue.wait_for(seq)
+        return seq
+
+    def _require_sound(self, items: Mapping[str, Raw]) -> None:
+        for catalogue in self._newest_first()[:1]:
+            table = raw_table(catalogue.bundle.recipe.marketplace.features, list(items.values()))
+            sound_N = sound(embedded(catalogue.bundle, table))
+            if not sound_N.all():
+                id = list(items)[int(np.flatnonzero(~sound_N)[0])]
+                raise DataError(
+                    f"item '{id[:60]}': expected features of which ItemNet makes finite numbers, received "
+                    "some that are too large. Mend its numbers; none of the items was taken."
+                )
+
+    def _catalogue(self, bundle_id: str) -> Catalogue:
+        held = self._held()
+        if bundle_id not in held:
+            if not held:
+                raise Unavailable("candidates: expected a bundle, received none yet. Ask again soon.")
+            raise WrongBundle(bundle_id, list(held))
+        return held[bundle_id]
+
+    def _newest_first(self) -> list[Catalogue]:
+        return sorted(self._held().values(), key=lambda catalogue: -catalogue.watermark)

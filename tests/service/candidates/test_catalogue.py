@@ -1,0 +1,78 @@
+"""A catalogue follows the item storage, whoever writes, whatever comes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from dlrs.bundle import current_bundle
+from dlrs.folders import RunFolder
+from dlrs.service.bundle import ServingBundle
+from dlrs.service.candidates.catalogue import Catalogue, sweep
+from dlrs.service.metrics import Metrics
+from older_bundle import as_before
+from service.candidates.conftest import Market
+
+
+def _ids(catalogue: Catalogue) -> list[str]:
+    view = catalogue.live.view()
+    return [id.decode() for id in view.take(view.in_order()).ids_N.tolist()]
+
+
+def test_it_starts_with_the_bundle_and_what_came_since(market: Market) -> None:
+    first, second = _ids(market.catalogue)[:2]
+    raw = market.service.items([first])[first].features
+    market.store.put({"before": raw}, market.catalogue.watermark - 1)  # of which the bundle knows
+    market.store.put({"since": raw, second: None}, market.catalogue.watermark)
+    market.catalogue.catch_up()
+    assert {"since", first} <= set(_ids(market.catalogue))
+    assert not {"before", second} & set(_ids(market.catalogue))
+    assert market.catalogue.live.mark == 3
+
+
+def test_what_cannot_be_indexed_does_not_stop_the_line(market: Market) -> None:
+    first, second = _ids(market.catalogue)[:2]
+    raw = market.service.items([first])[first].features
+    late = market.catalogue.watermark
+    market.store.put({"good": raw, second: {**raw, "price": 1e90}, "x" * 2000: raw, "better": raw}, late)
+    market.catalogue.catch_up()
+    ids = _ids(market.catalogue)
+    assert {"good", "better"} <= set(ids)
+    assert second not in ids  # its old version is not true any more
+    assert market.catalogue.live.mark == 4
+
+
+def test_who_follows_finds_it_too_and_takes_over(market: Market, bundle: ServingBundle) -> None:
+    other = Catalogue.open(bundle, market.state, market.store, Metrics())
+    other.start()
+    assert not other.writes
+    first = _ids(other)[0]
+    market.service.delete([first])
+    assert first not in _ids(other)
+    market.catalogue.close()
+    until = time.monotonic() + 30
+    while not other.writes and time.monotonic() < until:
+        time.sleep(0.01)
+    second = _ids(other)[0]
+    seq = market.store.put({second: None}, other.watermark)
+    other.wait_for(seq)
+    assert second not in _ids(other)
+    sweep(market.state, [])
+    assert other.folder.is_dir()  # somebody works there
+    other.close()
+    sweep(market.state, [])
+    assert not other.folder.exists()
+
+
+def test_a_bundle_of_the_layout_before_is_served(world: RunFolder, market: Market, tmp_path: Path) -> None:
+    bundle = ServingBundle.load(as_before(current_bundle(world.registry), tmp_path / "older"))
+    older = Catalogue.open(bundle, market.state, market.store, Metrics())
+    assert _ids(older) == _ids(market.catalogue)
+    view = market.catalogue.live.view()
+    query_1D = view.snapshot.items.embedding_ND[:1]
+    np.testing.assert_array_equal(older.live.view().propose(query_1D, 50), view.propose(query_1D, 50))
+    id = _ids(older)[3]
+    assert older.items.features([id, "nobody"]) == market.catalogue.items.features([id])
+    older.close()
