@@ -202,7 +202,7 @@ class Reasons:
             if best is None:
                 break
             parts, mask, surprise = (*parts, best.part), mask & best.mask, surprise + best.surprise
-        return parts, mask.bit_count()
+        return parts, mask.bit_count() if parts else 0
 
     def _distances(self, items: Sequence[Raw]) -> list[float]:
         """Return the kilometres of each from the middle of what he met; NaN where that is not known."""
