@@ -9,6 +9,7 @@ other work on the machine changes the wall's.
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable
 
@@ -19,7 +20,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from dlrs.arrays import Floats
 from dlrs.bundle import bundle_at
+from dlrs.candidates.bundled import BundledItems
 from dlrs.model.forward import Nets, Representations, load_nets
+from dlrs.recipe import parse_recipe
 from dlrs.service.ranking.ordering import best
 
 ROUNDS, CALLS = 7, 200
@@ -29,7 +32,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("registry", help="of a run; its current bundle is taken")
     bundle = bundle_at(parser.parse_args().registry)
-    nets, items = load_nets(bundle.path), Representations.load(bundle / "representations")
+    recipe = parse_recipe(
+        json.loads((bundle / "recipe.json").read_text(encoding="utf-8")), source="recipe.json"
+    )
+    nets, items = load_nets(bundle.path), BundledItems.open(bundle.path, recipe).representations
     session = _session(nets)
     print("| T | numpy, gathered (`logits`) | numpy (`logits_of_one`) | onnxruntime | best 20 of them |")
     print("|---|---|---|---|---|")

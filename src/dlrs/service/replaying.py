@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dlrs.bundle import open_folder
+from dlrs.candidates.bundled import BundledItems
 from dlrs.errors import RequestError
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Representations
@@ -147,14 +147,13 @@ def _represented(
     watermark = int(bundle.watermark.timestamp()) * 1_000_000 + bundle.watermark.microsecond
     changes = _changes(decision, items)
     newer = {id: change for id, change in changes.items() if change.time >= watermark}
-    rows_A = _rows_in(bundle, [id for id in decision.candidates if id not in newer])
-    stored = Representations.load(bundle.folder / "representations").take(
-        np.array(list(rows_A.values()), int)
-    )
+    stored = BundledItems.open(bundle.folder, bundle.recipe)
+    rows_A = _rows_in(stored.table, [id for id in decision.candidates if id not in newer])
+    before = stored.representations.take(np.array(list(rows_A.values()), dtype=np.int64))
     raws = {id: change.features for id, change in newer.items() if change.features is not None}
     made = _embedded(list(raws.values()), bundle)
     together = Representations(
-        np.concatenate([stored.embedding_ND, made.embedding_ND]), np.concatenate([stored.wide_N, made.wide_N])
+        np.concatenate([before.embedding_ND, made.embedding_ND]), np.concatenate([before.wide_N, made.wide_N])
     )
     return [*rows_A, *raws], together
 
@@ -164,10 +163,10 @@ def _embedded(raws: Sequence[Raw], bundle: ServingBundle) -> Representations:
     return bundle.nets.embed_items(encoding.encode_items(table_of(raws, encoding.items.features)))
 
 
-def _rows_in(bundle: ServingBundle, ids: Sequence[str]) -> dict[str, int]:
-    """Return the rows of those ids that a bundle's catalogue has."""
-    there = pq.read_table(bundle.folder / "items.parquet", columns=[ITEM])[ITEM]
-    rows = pc.index_in(pa.array(ids, pa.string()), value_set=there.combine_chunks()).to_pylist()
+def _rows_in(items: pa.Table, ids: Sequence[str]) -> dict[str, int]:
+    """Return the rows of those ids that a catalogue has."""
+    there = items[ITEM].cast(pa.string()).combine_chunks()
+    rows = pc.index_in(pa.array(ids, pa.string()), value_set=there).to_pylist()
     return {id: row for id, row in zip(ids, rows, strict=True) if row is not None}
 
 

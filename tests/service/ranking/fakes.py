@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from dlrs.bundle import current_bundle
+from dlrs.candidates.bundled import BundledItems
 from dlrs.candidates.exact import ExactIndex
 from dlrs.candidates.filtering.filters import Filter
 from dlrs.candidates.filtering.shortfall import explain
@@ -21,7 +22,6 @@ from dlrs.candidates.generator import Candidates, generate, merge
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.errors import WrongBundle
 from dlrs.folders import RunFolder
-from dlrs.model.forward import Representations
 from dlrs.published import Published
 from dlrs.schema import ITEM
 from dlrs.service.bundle import ServingBundle
@@ -51,7 +51,8 @@ class Weather:
 
     def pass_through(self) -> None:
         self.calls += 1
-        time.sleep(self.sleep)
+        if self.sleep:
+            time.sleep(self.sleep)
         if self.error is not None:
             raise self.error
 
@@ -90,7 +91,7 @@ class FakeCandidates:
         self.before_items: Callable[[], None] = lambda: None
         self._ids: list[str] = published.items[ITEM].to_pylist()
         self._row = {id: row for row, id in enumerate(self._ids)}
-        self._items = Representations.load(published.folder / "representations")
+        self._items = stored(published).representations
         vectors = ItemVectors(self._items.embedding_ND, published.recipe.candidates.metric)
         self._index = ExactIndex(vectors)
 
@@ -140,7 +141,7 @@ class FakeCandidates:
         return [self._ids[row] for row in self._popular(where)[:count]]
 
     def _popular(self, where: Where) -> list[int]:
-        recent_N = np.load(self.published.folder / "retrieval" / "recent_A.npy")
+        recent_N = stored(self.published).retrieval.recent_A
         order = np.argsort(-recent_N, kind="stable")[: np.count_nonzero(recent_N)]
         return order[where.test(order)].tolist()
 
@@ -227,6 +228,10 @@ class Stage:
 
     def ids(self) -> list[str]:
         return self.published.items[ITEM].to_pylist()
+
+
+def stored(published: Published) -> BundledItems:
+    return BundledItems.open(published.folder, published.recipe)
 
 
 def open_world(world: RunFolder) -> tuple[Published, ServingBundle]:

@@ -14,11 +14,10 @@ from dlrs.candidates.filtering.where import Where
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.errors import RequestError
-from dlrs.model.forward import Representations
 from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
 from service.ranking.conftest import User
-from service.ranking.fakes import Stage, known_1N, nobody
+from service.ranking.fakes import Stage, known_1N, nobody, stored
 
 
 @pytest.mark.parametrize("strategy", ["direct", "pseudo-user", "mixed", "cluster"])
@@ -29,8 +28,8 @@ def test_lists_equal_the_recommenders(stage: Stage, users: list[User], strategy:
     stage.held[0] = replace(stage.bundle, recipe=recipe)
     if strategy == "cluster":  # e_u takes its place
         settings = settings.model_copy(update={"strategy": "direct"})
-    items = Representations.load(stage.bundle.folder / "representations")
-    recent = np.load(stage.bundle.folder / "retrieval" / "recent_A.npy")
+    items = stored(stage.published).representations
+    recent = stored(stage.published).retrieval.recent_A
     retrieval = Retrieval.build(ItemVectors(items.embedding_ND, settings.metric), settings, recent)
     rows_A = np.arange(len(items))
     nets = stage.bundle.nets
@@ -147,7 +146,7 @@ def test_a_wishlist_is_near_what_was_more_than_viewed(stage: Stage, users: list[
         encoding.encode_items(table_of([liked[0].features or {}], features))
     ).embedding_ND[0]
     decision = stage.decisions.kept[answer.decision_id]
-    items = Representations.load(stage.bundle.folder / "representations").embedding_ND
+    items = stored(stage.published).representations.embedding_ND
     cosine_N = items @ liked_D / np.linalg.norm(items, axis=1)
     cosine_N[[stage.ids().index(id) for id in set(profile.known_ids) & set(stage.ids())]] = -np.inf
     assert decision.candidates[0] == stage.ids()[int(cosine_N.argmax())]
@@ -172,7 +171,7 @@ def test_ranking_a_given_list(stage: Stage, users: list[User]) -> None:
     assert missing == [ids[3], "nowhere"]
     assert {item.id for item in answer.items} == set(ids) - {ids[3]}
     rows = np.array([stage.ids().index(item.id) for item in answer.items])
-    items = Representations.load(stage.bundle.folder / "representations").take(rows)
+    items = stored(stage.published).representations.take(rows)
     nets = stage.bundle.nets
     expected = nets.logits(nets.embed_users(users[0].encoded), nets.item_halves(items), np.arange(29)[None])[
         0

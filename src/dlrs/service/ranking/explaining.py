@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dlrs.candidates.bundled import BundledItems
 from dlrs.schema import Features
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.ranking.bounded import Bounded
@@ -27,7 +28,8 @@ class Explaining:
         """Look at how common the features of a bundle's items are, once."""
         if self._bundles.get(bundle.id) is None:
             features = bundle.recipe.marketplace.features
-            self._bundles.put(bundle.id, (features, Common.read(bundle.folder, features)))
+            items = BundledItems.open(bundle.folder, bundle.recipe).table
+            self._bundles.put(bundle.id, (features, Common.read(items, features)))
 
     def explained(self, items: Sequence[Ranked], profile: Profile, bundle_id: str | None) -> Sequence[Ranked]:
         """Return a list with reasons, where there are any; without where the bundle was not learnt yet."""

@@ -36,6 +36,7 @@ class Kept:
     items: Sequence[Ranked]
     features: Features
     at: float = field(default_factory=time.monotonic)
+    _firsts: dict[tuple[str, str], Kept] = field(default_factory=dict, repr=False)
 
     @cached_property
     def ids(self) -> list[str]:
@@ -57,9 +58,12 @@ class Kept:
         ]
 
     def first(self, feature: str, value: str) -> Kept:
-        """Return the same with those in front that have a value of a feature."""
-        order = sorted(self.items, key=lambda item: item.features.get(feature) != value)
-        return Kept(self.bundle_id, self.seq, order, self.features, self.at)
+        """Return the same with those in front that have a value of a feature; it is made once."""
+        if (found := self._firsts.get((feature, value))) is None:
+            order = sorted(self.items, key=lambda item: item.features.get(feature) != value)
+            found = Kept(self.bundle_id, self.seq, order, self.features, self.at)
+            self._firsts[feature, value] = found
+        return found
 
     def _passing(self, filters: Sequence[Filter]) -> Ints:
         everything = np.arange(len(self.items))

@@ -11,10 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from dlrs.arrays import Doubles
 from dlrs.candidates.filtering.sphere import kilometres
@@ -62,12 +61,11 @@ class Common:
         return cls(values, numbers)
 
     @classmethod
-    def read(cls, bundle: Path, features: Features) -> Common:
-        """Count the first items of a bundle's catalogue, which is in the order of their ids."""
+    def read(cls, items: pa.Table, features: Features) -> Common:
+        """Count some items of a catalogue, evenly spread."""
+        rows = np.unique(np.linspace(0, max(0, items.num_rows - 1), SAMPLE).astype(np.int64))
         names = [*_worded(features), *_bounded(features)]
-        with pq.ParquetFile(bundle / "items.parquet") as file:
-            first = next(file.iter_batches(SAMPLE, columns=names), None)
-        return cls.of([] if first is None else first.to_pylist(), features)
+        return cls.of(items.select(names).take(rows[: items.num_rows]).to_pylist(), features)
 
     def share(self, part: Part) -> float:
         """Return which share of the catalogue has it; what nobody has counts as rare."""
@@ -136,7 +134,7 @@ class Reasons:
         self._valued = {name: self._values_of(name) for name in _worded(features)}
         self._most = {name: self._largest(name) for name in _bounded(features)}
         self._bounded: dict[tuple[str, float], _Shared | None] = {}
-        self._chosen: dict[tuple[Part, ...], tuple[tuple[Part, ...], int]] = {}
+        self._chosen: dict[tuple[int, ...], tuple[tuple[Part, ...], int]] = {}
         self._place = _middle(self._raws) if {LATITUDE, LONGITUDE} <= set(features.continuous) else None
 
     def of(self, items: Sequence[Raw]) -> list[Reason | None]:
@@ -183,7 +181,7 @@ class Reasons:
 
     def _best(self, shared: Sequence[_Shared]) -> tuple[tuple[Part, ...], int]:
         """Return the parts that say most, and how many of his items have all of them."""
-        key = tuple(one.part for one in shared)
+        key = tuple(map(id, shared))  # all of them live as long as this object; hashing parts takes longer
         if (found := self._chosen.get(key)) is None:
             found = self._chosen[key] = self._choose(shared)
         return found
@@ -204,7 +202,7 @@ class Reasons:
             if best is None:
                 break
             parts, mask, surprise = (*parts, best.part), mask & best.mask, surprise + best.surprise
-        return parts, mask.bit_count()
+        return parts, mask.bit_count() if parts else 0
 
     def _distances(self, items: Sequence[Raw]) -> list[float]:
         """Return the kilometres of each from the middle of what he met; NaN where that is not known."""
