@@ -90,7 +90,9 @@ def app(
 @contextmanager
 def over_http(served: FastAPI) -> Iterator[httpx.Client]:
     """Serve an application on a free port of this machine, and give a client of it."""
-    config = uvicorn.Config(served, port=0, access_log=False, log_config=None, proxy_headers=False)
+    config = uvicorn.Config(
+        served, port=0, access_log=False, log_config=None, proxy_headers=False, loop="asyncio"
+    )  # uvloop does not always close in a thread that is not the first
     server, listening = uvicorn.Server(config), config.bind_socket()
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()

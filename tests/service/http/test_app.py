@@ -58,7 +58,7 @@ def test_a_request_that_does_not_fit_says_where_and_repeats_nothing_of_it(client
     ("body", "status"),
     [
         (b"{", 422),
-        (b"\xff\xfe", 400),
+        (b"\xff\xfe", 422),
         (b"[" * 990, 422),
         (b'{"id": "a", "weight": NaN}', 422),
         (b'{"id": "a", "weight": 1e999}', 422),
@@ -77,7 +77,7 @@ def test_very_deep_bodies_are_refused() -> None:
     with over_http(app(Loopback())) as client:
         deep = b'{"id": ' + b"[" * 500_000 + b"]" * 500_000 + b"}"
         answer = client.post("/events", content=deep, headers={"Content-Type": "application/json"})
-    assert answer.status_code in (400, 422)
+    assert answer.status_code == 422
 
 
 def test_large_bodies_are_refused_by_their_announced_length_and_in_parts(client: httpx.Client) -> None:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dlrs.service.http.errors import told
 from dlrs.service.http.json_answers import Json
+from dlrs.service.http.nesting import MOST_LEVELS, is_too_deep
 
 PATIENCE = 20.0  # seconds for a whole body
 AT_A_TIME = 64  # bodies that are being read
@@ -32,6 +33,9 @@ class Bodies:
         body = await self._read(scope, receive)
         if isinstance(body, Json):
             await body(scope, receive, send)
+        elif body is not None and is_too_deep(body) and b"json" in _type(scope):
+            text = f"body: expected {MOST_LEVELS} levels of lists and objects at most, received more."
+            await told(422, "RequestError", text)(scope, receive, send)
         elif body is not None:
             await self._app(scope, _replayed(body, receive), send)
 
@@ -83,6 +87,10 @@ def _announced(scope: Scope) -> int:
         if name == b"content-length":
             return int(value) if value.isdigit() else 0
     return 0
+
+
+def _type(scope: Scope) -> bytes:
+    return next((bytes(value) for name, value in scope["headers"] if name == b"content-type"), b"")
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
