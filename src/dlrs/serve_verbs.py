@@ -11,7 +11,8 @@ import typer
 Text = str | None
 Place = Annotated[Path, typer.Argument(help="run folder, or registry of bundles", metavar="BUNDLE")]
 State = Annotated[
-    Path | None, typer.Option(help="folder of the service: database, indexes. None: service/ beside the registry")
+    Path | None,
+    typer.Option(help="folder of the service: database, indexes. None: service/ beside the registry"),
 ]
 DatabaseUrl = Annotated[Text, typer.Option(help="postgresql://… none: a SQLite file in the state folder")]
 
@@ -31,7 +32,8 @@ def serve(
     profiles_url: Annotated[Text, typer.Option(help="with --only ranking: where the profiles are")] = None,
     database: DatabaseUrl = None,
     as_of: Annotated[
-        Text, typer.Option(help="time that it is for the service: ISO 8601, 'watermark' (for old logs), 'now'")
+        Text,
+        typer.Option(help="time that it is for the service: ISO 8601, 'watermark' (for old logs), 'now'"),
     ] = None,
     candidates: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="T, ranked for a list. None: the recipe's")
@@ -60,6 +62,7 @@ def serve(
             deadline=deadline,
             as_of=as_of,
             keys=keys,
+            services_key=os.environ.get("DLRS_SERVICES_KEY"),
         )
     )
     raise typer.Exit(status)
@@ -89,7 +92,9 @@ def replay(
     bundle: Annotated[Path, typer.Option("--from", help="run folder, or registry of bundles")],
     state: State = None,
     database: DatabaseUrl = None,
-    against: Annotated[Text, typer.Option(help="id of another bundle: say what it would have changed")] = None,
+    against: Annotated[
+        Text, typer.Option(help="id of another bundle: say what it would have changed")
+    ] = None,
 ) -> None:
     """Rebuild a list that was given, from its bundle, its profile and the items as they were."""
     from dlrs.service.settings import database_url, registry_of

@@ -31,6 +31,7 @@ class Settings:
     as_of: str | None = None  # what time it is for the service (`as_of.clock_offset`)
     clock_offset: float = 0.0  # seconds added to the clock; follows from as_of at the start
     keys: Path | None = None  # JSON file of API keys and their scopes
+    services_key: str | None = None  # API key that this service shows to the others
     largest_body: int = 2_000_000  # bytes
     decisions: int = 100_000  # kept for replay; 0: none
 

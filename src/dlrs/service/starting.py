@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 
-from dlrs.atomic import write_text
 from dlrs.bundle import current_bundle
 from dlrs.service import metrics_folder
 from dlrs.service.as_of import clock_offset
@@ -39,7 +37,7 @@ def _alone(settings: Settings, listening: socket.socket, where: str) -> int:
     from dlrs.service.wiring import opened, read
 
     loaded = read(settings)
-    with opened(settings, loaded, writes=True) as service:
+    with opened(settings, loaded) as service:
         serve(service.app, listening, lambda: _announce(where, service.says))
     return 0
 
@@ -50,9 +48,15 @@ def _several(settings: Settings, listening: socket.socket, where: str) -> int:
 
     loaded = read(settings)
 
-    def work(place: int, ready: Callable[[], None]) -> None:
-        with opened(settings, loaded, writes=place == 0) as service:
+    def work(ready: Callable[[], None]) -> None:
+        with opened(settings, loaded) as service:
             serve(service.app, listening, ready)
 
     lines = [*says(settings, loaded), f"{settings.workers} workers"]
     return Workers(work, settings.workers, lambda: _announce(where, lines), forget).run()
+
+
+def _announce(where: str, lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+    print(f"ready: {where} (page: {where}/docs)", flush=True)

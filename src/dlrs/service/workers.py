@@ -1,8 +1,8 @@
 """Workers: several processes that serve one port, forked from one that has read everything already.
 
 What the parent has read is shared until somebody writes to it. It must not have a second thread: a fork copies
-the thread that calls it, and the locks that the others hold for ever. A worker that dies is forked anew; so is
-the first one, who writes the live index. When the parent dies, the workers stop.
+the thread that calls it, and the locks that the others hold for ever. A worker that dies is forked anew. When
+the parent dies, the workers stop.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds before one that died is forked 
 HEALTHY = 30.0  # seconds of life after which a death is no reason to pause longer
 PATIENCE = 15.0  # seconds for a worker to stop; then it is killed
 
-Work = Callable[[int, Callable[[], None]], None]
-"""What a worker does: its place (0 is the writer's), and what to call when it is ready."""
+Work = Callable[[Callable[[], None]], None]
+"""What a worker does; it calls what it is given when it is ready."""
 
 
 class Workers:
     """Keeps `count` workers alive until SIGTERM or SIGINT."""
 
-    def __init__(self, work: Work, count: int, ready: Callable[[], None], died: Callable[[int], None]) -> None:
+    def __init__(
+        self, work: Work, count: int, ready: Callable[[], None], died: Callable[[int], None]
+    ) -> None:
         self._work, self._count, self._ready, self._died = work, count, ready, died
         self._places: dict[int, int] = {}  # process -> its place
         self._began: dict[int, float] = {}  # place -> when
@@ -74,16 +76,16 @@ class Workers:
             sys.stderr.flush()
             process = os.fork()
             if process == 0:
-                os._exit(self._be_worker(place))
+                os._exit(self._be_worker())
             self._places[process] = place
 
-    def _be_worker(self, place: int) -> int:
+    def _be_worker(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         os.close(self._living)
         threading.Thread(target=self._follow_parent, name="parent", daemon=True).start()
         try:
-            self._work(place, lambda: _say(self._says))
+            self._work(lambda: _say(self._says))
             return 0
         except DlrsError as error:
             print(f"error: {error}", file=sys.stderr)

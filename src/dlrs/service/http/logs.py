@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import MutableMapping
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from dlrs.service.http.naming import request_id
 
+STDERR = 2  # the descriptor: a line is one write, whole even where processes share it
 QUIET = ("httpx", "httpcore", "uvicorn.access", "alembic")
 
 
@@ -27,7 +27,7 @@ def start_logs(level: int = logging.INFO) -> FilteringBoundLogger:
             structlog.processors.JSONRenderer(serializer=_serialised),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        logger_factory=structlog.BytesLoggerFactory(open(STDERR, "wb", buffering=0, closefd=False)),
         cache_logger_on_first_use=True,
     )
     logger = cast(FilteringBoundLogger, structlog.get_logger())
