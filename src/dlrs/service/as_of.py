@@ -45,7 +45,8 @@ def _moment(as_of: str, watermark: datetime) -> datetime:
         moment = watermark if as_of == WATERMARK else datetime.fromisoformat(as_of)
     except ValueError:
         raise RequestError(
-            f"--as-of: expected a time such as 2026-03-01T12:00:00Z, 'watermark' or 'now', received '{as_of}'."
+            f"--as-of: expected a time such as 2026-03-01T12:00:00Z, 'watermark' or 'now', "
+            f"received '{as_of}'."
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

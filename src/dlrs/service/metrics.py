@@ -54,6 +54,7 @@ class Metrics:
             "dlrs_index_lag_changes", "Changes of the item storage not yet in the index", "livemax"
         )
         self.index_items = gauge("dlrs_index_items", "Items that can be recommended", "livemin")
+        self.items_skipped = counter("dlrs_items_skipped_total", "Changes of items that could not be indexed")
         self.bundle = gauge("dlrs_bundle_info", "1 for the bundle that is served", "livemax", "bundle_id")
 
     def text(self) -> bytes:

@@ -62,5 +62,5 @@ def registry_of(place: Path) -> Path:
 
 
 def database_url(given: str | None, state: Path) -> str:
-    """Return the URL of the database: the one that was given, or that of a SQLite file in the state folder."""
+    """Return the URL that was given, or else that of a SQLite file in the state folder."""
     return given or f"sqlite:///{state.resolve() / 'service.db'}"

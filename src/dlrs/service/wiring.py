@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -112,8 +112,8 @@ def says(settings: Settings, loaded: Loaded, access: Access | None = None) -> li
         lines.append(f"it is {now.isoformat(timespec='seconds')} here (--as-of)")
     if now - bundle.watermark > _window(bundle.recipe):
         lines.append(
-            f"warning: what the bundle knows of users ended {(now - bundle.watermark).days} days ago, longer than "
-            "profiles look back: lists are the same for everybody. For an old log: --as-of watermark"
+            f"warning: what the bundle knows of users ended {(now - bundle.watermark).days} days ago, longer "
+            "than profiles look back: lists are the same for everybody. For an old log: --as-of watermark"
         )
     return [*lines, (access or open_access(settings.keys)).says()]
 
@@ -273,4 +273,4 @@ def _limits(settings: Settings) -> Limits:
 
 
 def _window(recipe: Recipe) -> timedelta:
-    return recipe.profiles.window
+    return recipe.marketplace.profiles.window

@@ -1,8 +1,8 @@
 """Workers: several processes that serve one port, forked from one that has read everything already.
 
-What the parent has read is shared until somebody writes to it. It must not have a second thread: a fork copies
-the thread that calls it, and the locks that the others hold for ever. A worker that dies is forked anew. When
-the parent dies, the workers stop.
+What the parent has read is shared until somebody writes to it. It must not have a second thread: a fork
+copies the thread that calls it, and the locks that the others hold for ever. A worker that dies is forked
+anew. When the parent dies, the workers stop.
 """
 
 from __future__ import annotations

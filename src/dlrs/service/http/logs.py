@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import MutableMapping
 from typing import Any, cast
@@ -27,7 +28,7 @@ def start_logs(level: int = logging.INFO) -> FilteringBoundLogger:
             structlog.processors.JSONRenderer(serializer=_serialised),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(open(STDERR, "wb", buffering=0, closefd=False)),
+        logger_factory=structlog.BytesLoggerFactory(io.FileIO(STDERR, "w", closefd=False)),
         cache_logger_on_first_use=True,
     )
     logger = cast(FilteringBoundLogger, structlog.get_logger())
