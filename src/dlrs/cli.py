@@ -19,6 +19,7 @@ from dlrs.candidates_verbs import candidates
 from dlrs.errors import DlrsError
 from dlrs.experiment_verbs import experiment
 from dlrs.progress import FOLLOWS
+from dlrs.serve_verbs import keys, replay, serve
 from dlrs.simulator.settings import Scale
 from dlrs.stopping import stoppable
 
@@ -142,6 +143,9 @@ app.command()(rollback)
 app.command()(bundles)
 app.add_typer(experiment, name="experiment")
 app.add_typer(candidates, name="candidates")
+app.add_typer(keys, name="keys")
+app.command()(serve)
+app.command()(replay)
 
 schema = typer.Typer(no_args_is_help=True, help="Describe your own tables.")
 app.add_typer(schema, name="schema")

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dlrs.bundle import CURRENT
+from dlrs.errors import RequestError
+from dlrs.folders import RunFolder
+
 Part = Literal["ranking", "candidates", "profiles"]
 
 
@@ -24,7 +28,39 @@ class Settings:
     workers: int = 1
     count: int | None = None  # T; None: the recipe's
     deadline: float = 0.25  # seconds in which a list must be there, degraded if need be
-    clock_offset: float = 0.0  # seconds added to the clock: for logs of the past (`--as-of`)
+    as_of: str | None = None  # what time it is for the service (`as_of.clock_offset`)
+    clock_offset: float = 0.0  # seconds added to the clock; follows from as_of at the start
     keys: Path | None = None  # JSON file of API keys and their scopes
+    services_key: str | None = None  # API key that this service shows to the others
     largest_body: int = 2_000_000  # bytes
     decisions: int = 100_000  # kept for replay; 0: none
+
+    def __post_init__(self) -> None:
+        needed = {
+            "ranking": {"candidates_url": self.candidates_url, "profiles_url": self.profiles_url},
+            "profiles": {"candidates_url": self.candidates_url},
+        }
+        for name, url in needed.get(self.only or "", {}).items():
+            if url is None:
+                option = "--" + name.replace("_", "-")
+                raise RequestError(f"--only {self.only}: expected {option} URL, received none. Add it.")
+
+
+def registry_of(place: Path) -> Path:
+    """Return the registry that a command names: itself, or a run folder that has one.
+
+    Raises:
+        RequestError: it is neither.
+    """
+    for registry in (place, RunFolder(place).registry):
+        if (registry / CURRENT).is_file():
+            return registry.resolve()
+    raise RequestError(
+        f"{place}: expected a run folder or a registry with a published bundle, received neither. "
+        "Run: dlrs demo, or dlrs publish"
+    )
+
+
+def database_url(given: str | None, state: Path) -> str:
+    """Return the URL that was given, or else that of a SQLite file in the state folder."""
+    return given or f"sqlite:///{state.resolve() / 'service.db'}"
