@@ -221,7 +221,7 @@ class WholePath:
 
 def is_unknown(profile: Profile) -> bool:
     """Tell whether nothing is known of a user: no event, no value, no features of his own."""
-    return not (profile.events or profile.values or profile.numbers or profile.own)
+    return not (profile.events or any(profile.values.values()) or profile.numbers or profile.own)
 
 
 def shortened(shortfall: Shortfall | None, asked: int, found: int) -> Shortfall | None:
