@@ -42,7 +42,7 @@ def base() -> ibis.BaseBackend:
 def _as_cells(base: ibis.BaseBackend, cells: Sequence[str], kind: Kind, detail: str | None) -> list[Any]:
     table = ibis.memtable(pa.table({"cell": pa.array(cells, pa.string())}))
     read = base.to_pyarrow(table.select(read=typed(table.cell, kind, detail)))["read"].to_pylist()
-    read = [round(value, 5) if isinstance(value, float) and kind == "seconds" else value for value in read]
+    read = [round(value, 3) if isinstance(value, float) and kind == "seconds" else value for value in read]
     return [
         WRONG if value is None and cell.lower() not in ("", "nan") else value
         for cell, value in zip(cells, read, strict=True)
@@ -54,7 +54,7 @@ def _as_json(cells: Sequence[str], name: str) -> list[Any]:
     for cell in cells:
         try:
             value = read_features(FEATURES, {name: cell}, item="7")[name]
-            read.append(round(value, 5) if name == "seconds" and value is not None else value)
+            read.append(round(value, 3) if name == "seconds" and value is not None else value)
         except DataError:
             read.append(WRONG)
     return read
