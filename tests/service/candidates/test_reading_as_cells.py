@@ -42,7 +42,6 @@ def base() -> ibis.BaseBackend:
 def _as_cells(base: ibis.BaseBackend, cells: Sequence[str], kind: Kind, detail: str | None) -> list[Any]:
     table = ibis.memtable(pa.table({"cell": pa.array(cells, pa.string())}))
     read = base.to_pyarrow(table.select(read=typed(table.cell, kind, detail)))["read"].to_pylist()
-    read = [round(value, 3) if isinstance(value, float) and kind == "seconds" else value for value in read]
     return [
         WRONG if value is None and cell.lower() not in ("", "nan") else value
         for cell, value in zip(cells, read, strict=True)
@@ -53,8 +52,7 @@ def _as_json(cells: Sequence[str], name: str) -> list[Any]:
     read = []
     for cell in cells:
         try:
-            value = read_features(FEATURES, {name: cell}, item="7")[name]
-            read.append(round(value, 3) if name == "seconds" and value is not None else value)
+            read.append(read_features(FEATURES, {name: cell}, item="7")[name])
         except DataError:
             read.append(WRONG)
     return read
@@ -77,6 +75,9 @@ def test_as_duckdb_reads_it(
     def check(some: list[str]) -> None:
         if kind == "text":
             some = [cell for cell in some if cell.lower() != "nan"]
-        assert _as_json(some, kind) == _as_cells(base, some, kind, detail)
+        pairs = zip(_as_json(some, kind), _as_cells(base, some, kind, detail), strict=True)
+        for ours, theirs in pairs:
+            near = kind == "seconds" and isinstance(theirs, float)  # the last bit of a far time may differ
+            assert ours == (pytest.approx(theirs, abs=1e-4, rel=0) if near else theirs)
 
     check()
