@@ -135,7 +135,7 @@ def test_data_are_described_without_a_model(run: RunFolder, tmp_path: Path) -> N
 def test_a_bundle_holds_no_pickle(run: RunFolder) -> None:
     published = bundle.current_bundle(run.registry).path
     suffixes = {f.suffix for f in published.rglob("*") if f.is_file()}
-    assert suffixes == {".json", ".safetensors", ".parquet", ".npy"}
+    assert suffixes == {".json", ".safetensors", ".arrow", ".npy"}
     for file in published.rglob("*.npy"):
         np.load(file, allow_pickle=False)
 
