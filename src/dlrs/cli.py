@@ -5,6 +5,7 @@ The verbs import what they need when they run: `dlrs --help` must not wait for t
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from dlrs.candidates_verbs import candidates
 from dlrs.errors import DlrsError
 from dlrs.experiment_verbs import experiment
 from dlrs.progress import FOLLOWS
-from dlrs.serve_verbs import keys, replay, serve
+from dlrs.serve_verbs import keys, replay, require_services, serve
 from dlrs.simulator.settings import Scale
 from dlrs.stopping import stoppable
 
@@ -329,13 +330,15 @@ def demo(
     weeks: Weeks = 5,
     seed: Seed = 0,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="do not start a service at the end")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="of the service; 0: any free one")] = 8000,
 ) -> None:
-    """Simulate a vehicle marketplace and run the whole path on it."""
+    """Simulate a vehicle marketplace, run the whole path on it, and serve it until Ctrl-C."""
     from dlrs import pipeline, showcase
     from dlrs.prepared import open_prepared
     from dlrs.simulator.settings import Simulation
 
-    del no_serve  # nothing serves yet
+    if not no_serve:
+        require_services()
     settings = Simulation(users=users, items=items, weeks=weeks, seed=seed)
     data = pipeline.simulate(out / "data", settings)
     folders = pipeline.run(data / "recipe.toml", out)
@@ -343,7 +346,12 @@ def demo(
     found = showcase.recommend_to_user(prepared, folders.registry, showcase.active_user(prepared), 5)
     console.print(showcase.as_text(found, prepared.recipe.marketplace.features))
     _show_report(out)
-    _say(f"Next: dlrs recommend {out} --user ID --k 10")
+    if no_serve:
+        _say(f"Next: dlrs serve {out} --as-of watermark")
+        return
+    # a process of its own, without all that training brought into this one
+    command = [sys.executable, "-m", "dlrs", "serve", str(out), "--as-of", "watermark", "--port", str(port)]
+    os.execv(sys.executable, command)
 
 
 def _reuse(buckets: Mapping[str, Any], after: Path) -> str:

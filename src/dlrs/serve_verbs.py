@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from dlrs.errors import MissingExtra
 
 Text = str | None
 Place = Annotated[Path, typer.Argument(help="run folder, or registry of bundles", metavar="BUNDLE")]
@@ -42,6 +45,7 @@ def serve(
     deadline: Annotated[float, typer.Option(min=0.01, help="seconds for a list, degraded if need be")] = 0.25,
 ) -> None:
     """Serve recommendations over HTTP from the current bundle, and follow the registry to the next ones."""
+    require_services()
     _one_thread_each()
     from dlrs.service.settings import Settings, registry_of
     from dlrs.service.starting import start
@@ -103,6 +107,12 @@ def replay(
     registry = registry_of(bundle)
     url = database_url(database, state or registry.parent / "service")
     typer.echo(replayed(decision, registry, url, against))
+
+
+def require_services() -> None:
+    """Say what is missing before anything begins. MissingExtra without the extra `serve`."""
+    if find_spec("fastapi") is None:
+        raise MissingExtra("fastapi", "serve")
 
 
 def _one_thread_each() -> None:

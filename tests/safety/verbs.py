@@ -83,7 +83,7 @@ VERBS = {
         {"bundles": "bundle"},
     ),
     "run": Verb(lambda run, to: ["run", run / "recipe.toml", "--out", to], STAGES),
-    "demo": Verb(lambda run, to: simulation("demo", to), {"data": "simulated", **STAGES}),
+    "demo": Verb(lambda run, to: [*simulation("demo", to), "--no-serve"], {"data": "simulated", **STAGES}),
 }
 """Every verb that writes."""
 
