@@ -25,9 +25,9 @@ from dlrs.past.stored import Past
 from dlrs.profiles.buckets import MICROSECOND, bucket_width
 from dlrs.profiles.one_user import Encounters, OneProfile, summarise
 from dlrs.service.bundle import ServingBundle
-from dlrs.service.profiles.history import History
-from dlrs.service.profiles.seen import Seen, SeenColumns
-from dlrs.service.seams import Event, Met, Raw
+from dlrs.service.profiles.history import History, Window
+from dlrs.service.profiles.seen import Seen
+from dlrs.service.seams import Event
 
 MOST = 10_000
 """Events of a window that count, the newest ones: who has more is no person."""
@@ -106,10 +106,20 @@ class Online:
         parts = [part for part in (base, new) if len(part)]
         summary = summarise(parts, self._marketplace.features, self._weight_T)
 
-        def mets() -> list[Met]:
-            return self._mets(base, versions_V, new, columns, described)
-
-        return Described(summary, History(summary.events, mets))
+        order: Ints = np.argsort(np.concatenate([base.time_E, new.time_E]), kind="stable")
+        window = Window(
+            kinds=tuple(self.types),
+            weight_T=self._weight_T,
+            past=self.past,
+            version_P=versions_V,
+            items=columns.items_V,
+            raws=columns.raws_V,
+            time_E=np.concatenate([base.time_E, new.time_E])[order],
+            type_E=np.concatenate([base.type_E, new.type_E])[order],
+            version_E=np.concatenate([base.version_E, new.version_E + len(versions_V)])[order],
+            described=described,
+        )
+        return Described(summary, History(window))
 
     def _base(self, row: int | None, since: int, until: int) -> tuple[Encounters, AnyArray]:
         events = slice(0, 0) if row is None else self.past.events(row)
@@ -122,31 +132,6 @@ class Online:
         kept: Bools = np.zeros(len(order), dtype=np.bool_)
         kept[order[len(order) - self.most :]] = True
         return base.take(kept[: len(base)]), new.take(kept[len(base) :])
-
-    def _mets(
-        self, base: Encounters, versions_V: AnyArray, new: Encounters, columns: SeenColumns, described: int
-    ) -> list[Met]:
-        order: Ints = np.argsort(np.concatenate([base.time_E, new.time_E]), kind="stable")
-        items_V = [*self._items(versions_V), *columns.items_V]
-        version_E = np.concatenate([base.version_E, new.version_E + len(versions_V)])[order]
-        newest = np.unique(version_E[max(0, len(order) - described) :])
-        raw_of = self._raws(newest, versions_V, columns)
-        kinds = list(self.types)
-        type_E = np.concatenate([base.type_E, new.type_E])[order]
-        times = np.concatenate([base.time_E, new.time_E])[order].tolist()
-        rows = zip(version_E.tolist(), type_E.tolist(), times, self._weight_T[type_E].tolist(), strict=True)
-        first = len(order) - described
-        return [
-            Met(items_V[version], kinds[kind], time, weight, raw_of[version] if place >= first else None)
-            for place, (version, kind, time, weight) in enumerate(rows)
-        ]
-
-    def _raws(self, wanted: Ints, versions_V: AnyArray, columns: SeenColumns) -> dict[int, Raw]:
-        """Return the features of some versions: those of the past come first."""
-        of_past = wanted[wanted < len(versions_V)]
-        found: dict[int, Raw] = dict(zip(of_past.tolist(), self.past.raws(versions_V[of_past]), strict=True))
-        later = wanted[wanted >= len(versions_V)].tolist()
-        return found | {version: columns.raws_V[version - len(versions_V)] for version in later}
 
     def _items(self, versions: AnyArray) -> Sequence[str]:
         return self.past.item_ids(self.past.arrays.item_M[versions])

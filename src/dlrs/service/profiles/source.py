@@ -37,7 +37,7 @@ from dlrs.service.seams import (
 )
 
 USERS_KEPT = 2_000
-"""Users whose profiles stay in memory: a few ten kilobytes each."""
+"""Users whose profiles stay in memory: 10 to 30 kB each."""
 
 POPULAR_FOR = 30.0
 """Seconds for which the popular items are not counted again."""
