@@ -20,14 +20,12 @@ from service.ranking.conftest import User
 from service.ranking.fakes import Stage, known_1N, nobody, stored
 
 
-@pytest.mark.parametrize("strategy", ["direct", "pseudo-user", "mixed", "cluster"])
+@pytest.mark.parametrize("strategy", ["direct", "pseudo-user", "mixed"])
 def test_lists_equal_the_recommenders(stage: Stage, users: list[User], strategy: str) -> None:
     content = stage.bundle.recipe.candidates.model_dump() | {"strategy": strategy, "count": 60}
     settings = type(stage.bundle.recipe.candidates).model_validate(content)
     recipe = stage.bundle.recipe.model_copy(update={"candidates": settings})
     stage.held[0] = replace(stage.bundle, recipe=recipe)
-    if strategy == "cluster":  # e_u takes its place
-        settings = settings.model_copy(update={"strategy": "direct"})
     items = stored(stage.published).representations
     recent = stored(stage.published).retrieval.recent_A
     retrieval = Retrieval.build(ItemVectors(items.embedding_ND, settings.metric), settings, recent)

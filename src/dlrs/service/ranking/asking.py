@@ -96,13 +96,8 @@ def needs_histories(bundle: ServingBundle, page: Page) -> bool:
 
 
 def _shares(bundle: ServingBundle, page: Page) -> Mapping[SourceName, float]:
-    """Return the recipe's sources and shares; e_u takes the place of groups of the catalogue."""
-    if page == "wishlist":
-        return {"pseudo-user": 1.0}
-    shares = dict(bundle.recipe.candidates.shares)
-    if "cluster" in shares:
-        shares["direct"] = shares.pop("cluster") + shares.get("direct", 0.0)
-    return shares
+    """Return the recipe's sources and shares. `cluster` is none of them: no catalogue serves it."""
+    return {"pseudo-user": 1.0} if page == "wishlist" else bundle.recipe.candidates.shares
 
 
 def _meant(history: Sequence[Met], bundle: ServingBundle, page: Page) -> list[Met]:
