@@ -8,16 +8,16 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from dlrs.service.candidates.routes import router as candidate_routes
+from dlrs.service.profiles.routes import router as profile_routes
+from dlrs.service.ranking.routes import router as ranking_routes
 
 from dlrs.client import Client
 from dlrs.errors import DataError, RequestError, StorageFull, Unavailable, WrongBundle
-from dlrs.service.candidates.routes import router as candidate_routes
 from dlrs.service.http.access import Loopback
 from dlrs.service.http.app import Limits, create_app
 from dlrs.service.http.logs import start_logs
 from dlrs.service.metrics import Metrics
-from dlrs.service.profiles.routes import router as profile_routes
-from dlrs.service.ranking.routes import router as ranking_routes
 from service_stub import app, over_http
 
 CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
@@ -112,9 +112,12 @@ def _operation(request: httpx.Request, operations: dict[tuple[str, str], Any]) -
     ],
 )
 def test_errors_come_back_as_what_they_were(how: str, error: type[Exception]) -> None:
-    with over_http(app(Loopback())) as http, Client(str(http.base_url), attempts=1) as client:
-        with pytest.raises(error) as raised:
-            client._ask("GET", f"/fails/{how}")
+    with (
+        over_http(app(Loopback())) as http,
+        Client(str(http.base_url), attempts=1) as client,
+        pytest.raises(error) as raised,
+    ):
+        client._ask("GET", f"/fails/{how}")
     if isinstance(raised.value, WrongBundle):
         assert raised.value.held == ("a",)
 
