@@ -17,7 +17,7 @@ WORKDIR /var/lib/dlrs
 VOLUME ["/var/lib/dlrs/service"]
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=3s --retries=6 \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health/ready', timeout=2)"]
 ENTRYPOINT ["dlrs"]
 CMD ["serve", "bundles", "--state", "service", "--host", "0.0.0.0", "--port", "8000"]
