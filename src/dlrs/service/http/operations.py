@@ -33,9 +33,13 @@ ANSWERS = {  # of any operation but health
     "400": "The body is not JSON",
     "401": "No API key",
     "403": "A key without this scope",
+    "404": "There is no such thing",
     "408": "The body did not come in time",
+    "409": "Another bundle is held: the error names it",
     "413": "The body is too large",
+    "422": "Something in the request is not as it should be",
     "503": "Too much to do, or something is not there now: ask again after Retry-After",
+    "507": "No room on the disk for a write; reads go on",
 }
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"

@@ -1,0 +1,224 @@
+"""Client: a dlrs service from Python. What its OpenAPI document has, by the same names.
+
+    with Client("http://127.0.0.1:8000", key="dlrs_…") as client:
+        client.events([{"id": "e1", "user_id": "7", "item_id": "42", "type": "view"}])
+        for item in client.recommendations("7", k=10)["items"]:
+            print(item["id"], item["score"], item["reason"])
+
+Answers are the service's JSON. An `Unavailable` may be tried again soon, and events and items, which carry
+their ids, may always be sent again; what is safe to repeat the client repeats itself a few times.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from dlrs.errors import DataError, DlrsError, RequestError, StorageFull, Unavailable, WrongBundle
+
+Json = dict[str, Any]
+Filters = Sequence[Mapping[str, Any]]
+"""Filters and steps of relaxing as docs/filters.md describes them."""
+
+ATTEMPTS = 3
+TIMEOUT = httpx.Timeout(5.0, connect=1.0)
+LONGEST_PAUSE = 5.0  # seconds, whatever Retry-After says
+RAISED: Mapping[str, type[DlrsError]] = {
+    "DataError": DataError,
+    "Unavailable": Unavailable,
+    "Overloaded": Unavailable,
+    "StorageFull": StorageFull,
+}
+
+
+class Client:
+    """A service at a URL. Safe for threads; connections stay open until `close`."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        attempts: int = ATTEMPTS,
+        timeout: httpx.Timeout = TIMEOUT,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
+        self._attempts = attempts
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    # --- lists
+
+    def recommendations(
+        self, user: str, k: int = 20, *, page: str = "home", where: Filters = (), relax: Filters = ()
+    ) -> Json:
+        """Return a user's list."""
+        asked = {"k": k, "page": page, "where": _text(where), "relax": _text(relax)}
+        return self._ask("GET", "/recommendations/{}", user, params=asked)
+
+    def recommend(self, **wish: Any) -> Json:
+        """Return a list for `user_id`, a guest's `events` or a given `profile`; k, page, filters, relax."""
+        return self._ask("POST", "/recommendations", body=wish)
+
+    def guest(self, events: Sequence[Mapping[str, Any]], k: int = 20, **wish: Any) -> Json:
+        """Return the list of a guest who did some `events`; nothing of them is kept."""
+        return self.recommend(events=events, k=k, **wish)
+
+    def similar(self, item: str, k: int = 20, *, where: Filters = ()) -> Json:
+        """Return items that are like one."""
+        return self._ask("GET", "/items/{}/similar", item, params={"k": k, "where": _text(where)})
+
+    def rank(self, items: Sequence[str], **somebody: Any) -> Json:
+        """Order some items for `user_id`, a guest's `events` or a given `profile`."""
+        return self._ask("POST", "/rank", body={"items": items, **somebody})
+
+    def decision(self, decision_id: str) -> Json:
+        """Return all that an answer followed from."""
+        return self._ask("GET", "/decisions/{}", decision_id)
+
+    # --- users
+
+    def events(self, events: Iterable[Mapping[str, Any]]) -> Json:
+        """Tell what users did, 10,000 events at most. Each has an id, and counts once however often sent."""
+        return self._ask("POST", "/events", body={"events": list(events)})
+
+    def profile(self, user: str, *, history: int = 20) -> Json:
+        """Return what is known of a user."""
+        return self._ask("GET", "/users/{}/profile", user, params={"history": history})
+
+    def override(self, user: str, filters: Filters) -> Json:
+        """Replace the filters that all lists of a user pass."""
+        return self._ask("PUT", "/users/{}/profile/overrides", user, body={"filters": filters})
+
+    def erase(self, user: str) -> None:
+        """Have everything about a user forgotten."""
+        self._ask("DELETE", "/users/{}", user)
+
+    def guest_profile(self, events: Sequence[Mapping[str, Any]]) -> Json:
+        """Return the profile that a guest's events make."""
+        return self._ask("POST", "/guest-profile", body={"events": events})
+
+    def popular_items(self, most: int = 50) -> Json:
+        """Return the items that most users met of late."""
+        return self._ask("GET", "/popular-items", params={"most": most})
+
+    # --- items
+
+    def item(self, item: str) -> Json:
+        """Return an item as it is now."""
+        return self._ask("GET", "/items/{}", item)
+
+    def items(self, ids: Sequence[str]) -> Json:
+        """Return items as they are now."""
+        return self._ask("POST", "/items/get", body={"ids": ids})
+
+    def put_item(self, item: str, features: Mapping[str, Any]) -> Json:
+        """Add an item, or a new version of it."""
+        return self._ask("PUT", "/items/{}", item, body={"features": features})
+
+    def patch_item(self, item: str, features: Mapping[str, Any]) -> Json:
+        """Change some features of an item."""
+        return self._ask("PATCH", "/items/{}", item, body={"features": features})
+
+    def delete_item(self, item: str) -> None:
+        """Delete an item: it is never recommended again."""
+        self._ask("DELETE", "/items/{}", item)
+
+    def bulk_items(self, upsert: Mapping[str, Mapping[str, Any]], delete: Sequence[str] = ()) -> Json:
+        """Add, change and delete up to 10,000 items."""
+        return self._ask("POST", "/items", body={"upsert": upsert, "delete": delete})
+
+    def versions(self, wanted: Sequence[Mapping[str, Any]]) -> Json:
+        """Return the features that items had: {"item_id", "time" in microseconds since 1970}."""
+        return self._ask("POST", "/items/versions", body={"wanted": wanted})
+
+    def gone(self, after: int) -> Json:
+        """Return what was deleted after a change."""
+        return self._ask("GET", "/items-gone", params={"after": after})
+
+    def candidates(self, bundle_id: str, queries: Sequence[Mapping[str, Any]], **wish: Any) -> Json:
+        """Return what is near some vectors: {"vector", "share"}; count, known_ids, filters, popular."""
+        return self._ask("POST", "/candidates", body={"bundle_id": bundle_id, "queries": queries, **wish})
+
+    def represent(self, bundle_id: str, ids: Sequence[str]) -> Json:
+        """Return what ItemNet makes of some items."""
+        return self._ask("POST", "/items/represent", body={"bundle_id": bundle_id, "ids": ids})
+
+    def popular_before(self, bundle_id: str, count: int = 100, filters: Filters = ()) -> Json:
+        """Return the items that were most popular when a bundle was made."""
+        body = {"bundle_id": bundle_id, "count": count, "filters": filters}
+        return self._ask("POST", "/items-popular", body=body)
+
+    # --- the service
+
+    def live(self) -> Json:
+        """Say that it answers."""
+        return self._ask("GET", "/health/live")
+
+    def ready(self) -> Json:
+        """Say whether it can do its work, and what it lacks."""
+        answer = self._http.get("/health/ready")
+        return dict(orjson.loads(answer.content))
+
+    def metrics(self) -> str:
+        """Return the numbers for Prometheus."""
+        return self._answer("GET", "/metrics", None, None).text
+
+    def _ask(
+        self, method: str, template: str, *ids: str, params: Mapping[str, Any] | None = None, body: Any = None
+    ) -> Json:
+        path = template.format(*(quote(id, safe="") for id in ids))
+        answer = self._answer(method, path, params, body)
+        return dict(orjson.loads(answer.content)) if answer.content else {}
+
+    def _answer(self, method: str, path: str, params: Mapping[str, Any] | None, body: Any) -> httpx.Response:
+        """Ask until there is an answer. All that can be asked is safe to ask again."""
+        content = None if body is None else orjson.dumps(body)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        for attempt in range(1, self._attempts + 1):
+            last = attempt == self._attempts
+            try:
+                answer = self._http.request(method, path, params=params, content=content, headers=headers)
+            except httpx.HTTPError as error:
+                if last:
+                    raise Unavailable(
+                        f"{self._http.base_url}: no answer ({type(error).__name__})."
+                    ) from error
+                time.sleep(0.1 * attempt)
+                continue
+            if answer.status_code != 503 or last:
+                break
+            time.sleep(min(float(answer.headers.get("Retry-After", 1)), LONGEST_PAUSE))
+        if answer.is_error:
+            raise _error(answer)
+        return answer
+
+
+def _error(answer: httpx.Response) -> DlrsError:
+    """Return the service's error as the exception that it was there."""
+    try:
+        error: Json = orjson.loads(answer.content)["error"]
+    except (ValueError, KeyError, TypeError):
+        error = {"type": "", "message": f"{answer.request.url}: received {answer.status_code}."}
+    if error["type"] == "WrongBundle":
+        return WrongBundle(error["asked"], error["held"])
+    return RAISED.get(error["type"], RequestError)(error["message"])
+
+
+def _text(content: Filters) -> str:
+    return orjson.dumps(list(content)).decode()
