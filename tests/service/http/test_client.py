@@ -8,16 +8,16 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from dlrs.service.candidates.routes import router as candidate_routes
-from dlrs.service.profiles.routes import router as profile_routes
-from dlrs.service.ranking.routes import router as ranking_routes
 
 from dlrs.client import Client
 from dlrs.errors import DataError, RequestError, StorageFull, Unavailable, WrongBundle
+from dlrs.service.candidates.routes import router as candidate_routes
 from dlrs.service.http.access import Loopback
 from dlrs.service.http.app import Limits, create_app
 from dlrs.service.http.logs import start_logs
 from dlrs.service.metrics import Metrics
+from dlrs.service.profiles.routes import router as profile_routes
+from dlrs.service.ranking.routes import router as ranking_routes
 from service_stub import app, over_http
 
 CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
