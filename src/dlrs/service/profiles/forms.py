@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+)
 
 from dlrs.candidates.filtering.filters import Filter, parse_filters
 from dlrs.data.interactions import micros
@@ -29,6 +38,9 @@ def _text(value: object) -> object:
 Time = Annotated[AwareDatetime, BeforeValidator(_text), Field(examples=["2017-10-14T03:00:00Z"])]
 """ISO 8601 with its zone."""
 
+Text = Annotated[str, StringConstraints(max_length=10_000)]
+"""What fits here may still be no id. With a bound, pydantic also refuses halves of surrogate pairs."""
+
 
 class Form(BaseModel):
     """A part of a request."""
@@ -39,10 +51,10 @@ class Form(BaseModel):
 class EventForm(Form):
     """What a user did with an item."""
 
-    id: str = Field(description="unique for ever: a known one changes nothing")
-    user_id: str
-    item_id: str
-    type: str
+    id: Text = Field(description="unique for ever: a known one changes nothing")
+    user_id: Text
+    item_id: Text
+    type: Text
     time: Time | None = Field(default=None, description="now if left out")
 
     def event(self, now: int) -> Event:
@@ -70,11 +82,11 @@ AnyEvents = Annotated[
 class GuestEventForm(Form):
     """What somebody did of whom nothing is kept."""
 
-    item_id: str
-    type: str
+    item_id: Text
+    type: Text
     time: Time | None = Field(default=None, description="now if left out")
-    id: str | None = None
-    user_id: str = "guest"
+    id: Text | None = None
+    user_id: Text = "guest"
 
 
 class GuestForm(Form):
