@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from dlrs.bundle import CURRENT
+from dlrs.candidates.live.live_index import FOLD_AT
 from dlrs.errors import RequestError
 from dlrs.folders import RunFolder
 
@@ -34,6 +35,7 @@ class Settings:
     services_key: str | None = None  # API key that this service shows to the others
     largest_body: int = 2_000_000  # bytes
     decisions: int = 100_000  # kept for replay; 0: none
+    fold_at: int = FOLD_AT  # changes of items after which a live index gets a new snapshot
 
     def __post_init__(self) -> None:
         needed = {

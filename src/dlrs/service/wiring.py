@@ -174,7 +174,11 @@ class _Parts:
         catalogue = None
         if self._settings.only in (None, "candidates"):
             catalogue = Catalogue.open(
-                loaded.bundle, self._settings.state, self._database.items, self._metrics
+                loaded.bundle,
+                self._settings.state,
+                self._database.items,
+                self._metrics,
+                fold_at=self._settings.fold_at,
             )
             catalogue.start()
         self._metrics.bundle.labels(loaded.bundle.id).set(1)

@@ -24,7 +24,7 @@ import structlog
 from dlrs.atomic import alone
 from dlrs.candidates.bundled import BundledItems
 from dlrs.candidates.live.follower import Follower
-from dlrs.candidates.live.live_index import LOG, LiveIndex
+from dlrs.candidates.live.live_index import FOLD_AT, LOG, LiveIndex
 from dlrs.candidates.live.searched import Searched
 from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError, DlrsError, Unavailable
@@ -59,12 +59,18 @@ class Catalogue:
     """The live index of one bundle, and what keeps it fresh."""
 
     def __init__(
-        self, bundle: ServingBundle, items: BundleItems, folder: Path, store: ItemStore, metrics: Metrics
+        self,
+        bundle: ServingBundle,
+        items: BundleItems,
+        folder: Path,
+        store: ItemStore,
+        metrics: Metrics,
+        fold_at: int,
     ) -> None:
         """Take what `open` opened."""
         self.bundle, self.items, self.folder = bundle, items, folder
         self.watermark = micros(bundle.watermark)
-        self._store, self._metrics = store, metrics
+        self._store, self._metrics, self._fold_at = store, metrics, fold_at
         self._held = ExitStack()  # the writer's lock
         self._writer: LiveIndex | None = None
         self._live: Searched
@@ -73,7 +79,15 @@ class Catalogue:
         self._thread = threading.Thread(target=self._follow_storage, name="indexer", daemon=True)
 
     @classmethod
-    def open(cls, bundle: ServingBundle, state: Path, store: ItemStore, metrics: Metrics) -> Self:
+    def open(
+        cls,
+        bundle: ServingBundle,
+        state: Path,
+        store: ItemStore,
+        metrics: Metrics,
+        *,
+        fold_at: int = FOLD_AT,
+    ) -> Self:
         """Open the catalogue of a bundle, up to date; `start` keeps it so.
 
         Raises:
@@ -84,7 +98,7 @@ class Catalogue:
         folder = state / LIVE / bundle.id
         (folder / WRITER).mkdir(parents=True, exist_ok=True)
         items = BundleItems(stored, bundle.recipe.marketplace.features)
-        self = cls(bundle, items, folder, store, metrics)
+        self = cls(bundle, items, folder, store, metrics, fold_at)
         if self._lock():
             _create(folder / INDEX, stored, bundle)
             self._open_to_write()
@@ -162,7 +176,7 @@ class Catalogue:
         return True
 
     def _open_to_write(self) -> None:
-        self._writer = self._live = LiveIndex.open(self.folder / INDEX)
+        self._writer = self._live = LiveIndex.open(self.folder / INDEX, fold_at=self._fold_at)
 
     def _follow_storage(self) -> None:
         failing, tried = False, time.monotonic()
