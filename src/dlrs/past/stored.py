@@ -87,6 +87,15 @@ class Past:
         found = int(positions_of(self.arrays.ids_U, as_texts([user_id]))[0])
         return found if found >= 0 else None
 
+    def some_users(self, most: int) -> list[str]:
+        """Return ids of users with events in the window: of the middle half, the least active first."""
+        events_U = np.diff(self.arrays.starts_U1)
+        active = np.flatnonzero(events_U)
+        order = active[np.argsort(events_U[active], kind="stable")]
+        places = np.unique(np.linspace(len(order) // 4, len(order) * 3 // 4, most).astype(np.int64))
+        rows = order[np.minimum(places, len(order) - 1)] if len(order) else order
+        return [id.decode() for id in self.arrays.ids_U[rows].tolist()]
+
     def met(self, row: int, since: int) -> list[str]:
         """Return the ids of all items that a user ever met, those last met before `since` left out.
 

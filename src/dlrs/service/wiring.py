@@ -38,6 +38,8 @@ from dlrs.service.http.app import Limits, create_app
 from dlrs.service.http.health import Check
 from dlrs.service.http.logs import start_logs
 from dlrs.service.metrics import Metrics
+from dlrs.service.page.routes import Page
+from dlrs.service.page.routes import router as page_routes
 from dlrs.service.profiles.client import HttpProfiles
 from dlrs.service.profiles.routes import router as profile_routes
 from dlrs.service.profiles.source import UserProfiles
@@ -47,6 +49,7 @@ from dlrs.service.seams import CandidateSource, ProfileSource
 from dlrs.service.settings import Settings, database_url
 
 WAITING_READS = 16  # of a process that asks others over the network: they wait, and cost it little
+EXAMPLES = 12  # users that the page offers to begin with
 FAR_BEHIND = 1000  # changes of items that the index may lack and still be called ready
 
 
@@ -155,7 +158,20 @@ class _Parts:
             routers.append(profile_routes(self._profiles, self._features, self._clock))
         if only in (None, "candidates"):
             routers.append(candidate_routes(self._candidates, self._features))
+        if self._ranking is not None and self._profiles is not None:
+            routers.append(page_routes(self._page(self._ranking, self._profiles)))
         return routers
+
+    def _page(self, ranking: RankingService, profiles: ProfileSource) -> Page:
+        return Page(
+            ranking,
+            profiles,
+            self._candidates,
+            lambda: self._current()[0],
+            self._clock,
+            self._metrics,
+            lambda: self._current()[1].some_users(EXAMPLES),
+        )
 
     def checks(self) -> Mapping[str, Check]:
         """Return what must be well for this process to be ready."""
