@@ -35,12 +35,15 @@ class BundleItems:
 
     def features(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the raw features of those items that the bundle has."""
-        rows = positions_of(
-            self._ids_A, np.array([id.encode(errors="replace") for id in ids], dtype=np.bytes_)
-        )
+        rows = positions_of(self._ids_A, np.array([_encoded(id) for id in ids], dtype=np.bytes_))
         there = np.flatnonzero(rows >= 0)
         found = self._table.take(rows[there]).to_pylist() if len(there) else []
         return {ids[place]: record for place, record in zip(there.tolist(), found, strict=True)}
+
+
+def _encoded(id: str) -> bytes:
+    """Return an id's UTF-8; one that no item can have must not become another's: numpy cuts NUL off."""
+    return id.encode(errors="surrogatepass").replace(b"\0", b"\xff")
 
 
 def _most_first(recent_A: Ints) -> Ints:

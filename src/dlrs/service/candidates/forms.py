@@ -35,7 +35,8 @@ def _sound_id(value: str) -> str:
 Id = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_sound_id)]
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e18, le=1e18)]
 Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e6)]
-FeaturesOf = Annotated[dict[str, Any], Field(max_length=1_000)]
+Name = Annotated[str, Field(max_length=512)]
+FeaturesOf = Annotated[dict[Name, Any], Field(max_length=1_000)]
 
 
 class Form(BaseModel):
