@@ -30,7 +30,7 @@ Time = Annotated[AwareDatetime, BeforeValidator(_text), Field(examples=["2017-10
 """ISO 8601 with its zone."""
 
 Text = Annotated[str, Field(max_length=100_000)]
-"""Where there is a length to check, pydantic refuses halves of surrogate pairs, too: no answer can say them."""
+"""Where there is a length to check, pydantic refuses halves of surrogate pairs: no answer can say them."""
 
 
 class Form(BaseModel):
