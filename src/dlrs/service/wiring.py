@@ -153,7 +153,7 @@ class _Parts:
             routers.append(ranking_routes(self._ranking))
         if only in (None, "profiles") and self._profiles is not None:
             routers.append(profile_routes(self._profiles, self._features, self._clock))
-        if only in (None, "candidates"):
+        if only in (None, "candidates") and isinstance(self._candidates, CandidateService):
             routers.append(candidate_routes(self._candidates, self._features))
         return routers
 

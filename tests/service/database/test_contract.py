@@ -202,6 +202,14 @@ class TestItems:
         assert held == [None, one, one, two, two, three, three, changes[1], None, one]
         assert database.items.at([]) == []
 
+    def test_a_change_that_came_first_is_not_undone(self, database: Database) -> None:
+        first = database.items.put({"car": RED, "van": RED}, 100)
+        second = database.items.put({"car": None}, 200, unchanged_since=first)
+        assert second > first
+        assert database.items.put({"bus": BLUE, "car": BLUE}, 300, unchanged_since=first) == 0
+        assert database.items.last() == second
+        assert database.items.put({"bus": BLUE, "van": BLUE}, 300, unchanged_since=first) > second
+
     def test_the_first_and_the_latest(self, database: Database) -> None:
         database.items.put({"car": RED, "van": RED}, 100)
         database.items.put({"car": BLUE}, 200)
