@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dlrs.bundle import current_bundle
-from dlrs.errors import Unavailable
+from dlrs.errors import ArtifactError, Unavailable
 from dlrs.folders import RunFolder
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.candidates.catalogue import Catalogue, sweep
@@ -112,6 +112,22 @@ def test_what_could_not_be_opened_lets_the_writers_lock_go(
     again = Catalogue.open(bundle, market.state, market.store, Metrics())
     assert again.writes
     again.close()
+
+
+def test_a_change_that_the_index_has_no_room_for_is_safe_and_found_later(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _ids(market.catalogue)[0]
+
+    def full(*_: object) -> None:
+        raise ArtifactError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dlrs.candidates.live.changes.Log.append", full)
+        with pytest.raises(Unavailable, match="safe in the item storage"):
+            market.service.delete([first])
+    market.catalogue.catch_up()
+    assert first not in _ids(market.catalogue)
 
 
 def test_nobody_waits_for_what_is_closed(market: Market, bundle: ServingBundle) -> None:

@@ -141,15 +141,24 @@ class Catalogue:
         until = time.monotonic() + PATIENCE
         while self._live.mark < seq and not self._stop.is_set():  # in what is closed nobody finds anything
             if self.writes:
-                self.catch_up()
+                self._catch_up_to(seq)
             elif time.monotonic() < until:
                 time.sleep(LOOK)
             if time.monotonic() >= until and self._live.mark < seq:
-                raise Unavailable(
-                    f"catalogue of bundle {self.bundle.id}: expected change {seq} to be found within "
-                    f"{PATIENCE:.0f} s, received the index at {self._live.mark}. The change is safe in the "
-                    "item storage and will be found; there is no need to send it again."
-                )
+                raise self._not_found_yet(seq, f"within {PATIENCE:.0f} s")
+
+    def _catch_up_to(self, seq: int) -> None:
+        try:
+            self.catch_up()
+        except ArtifactError as error:  # the disk is full, most likely: the thread tries again
+            raise self._not_found_yet(seq, f"now ({error})") from error
+
+    def _not_found_yet(self, seq: int, when: str) -> Unavailable:
+        return Unavailable(
+            f"catalogue of bundle {self.bundle.id}: expected change {seq} to be found {when}, received the "
+            f"index at {self._live.mark}. The change is safe in the item storage and will be found; there is "
+            "no need to send it again."
+        )
 
     def close(self) -> None:
         """Let the live index go; whoever searches at the moment ends his search."""
