@@ -27,12 +27,12 @@ from dlrs.service import replaying
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.bundles.held import Held
 from dlrs.service.candidates.candidate_service import CandidateService
-from dlrs.service.candidates.catalogue import Catalogue
+from dlrs.service.candidates.catalogue import Catalogue, sweep
 from dlrs.service.candidates.client import HttpCandidates
 from dlrs.service.candidates.routes import router as candidate_routes
 from dlrs.service.clock import Clock, clock
 from dlrs.service.database.database import Database
-from dlrs.service.forgetting import ForgettingUsers
+from dlrs.service.forgetting import Forgetting, ForgettingUsers
 from dlrs.service.http.access import Access, open_access
 from dlrs.service.http.app import Limits, create_app
 from dlrs.service.http.health import Check
@@ -140,11 +140,15 @@ class _Parts:
         stack.callback(self._database.close)
         self._held = Held(settings.registry, self._load, self._close)
         stack.callback(self._held.stop)
+        self._sweep()
         self._candidates = self._candidate_source()
         self._ranking: RankingService | None = None
         self._profiles = self._profile_source()
         if settings.only in (None, "ranking"):
             self._ranking = self._ranking_service()
+        forgetting = Forgetting(self._database.users.erased_since, self._forget, self._clock)
+        forgetting.start()
+        stack.callback(forgetting.stop)
 
     def routers(self) -> list[APIRouter]:
         """Return the routes of the services that are in this process."""
@@ -184,6 +188,12 @@ class _Parts:
         self._metrics.bundle.labels(serving.loaded.bundle.id).set(0)
         if serving.catalogue is not None:
             serving.catalogue.close()
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove the live indexes of bundles that are not in the registry any more."""
+        if self._settings.only in (None, "candidates"):
+            sweep(self._settings.state, [folder.name for folder in self._settings.registry.iterdir()])
 
     def _features(self) -> Features:
         return self._held.current().loaded.bundle.recipe.marketplace.features
@@ -240,6 +250,8 @@ class _Parts:
     def _forget(self, user_id: str) -> None:
         if self._ranking is not None:
             self._ranking.forget(user_id)
+        if isinstance(self._profiles, UserProfiles):
+            self._profiles.forget(user_id)
 
     def _check_database(self) -> str | None:
         self._database.items.last()

@@ -164,6 +164,24 @@ class TestUsers:
         database.users.erase("ann", 250)
         assert database.users.get("ann") == UserRecord((), 250, 3)
 
+    def test_what_was_decided_while_he_was_erased_is_not_kept(self, database: Database) -> None:
+        second = 1_000_000
+        database.users.erase("ann", 100 * second)
+        database.decisions.keep(decision("on its way", time=101 * second))  # by the profile of before
+        database.decisions.keep(decision("of one who came again", time=200 * second))
+        database.decisions.keep(decision("of bob", user="bob", time=101 * second))
+        database.decisions.flush()
+        assert database.decisions.get("on its way") is None
+        assert database.decisions.get("of one who came again") is not None
+        assert database.decisions.get("of bob") is not None
+
+    def test_who_was_erased_is_told(self, database: Database) -> None:
+        database.users.override("bob", self.FILTERS)
+        for time, user in enumerate(("ann", "cid", "dan"), start=100):
+            database.users.erase(user, time)
+        assert set(database.users.erased_since(101)) == {"cid", "dan"}
+        assert database.users.erased_since(103) == []
+
     def test_whom_nobody_knows_can_be_erased(self, database: Database) -> None:
         database.users.erase("ann", 150)
         assert database.users.get("ann") == UserRecord((), 150, 1)

@@ -50,6 +50,7 @@ user_record = Table(
     Column("overrides", BYTEWISE, nullable=False),  # JSON
     Column("erased", BigInteger),
     Column("revision", BigInteger, nullable=False),
+    Index("user_record_erased", "erased"),
 )
 
 item_change = Table(

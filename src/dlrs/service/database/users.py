@@ -29,6 +29,8 @@ class Users:
         self._writer, self._forget = writer, forget
         columns = (user_record.c.overrides, user_record.c.erased, user_record.c.revision)
         self._get = reader.prepared(select(*columns).where(user_record.c.user_id == bindparam("user")))
+        erased = select(user_record.c.user_id).where(user_record.c.erased >= bindparam("since"))
+        self._erased_since = reader.prepared(erased)
         self._unnamed = delete(features).where(
             writer.lists.among(features.c.key, "keys"), ~exists().where(event.c.features == features.c.key)
         )
@@ -39,6 +41,10 @@ class Users:
             filters = () if overrides == NOTHING else parse_filters(decoded(overrides), source="overrides")
             return UserRecord(filters, erased, revision)
         return UserRecord()
+
+    def erased_since(self, at: int) -> Sequence[str]:
+        """Return who was erased at this time or later."""
+        return [user_id for (user_id,) in self._erased_since(since=at)]
 
     def override(self, user_id: str, filters: Sequence[Filter]) -> None:
         """Replace a user's overrides."""

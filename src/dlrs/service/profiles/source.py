@@ -136,6 +136,10 @@ class UserProfiles:
         """Forget a user. What the log of this bundle, or a later one, says of the time before is not used."""
         expect_id(user_id)
         self._users.erase(user_id, self._clock())
+        self.forget(user_id)
+
+    def forget(self, user_id: str) -> None:
+        """Drop what is kept of a user in memory: he is erased."""
         self._states.forget(user_id)
 
     def popular(self, most: int) -> Sequence[tuple[str, int]]:
