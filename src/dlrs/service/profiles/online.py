@@ -106,8 +106,8 @@ class Online:
         parts = [part for part in (base, new) if len(part)]
         summary = summarise(parts, self._marketplace.features, self._weight_T)
 
-        def mets() -> list[Met]:
-            return self._mets(base, versions_V, new, columns, described)
+        def mets(newest: int) -> list[Met]:
+            return self._mets(base, versions_V, new, columns, newest, described)
 
         return Described(summary, History(summary.events, mets))
 
@@ -124,22 +124,36 @@ class Online:
         return base.take(kept[: len(base)]), new.take(kept[len(base) :])
 
     def _mets(
-        self, base: Encounters, versions_V: AnyArray, new: Encounters, columns: SeenColumns, described: int
+        self,
+        base: Encounters,
+        versions_V: AnyArray,
+        new: Encounters,
+        columns: SeenColumns,
+        newest: int,
+        described: int,
     ) -> list[Met]:
-        order: Ints = np.argsort(np.concatenate([base.time_E, new.time_E]), kind="stable")
-        items_V = [*self._items(versions_V), *columns.items_V]
+        """Return the newest events, oldest first, with the features of the newest `described` of them."""
+        times = np.concatenate([base.time_E, new.time_E])
+        order: Ints = np.argsort(times, kind="stable")[max(0, len(times) - newest) :]
         version_E = np.concatenate([base.version_E, new.version_E + len(versions_V)])[order]
-        newest = np.unique(version_E[max(0, len(order) - described) :])
-        raw_of = self._raws(newest, versions_V, columns)
+        item_of = self._items_of(np.unique(version_E), versions_V, columns)
+        raw_of = self._raws(np.unique(version_E[max(0, len(order) - described) :]), versions_V, columns)
         kinds = list(self.types)
         type_E = np.concatenate([base.type_E, new.type_E])[order]
-        times = np.concatenate([base.time_E, new.time_E])[order].tolist()
-        rows = zip(version_E.tolist(), type_E.tolist(), times, self._weight_T[type_E].tolist(), strict=True)
+        weights = self._weight_T[type_E].tolist()
+        rows = zip(version_E.tolist(), type_E.tolist(), times[order].tolist(), weights, strict=True)
         first = len(order) - described
         return [
-            Met(items_V[version], kinds[kind], time, weight, raw_of[version] if place >= first else None)
+            Met(item_of[version], kinds[kind], time, weight, raw_of[version] if place >= first else None)
             for place, (version, kind, time, weight) in enumerate(rows)
         ]
+
+    def _items_of(self, wanted: Ints, versions_V: AnyArray, columns: SeenColumns) -> dict[int, str]:
+        """Return the items of some versions, ascending: those of the past come first."""
+        of_past = wanted[wanted < len(versions_V)]
+        found = dict(zip(of_past.tolist(), self._items(versions_V[of_past]), strict=True))
+        later = wanted[len(of_past) :].tolist()
+        return found | {version: columns.items_V[version - len(versions_V)] for version in later}
 
     def _raws(self, wanted: Ints, versions_V: AnyArray, columns: SeenColumns) -> dict[int, Raw]:
         """Return the features of some versions: those of the past come first."""
