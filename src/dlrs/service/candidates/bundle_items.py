@@ -39,7 +39,7 @@ class BundleItems:
             self._ids_A, np.array([id.encode(errors="replace") for id in ids], dtype=np.bytes_)
         )
         there = np.flatnonzero(rows >= 0)
-        found = self._records.of(rows[there]) if len(there) else []
+        found = self._records.of(rows[there].tolist()) if len(there) else []
         return {ids[place]: record for place, record in zip(there.tolist(), found, strict=True)}
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from dlrs.arrays import Bools, Ints
-
-Read = Callable[[Ints], list[Any]]
+Read = Callable[[Sequence[int]], list[Any]]
 
 
 class Records:
@@ -20,60 +17,42 @@ class Records:
         self._names = table.column_names
         self._columns = [_reading(column) for column in table.columns]
 
-    def of(self, rows: Ints) -> list[dict[str, Any]]:
+    def of(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Return some rows, in the order given; None where a value is missing."""
         columns = [read(rows) for read in self._columns]
         return [dict(zip(self._names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _reading(column: pa.ChunkedArray) -> Read:
-    if column.num_chunks == 1:
+    if column.num_chunks == 1 and column.chunk(0).offset == 0:
         chunk = column.chunk(0)
         if chunk.type == pa.float64():
             return _numbers(chunk)
         if chunk.type == pa.string():
             return _texts(chunk)
 
-    def read(rows: Ints) -> list[Any]:
-        found: list[Any] = column.take(pa.array(rows)).to_pylist()
+    def read(rows: Sequence[int]) -> list[Any]:
+        found: list[Any] = column.take(pa.array(rows, pa.int64())).to_pylist()
         return found
 
     return read
 
 
 def _numbers(chunk: pa.Array) -> Read:
-    values_N = np.frombuffer(chunk.buffers()[1], np.float64)[chunk.offset :]
-    known = _known(chunk)
-
-    def read(rows: Ints) -> list[Any]:
-        values = values_N[rows].tolist()
-        return [value if there else None for value, there in zip(values, known(rows).tolist(), strict=True)]
-
-    return read
+    bitmap, content = chunk.buffers()
+    known, values = memoryview(bitmap or b""), memoryview(content).cast("d")
+    if not known:
+        return lambda rows: [values[row] for row in rows]
+    return lambda rows: [values[row] if known[row >> 3] >> (row & 7) & 1 else None for row in rows]
 
 
 def _texts(chunk: pa.Array) -> Read:
-    _, starts, content = chunk.buffers()
-    starts_N1 = np.frombuffer(starts, np.int32)[chunk.offset :]
-    data, known = memoryview(content or b""), _known(chunk)
-
-    def read(rows: Ints) -> list[Any]:
-        places = zip(starts_N1[rows].tolist(), starts_N1[rows + 1].tolist(), known(rows).tolist(), strict=True)
-        return [str(data[start:end], "utf-8") if there else None for start, end, there in places]
-
-    return read
-
-
-def _known(chunk: pa.Array) -> Callable[[Ints], Bools]:
-    """Return what tells of some rows whether they have a value."""
-    bitmap, offset = chunk.buffers()[0], chunk.offset
-    if bitmap is None:
-        return lambda rows: np.ones(len(rows), dtype=np.bool_)
-    bits = np.frombuffer(bitmap, np.uint8)
-
-    def known(rows: Ints) -> Bools:
-        places = rows + offset
-        there: Bools = (bits[places >> 3] >> (places & 7) & 1).astype(np.bool_)
-        return there
-
-    return known
+    bitmap, places, content = chunk.buffers()
+    known, starts = memoryview(bitmap or b""), memoryview(places).cast("i")
+    data = memoryview(content or b"")
+    if not known:
+        return lambda rows: [str(data[starts[row] : starts[row + 1]], "utf-8") for row in rows]
+    return lambda rows: [
+        str(data[starts[row] : starts[row + 1]], "utf-8") if known[row >> 3] >> (row & 7) & 1 else None
+        for row in rows
+    ]
