@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from uuid import uuid4
 
 import jinja2
@@ -46,7 +46,14 @@ TEMPLATES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-TEMPLATES.filters["path"] = lambda text: quote(str(text), safe="")
+
+
+def segment(id: object) -> str:
+    """Return an id as one segment of a path. Quoted twice, for servers take a quoted slash for a slash."""
+    return quote(quote(str(id), safe=""), safe="")
+
+
+TEMPLATES.filters["path"] = segment
 TEMPLATES.globals["new_id"] = lambda: uuid4().hex
 
 
@@ -142,6 +149,10 @@ class Page:
         shown = {"histograms": live.histograms(text), "counts": live.counts(text)}
         return self._page("live.html" if whole else "numbers.html", **shown)
 
+    def lost(self, what: str) -> str:
+        """Return a page that says what did not work."""
+        return self._page("lost.html", what=what)
+
     def did(self, user_id: str, given: Mapping[str, str]) -> None:
         """Take what a user did. RequestError where it was refused."""
         event = Event(
@@ -183,7 +194,7 @@ def router(page: Page) -> APIRouter:
     @routes.get("/", dependencies=reads)
     def start(user: str = "") -> Response:
         if user.strip():
-            return RedirectResponse(f"/u/{quote(user.strip(), safe='')}", 303)
+            return RedirectResponse(f"/u/{segment(user.strip())}", 303)
         return _html(page.start())
 
     @routes.get("/static/{name}")
@@ -206,24 +217,26 @@ def router(page: Page) -> APIRouter:
 
     @routes.get("/u/{user}/ad/{item:path}", dependencies=reads)
     def item(user: str, item: str, request: Request) -> Response:
-        shown = page.item(user, item, _here(request))
-        return _html(shown or page._page("lost.html", what=f"item '{item}'"), 200 if shown else 404)
+        shown = page.item(unquote(user), unquote(item), _here(request))
+        if shown is None:
+            return _html(page.lost(f"Nobody ever heard of an item '{unquote(item)}'."), 404)
+        return _html(shown)
 
     @routes.get("/u/{user}", dependencies=reads)
     def user(user: str, request: Request) -> Response:
-        return _html(page.user(user, dict(request.query_params), _here(request)))
+        return _html(page.user(unquote(user), dict(request.query_params), _here(request)))
 
     @routes.post("/u/{user}/did", dependencies=events)
     def did(user: str, form: Form) -> Response:
-        return _done(page, lambda: page.did(user, form), form, f"/u/{quote(user, safe='')}")
+        return _done(page, lambda: page.did(unquote(user), form), form, f"/u/{quote(user, safe='')}")
 
     @routes.post("/u/{user}/never", dependencies=events)
     def never(user: str, form: Form) -> Response:
-        return _done(page, lambda: page.never(user, form), form, f"/u/{quote(user, safe='')}")
+        return _done(page, lambda: page.never(unquote(user), form), form, f"/u/{quote(user, safe='')}")
 
     @routes.post("/u/{user}/erase", dependencies=admin)
     def erase(user: str, form: Form) -> Response:
-        return _done(page, lambda: page.profiles.erase(user), form, "/")
+        return _done(page, lambda: page.profiles.erase(unquote(user)), form, "/")
 
     return routes
 
@@ -232,7 +245,7 @@ def _done(page: Page, do: Callable[[], None], form: Mapping[str, str], otherwise
     try:
         do()
     except RequestError as error:
-        return _html(page._page("lost.html", what=str(error)), 422)
+        return _html(page.lost(str(error)), 422)
     return RedirectResponse(_local(form.get("next", "")) or otherwise, 303)
 
 
