@@ -1,33 +1,27 @@
-"""Forgetting: when a user is erased from the database, what processes keep of him in memory goes, too.
-
-The process that erases forgets at once (`ForgettingUsers`); the others look every second (`Forgetting`).
-"""
+"""Forgetting: when a user is erased, by whichever process, this one forgets him, too."""
 
 from __future__ import annotations
 
 import logging
-import threading
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Event, Thread
 
 from dlrs.candidates.filtering.filters import Filter
 from dlrs.errors import DlrsError
-from dlrs.service.clock import Clock
-from dlrs.service.seams import UserRecord, UserStore
+from dlrs.service.seams import Erased, UserRecord, UserStore
 
-EVERY = 1.0
-"""Seconds between two looks."""
-
-BACK = 60_000_000
-"""Microseconds looked back each time: clocks differ, and a request that was on its way may have kept again
-what was forgotten."""
+POLL, AGAIN = 0.25, 1.0  # seconds between two looks, and after a trouble
+LATER = 10.0  # seconds after which a user is forgotten once more: a request on its way may have kept him
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ForgettingUsers:
-    """A `UserStore` that has others forget whom it erases."""
+    """A `UserStore` that has others forget at once whom it erases."""
 
     store: UserStore
     forget: Callable[[str], None]
@@ -45,43 +39,63 @@ class ForgettingUsers:
         self.store.erase(user_id, at)
         self.forget(user_id)
 
+    def erased(self, after: int) -> Erased:
+        """Return who was erased after an erasure."""
+        return self.store.erased(after)
+
 
 class Forgetting:
-    """Forgets whom any process erased."""
+    """Follows the erasures of all processes, each once from where the last run of this one ended."""
 
     def __init__(
-        self, erased_since: Callable[[int], Sequence[str]], forget: Callable[[str], None], clock: Clock
+        self,
+        erased: Callable[[int], Erased],
+        done: Callable[[], int],
+        forget: Callable[[Erased], None],
+        *,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._erased_since, self._forget, self._clock = erased_since, forget, clock
-        self._looked = clock()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="forgetting", daemon=True)
+        """Take who tells of erasures after a number, which one was the last, and what forgets."""
+        self._erased, self._done, self._forget, self._now = erased, done, forget, now
+        self._mark: int | None = None
+        self._again: deque[tuple[float, Erased]] = deque()
+        self._stopped = Event()
+        self._thread = Thread(target=self._run, name="dlrs-forgetting", daemon=True)
 
     def start(self) -> None:
-        """Look every second until `stop`."""
+        """Follow until `stop`."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Follow no more."""
         self._stopped.set()
         self._thread.join()
 
-    def look(self) -> None:
-        """Forget who was erased of late.
+    def follow(self) -> None:
+        """Forget whoever was erased since the last look. DlrsError where it cannot be done now."""
+        if self._mark is None:
+            self._mark = self._done()
+        while (found := self._erased(self._mark)).user_ids:
+            self._forget(found)
+            self._again.append((self._now() + LATER, found))
+            self._mark = found.seq
+        if found.seq < self._mark:  # another database, whose erasures are all new to us
+            self._mark = 0
+        while self._again and self._again[0][0] <= self._now():
+            self._forget(self._again[0][1])
+            self._again.popleft()
 
-        Raises:
-            Unavailable: the database does not answer; the next look goes back as far as this one.
-        """
-        now = self._clock()
-        for user_id in self._erased_since(min(now, self._looked) - BACK):
-            self._forget(user_id)
-        self._looked = now
-
-    def _follow(self) -> None:
-        while not self._stopped.wait(EVERY):
+    def _run(self) -> None:
+        well = True
+        while not self._stopped.wait(POLL if well else AGAIN):
             try:
-                self.look()
-            except DlrsError as error:
-                log.info("who was erased is looked up later: %s", error)
-            except Exception:
-                log.exception("who was erased is looked up later")
+                self.follow()
+                well = True
+            except Exception as error:
+                if well:  # once, however long it lasts
+                    log.warning(
+                        "Erasures are not followed now: %s",
+                        error,
+                        exc_info=None if isinstance(error, DlrsError) else error,
+                    )
+                well = False

@@ -95,6 +95,17 @@ class Added:
     refused: Sequence[Refused] = ()
 
 
+@dataclass(frozen=True)
+class Erased:
+    """The users of some erasures after a number, 1,000 at most, in their order; `seq`: of the last of them.
+
+    Without any, `seq` is the number of the last erasure that there was.
+    """
+
+    seq: int
+    user_ids: Sequence[str]
+
+
 class ProfileSource(Protocol):
     """The User Profile API, as the Ranking Service and the page see it."""
 
@@ -119,6 +130,10 @@ class ProfileSource(Protocol):
 
     def erase(self, user_id: str) -> None:
         """Forget everything about a user, the log before the bundle's watermark included."""
+        ...
+
+    def erased(self, after: int) -> Erased:
+        """Return who was erased after an erasure: whoever keeps anything of users forgets these, too."""
         ...
 
     def popular(self, most: int) -> Sequence[tuple[str, int]]:
@@ -293,6 +308,10 @@ class UserStore(Protocol):
 
     def erase(self, user_id: str, at: int) -> None:
         """Delete events, overrides, decisions, all of a user, and remember that he is erased."""
+        ...
+
+    def erased(self, after: int) -> Erased:
+        """Return who was erased after an erasure."""
         ...
 
 

@@ -43,7 +43,7 @@ from dlrs.service.profiles.routes import router as profile_routes
 from dlrs.service.profiles.source import UserProfiles
 from dlrs.service.ranking.ranking_service import RankingService
 from dlrs.service.ranking.routes import router as ranking_routes
-from dlrs.service.seams import CandidateSource, ProfileSource
+from dlrs.service.seams import CandidateSource, Erased, ProfileSource
 from dlrs.service.settings import Settings, database_url
 
 WAITING_READS = 16  # of a process that asks others over the network: they wait, and cost it little
@@ -148,9 +148,8 @@ class _Parts:
         self._profiles = self._profile_source()
         if settings.only in (None, "ranking"):
             self._ranking = self._ranking_service()
-        forgetting = Forgetting(self._database.users.erased_since, self._forget, self._clock)
-        forgetting.start()
-        stack.callback(forgetting.stop)
+        if self._profiles is not None:
+            self._follow_erasures(self._profiles)
 
     def routers(self) -> list[APIRouter]:
         """Return the routes of the services that are in this process."""
@@ -248,6 +247,19 @@ class _Parts:
     def _current(self) -> tuple[ServingBundle, Past]:
         loaded = self._held.current().loaded
         return loaded.bundle, loaded.past
+
+    def _follow_erasures(self, profiles: ProfileSource) -> None:
+        decisions = self._database.decisions
+        forgetting = Forgetting(profiles.erased, decisions.followed, self._forget_all)
+        forgetting.start()
+        self._stack.callback(forgetting.stop)
+
+    def _forget_all(self, erased: Erased) -> None:
+        for user_id in erased.user_ids:
+            self._forget(user_id)
+            if isinstance(self._profiles, UserProfiles):
+                self._profiles.forget(user_id)
+        self._database.decisions.erase(erased)
 
     def _forget(self, user_id: str) -> None:
         if self._ranking is not None:

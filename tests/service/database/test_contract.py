@@ -9,7 +9,7 @@ import pytest
 from dlrs.candidates.filtering.filters import parse_filters
 from dlrs.errors import RequestError
 from dlrs.service.database import Database
-from dlrs.service.seams import Decision, Event, ItemChange, Raw, UserRecord, Wanted
+from dlrs.service.seams import Decision, Erased, Event, ItemChange, Raw, UserRecord, Wanted
 
 RED: Raw = {"colour": "red", "price": 1000, "extras": ["abs", "gps"], "seats": None}
 BLUE: Raw = {"colour": "blue", "price": 12.5}
@@ -175,16 +175,34 @@ class TestUsers:
         assert database.decisions.get("of one who came again") is not None
         assert database.decisions.get("of bob") is not None
 
-    def test_who_was_erased_is_told(self, database: Database) -> None:
-        database.users.override("bob", self.FILTERS)
-        for time, user in enumerate(("ann", "cid", "dan"), start=100):
-            database.users.erase(user, time)
-        assert set(database.users.erased_since(101)) == {"cid", "dan"}
-        assert database.users.erased_since(103) == []
-
     def test_whom_nobody_knows_can_be_erased(self, database: Database) -> None:
         database.users.erase("ann", 150)
         assert database.users.get("ann") == UserRecord((), 150, 1)
+
+    def test_erasures_are_told_in_their_order(self, database: Database) -> None:
+        assert database.users.erased(0) == Erased(0, [])
+        for number, user in enumerate(["bob", "ann", "cid", "bob"]):
+            database.users.erase(user, 100 - number)  # whatever the clocks say
+        database.users.override("ann", self.FILTERS)
+        assert database.users.erased(0) == Erased(4, ["ann", "cid", "bob"])
+        assert database.users.erased(3) == Erased(4, ["bob"])
+        assert database.users.erased(4) == Erased(4, [])
+        assert database.users.erased(99) == Erased(4, [])
+
+    def test_decisions_of_users_erased_elsewhere(self, database: Database) -> None:
+        decisions = database.decisions
+        decisions.keep(decision("written"))
+        decisions.keep(decision("of bob", user="bob"))
+        decisions.flush()
+        decisions.keep(decision("waiting"))
+        assert decisions.followed() == 0
+        decisions.erase(Erased(7, ["ann", "nobody"]))
+        decisions.flush()
+        assert (decisions.get("written"), decisions.get("waiting")) == (None, None)
+        assert decisions.get("of bob") is not None
+        assert decisions.followed() == 7
+        decisions.erase(Erased(5, []))  # by another process that is behind
+        assert decisions.followed() == 7
 
 
 class TestItems:

@@ -27,6 +27,7 @@ from dlrs.service.profiles.taking import expect_id, features_then, take
 from dlrs.service.seams import (
     Added,
     CandidateSource,
+    Erased,
     Event,
     EventStore,
     Number,
@@ -138,8 +139,12 @@ class UserProfiles:
         self._users.erase(user_id, self._clock())
         self.forget(user_id)
 
+    def erased(self, after: int) -> Erased:
+        """Return who was erased after an erasure, by whichever process."""
+        return self._users.erased(after)
+
     def forget(self, user_id: str) -> None:
-        """Drop what is kept of a user in memory: he is erased."""
+        """Drop what is in memory of a user: he is erased."""
         self._states.forget(user_id)
 
     def popular(self, most: int) -> Sequence[tuple[str, int]]:

@@ -42,6 +42,10 @@ class Explaining:
             for item, reason in zip(items, found, strict=True)
         ]
 
+    def forget(self, user_id: str) -> None:
+        """Drop what is kept of a user."""
+        self._reasons.drop_all(lambda key: key[1] == user_id)
+
     def _of(self, profile: Profile, bundle_id: str) -> Reasons | None:
         key = (bundle_id, profile.user_id, profile.version)
         if (reasons := self._reasons.get(key)) is None and (learnt := self._bundles.get(bundle_id)):

@@ -53,7 +53,6 @@ def _others() -> None:
         sa.Column("erased", sa.BigInteger),
         sa.Column("revision", sa.BigInteger, nullable=False),
     )
-    op.create_index("user_record_erased", "user_record", ["erased"])
     op.create_table(
         "item_change",
         sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
