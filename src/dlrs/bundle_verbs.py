@@ -47,7 +47,7 @@ def bundles(registry: Registry) -> None:
 
 
 def _table(registry: str, listed: list[Listed]) -> Table:
-    table = Table(title=escape(registry))
+    table = Table(title=escape(registry), padding=(0, 1, 0, 0))
     for column in ("", "bundle", "published", "watermark", "items", "recall", "precision", "remark"):
         # a name is wanted whole, for `rollback --to`, however narrow the window
         justify: JustifyMethod = "right" if column in ("items", "recall", "precision") else "left"

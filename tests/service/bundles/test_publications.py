@@ -108,7 +108,7 @@ def test_a_narrow_window_shows_whole_names(registry: Path, monkeypatch: pytest.M
     written = io.StringIO()
     monkeypatch.setattr(bundle_verbs, "console", Console(width=80, file=written))
     bundle_verbs.bundles(registry)
-    assert all(f" {name} " in written.getvalue() for name in names)
+    assert all(f"{name} " in written.getvalue() for name in names)
 
 
 def test_bundles_of_an_older_dlrs_are_listed(registry: Path) -> None:
