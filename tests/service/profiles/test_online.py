@@ -169,6 +169,21 @@ def test_many_events_are_read_some_at_a_time(
     assert set(asked) == {together}
 
 
+def test_of_a_guest_only_what_are_ids_is_looked_up(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def nothing(item: str, time: int) -> None:
+        asked.append(item)
+
+    events = FakeEvents()
+    candidates = FakeCandidates(nothing)
+    current = bundle(), past_of([], tmp_path)
+    profiles = UserProfiles(lambda: current, events, FakeUsers(events), candidates, Clock(NOW), Metrics())
+    ids = ["", "a\0", "\ud800", "x" * 513, "good"]
+    assert profiles.guest([Event("e", "guest", id, "view", END) for id in ids]).events == 0
+    assert asked == ["good"]
+
+
 def test_the_newest_events_count(tmp_path: Path) -> None:
     base = [Event(f"b{n}", "ann", item_id(n), "view", END - DAY + n) for n in range(6)]
     online = Online(bundle(), past_of(base, tmp_path), most=7)
