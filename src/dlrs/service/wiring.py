@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import httpx
 from fastapi import APIRouter, FastAPI
@@ -239,10 +240,16 @@ class _Parts:
             self._metrics,
             count=self._settings.count,
             deadline=self._settings.deadline,
+            near=self._near(),
         )
         ranking.start()
         self._stack.callback(ranking.stop)
         return ranking
+
+    def _near(self) -> list[Literal["profiles", "candidates"]]:
+        """Return who answers from this process and waits for no other: SQLite's readers wait for nobody."""
+        embedded = (self._settings.database or "sqlite").startswith("sqlite")
+        return ["profiles", "candidates"] if embedded and self._settings.only is None else []
 
     def _current(self) -> tuple[ServingBundle, Past]:
         loaded = self._held.current().loaded
