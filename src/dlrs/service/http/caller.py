@@ -36,7 +36,14 @@ def is_local(request: Request) -> bool:
         return False
     if any(name in headers for name in PASSED_ON) or not is_loopback(host_of("//" + headers.get("host", ""))):
         return False
-    return "origin" not in headers or urlsplit(headers["origin"]).netloc == headers.get("host")
+    return "origin" not in headers or _netloc(headers["origin"]) == headers.get("host")
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def host_of(url: str) -> str:
