@@ -328,8 +328,11 @@ class ItemChange:
 class ItemStore(Protocol):
     """The item storage: every version since the service began, as a list of changes."""
 
-    def put(self, items: Mapping[str, Raw | None], at: int) -> int:
-        """Append a change for each item (None: it is deleted), in one transaction; return the last number."""
+    def put(self, items: Mapping[str, Raw | None], at: int, *, unchanged_since: int | None = None) -> int:
+        """Append a change for each item (None: it is deleted), in one transaction; return the last number.
+
+        Return 0, and do nothing, if one of the items has a change after the number `unchanged_since`.
+        """
         ...
 
     def after(self, seq: int, most: int) -> Sequence[ItemChange]:

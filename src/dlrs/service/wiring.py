@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import httpx
 from fastapi import APIRouter, FastAPI
@@ -27,7 +28,7 @@ from dlrs.service import replaying
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.bundles.held import Held
 from dlrs.service.candidates.candidate_service import CandidateService
-from dlrs.service.candidates.catalogue import Catalogue
+from dlrs.service.candidates.catalogue import Catalogue, sweep
 from dlrs.service.candidates.client import HttpCandidates
 from dlrs.service.candidates.routes import router as candidate_routes
 from dlrs.service.clock import Clock, clock
@@ -115,6 +116,8 @@ def says(settings: Settings, loaded: Loaded, access: Access | None = None) -> li
             f"warning: what the bundle knows of users ended {(now - bundle.watermark).days} days ago, longer "
             "than profiles look back: lists are the same for everybody. For an old log: --as-of watermark"
         )
+    if settings.only is not None:
+        lines.append("erasing a user reaches all parts that share this database: --database, or --state")
     return [*lines, (access or open_access(settings.keys)).says()]
 
 
@@ -140,6 +143,7 @@ class _Parts:
         stack.callback(self._database.close)
         self._held = Held(settings.registry, self._load, self._close)
         stack.callback(self._held.stop)
+        self._sweep()
         self._candidates = self._candidate_source()
         self._ranking: RankingService | None = None
         self._profiles = self._profile_source()
@@ -155,7 +159,7 @@ class _Parts:
             routers.append(ranking_routes(self._ranking))
         if only in (None, "profiles") and self._profiles is not None:
             routers.append(profile_routes(self._profiles, self._features, self._clock))
-        if only in (None, "candidates"):
+        if only in (None, "candidates") and isinstance(self._candidates, CandidateService):
             routers.append(candidate_routes(self._candidates, self._features))
         return routers
 
@@ -186,6 +190,12 @@ class _Parts:
         self._metrics.bundle.labels(serving.loaded.bundle.id).set(0)
         if serving.catalogue is not None:
             serving.catalogue.close()
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove the live indexes of bundles that are not in the registry any more."""
+        if self._settings.only in (None, "candidates"):
+            sweep(self._settings.state, [folder.name for folder in self._settings.registry.iterdir()])
 
     def _features(self) -> Features:
         return self._held.current().loaded.bundle.recipe.marketplace.features
@@ -230,10 +240,16 @@ class _Parts:
             self._metrics,
             count=self._settings.count,
             deadline=self._settings.deadline,
+            near=self._near(),
         )
         ranking.start()
         self._stack.callback(ranking.stop)
         return ranking
+
+    def _near(self) -> list[Literal["profiles", "candidates"]]:
+        """Return who answers from this process and waits for no other: SQLite's readers wait for nobody."""
+        embedded = (self._settings.database or "sqlite").startswith("sqlite")
+        return ["profiles", "candidates"] if embedded and self._settings.only is None else []
 
     def _current(self) -> tuple[ServingBundle, Past]:
         loaded = self._held.current().loaded
@@ -255,6 +271,8 @@ class _Parts:
     def _forget(self, user_id: str) -> None:
         if self._ranking is not None:
             self._ranking.forget(user_id)
+        if isinstance(self._profiles, UserProfiles):
+            self._profiles.forget(user_id)
 
     def _check_database(self) -> str | None:
         self._database.items.last()

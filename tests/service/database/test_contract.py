@@ -164,6 +164,17 @@ class TestUsers:
         database.users.erase("ann", 250)
         assert database.users.get("ann") == UserRecord((), 250, 3)
 
+    def test_what_was_decided_while_he_was_erased_is_not_kept(self, database: Database) -> None:
+        second = 1_000_000
+        database.users.erase("ann", 100 * second)
+        database.decisions.keep(decision("on its way", time=101 * second))  # by the profile of before
+        database.decisions.keep(decision("of one who came again", time=200 * second))
+        database.decisions.keep(decision("of bob", user="bob", time=101 * second))
+        database.decisions.flush()
+        assert database.decisions.get("on its way") is None
+        assert database.decisions.get("of one who came again") is not None
+        assert database.decisions.get("of bob") is not None
+
     def test_whom_nobody_knows_can_be_erased(self, database: Database) -> None:
         database.users.erase("ann", 150)
         assert database.users.get("ann") == UserRecord((), 150, 1)
@@ -226,6 +237,14 @@ class TestItems:
         one, two, three = changes[0], changes[4], changes[3]
         assert held == [None, one, one, two, two, three, three, changes[1], None, one]
         assert database.items.at([]) == []
+
+    def test_a_change_that_came_first_is_not_undone(self, database: Database) -> None:
+        first = database.items.put({"car": RED, "van": RED}, 100)
+        second = database.items.put({"car": None}, 200, unchanged_since=first)
+        assert second > first
+        assert database.items.put({"bus": BLUE, "car": BLUE}, 300, unchanged_since=first) == 0
+        assert database.items.last() == second
+        assert database.items.put({"bus": BLUE, "van": BLUE}, 300, unchanged_since=first) > second
 
     def test_the_first_and_the_latest(self, database: Database) -> None:
         database.items.put({"car": RED, "van": RED}, 100)

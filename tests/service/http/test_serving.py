@@ -75,7 +75,9 @@ def is_gone(client: Client, decision: str) -> bool:
 
 
 def test_it_answers_stops_when_asked_and_goes_on_with_its_clock(world: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "live" / "deleted" / "writer").mkdir(parents=True)
     with serving(world.path, tmp_path, "--as-of", "watermark") as (process, client, said):
+        assert [folder.name for folder in (tmp_path / "live").iterdir()] == [said[0].split()[1]]
         assert client.ready()["status"] == "ready"
         listed = client.recommendations("nobody", 5)
         assert len(listed["items"]) == 5

@@ -21,9 +21,15 @@ PAUSE = 0.25  # seconds between transactions: events want the disk, too
 AGAIN = 1.0  # seconds until the next try after a trouble
 
 OLDEST = delete(decision).where(decision.c.number <= bindparam("until"))
+MARGIN = 10_000_000
+"""Microseconds: a decision has the time of its answer, and its profile may have been read before an erasure
+that came in between; clocks of two machines differ, too."""
+
 OF_ERASED = delete(decision).where(
     decision.c.number > bindparam("before"),
-    exists().where(user_record.c.user_id == decision.c.user_id, user_record.c.erased >= decision.c.time),
+    exists().where(
+        user_record.c.user_id == decision.c.user_id, user_record.c.erased >= decision.c.time - MARGIN
+    ),
 )
 
 FOLLOWING = (

@@ -23,7 +23,7 @@ from dlrs.service.clock import Clock
 from dlrs.service.metrics import Metrics
 from dlrs.service.profiles.online import Described, Online
 from dlrs.service.profiles.states import State, States
-from dlrs.service.profiles.taking import expect_id, features_then, take
+from dlrs.service.profiles.taking import expect_id, features_then, id_problem, take
 from dlrs.service.seams import (
     Added,
     CandidateSource,
@@ -103,6 +103,7 @@ class UserProfiles:
                 raise RequestError(
                     f"events: expected a type of {', '.join(online.types)}, received '{event.type[:80]}'."
                 )
+        events = [event for event in events if id_problem("item_id", event.item_id) is None]
         raw_of = features_then(events, self._candidates)
         known: dict[str, None] = {}
         for event in events:

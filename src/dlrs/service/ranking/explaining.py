@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from dlrs.candidates.bundled import BundledItems
 from dlrs.schema import Features
@@ -38,7 +37,7 @@ class Explaining:
             return items
         found = reasons.of([item.features for item in items])
         return [
-            item if reason is None else replace(item, reason=str(reason))
+            item if reason is None else Ranked(item.id, item.score, item.features, str(reason))
             for item, reason in zip(items, found, strict=True)
         ]
 
