@@ -49,8 +49,7 @@ def decisions(world: RunFolder, tmp_path: Path) -> list[str]:
         items = client.get("/recommendations/nobody").json()["items"]
         guest = {"events": [{"item_id": one["id"], "type": "view"} for one in items[:3]], "k": 4}
         answers = [client.post("/recommendations", json=guest), client.get("/recommendations/nobody")]
-        found = [answer.json()["decision_id"] for answer in answers]
-    return found
+        return [answer.json()["decision_id"] for answer in answers]
 
 
 def test_a_list_is_rebuilt(decisions: list[str], world: RunFolder, tmp_path: Path) -> None:
