@@ -119,8 +119,6 @@ def says(settings: Settings, loaded: Loaded, access: Access | None = None) -> li
             f"warning: what the bundle knows of users ended {(now - bundle.watermark).days} days ago, longer "
             "than profiles look back: lists are the same for everybody. For an old log: --as-of watermark"
         )
-    if settings.only is not None:
-        lines.append("erasing a user reaches all parts that share this database: --database, or --state")
     return [*lines, (access or open_access(settings.keys)).says()]
 
 
@@ -280,8 +278,6 @@ class _Parts:
     def _forget_all(self, erased: Erased) -> None:
         for user_id in erased.user_ids:
             self._forget(user_id)
-            if isinstance(self._profiles, UserProfiles):
-                self._profiles.forget(user_id)
         self._database.decisions.erase(erased)
 
     def _forget(self, user_id: str) -> None:
