@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from dlrs.arrays import AnyArray, Columns, Doubles
+from dlrs.arrays import AnyArray, Columns, Doubles, Ints
 from dlrs.data.values import values_of
 from dlrs.past.stored import Past
 from dlrs.profiles.one_user import Encounters
@@ -24,7 +24,7 @@ class _Entries(NamedTuple):
     names_K: list[tuple[str, str]]
 
 
-def encounters(past: Past, events: slice) -> tuple[Encounters, Columns]:
+def encounters(past: Past, events: slice | Ints) -> tuple[Encounters, Columns]:
     """Return some events as encounters, and which of the past's versions their V versions are."""
     arrays, features = past.arrays, past.features
     versions_V, version_E = np.unique(arrays.version_E[events], return_inverse=True)

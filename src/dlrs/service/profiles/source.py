@@ -36,7 +36,7 @@ from dlrs.service.seams import (
     UserStore,
 )
 
-USERS_KEPT = 2_000
+USERS_KEPT = 500
 """Users whose profiles stay in memory: a few ten kilobytes each."""
 
 POPULAR_FOR = 30.0
