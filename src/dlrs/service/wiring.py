@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Literal
 
 import httpx
@@ -48,6 +49,7 @@ from dlrs.service.ranking.ranking_service import RankingService
 from dlrs.service.ranking.routes import router as ranking_routes
 from dlrs.service.seams import CandidateSource, Erased, ProfileSource
 from dlrs.service.settings import Settings, database_url
+from dlrs.service.warming import arrays_of, warm
 
 WAITING_READS = 16  # of a process that asks others over the network: they wait, and cost it little
 EXAMPLES = 12  # users that the page offers to begin with
@@ -74,6 +76,14 @@ class Serving:
 
     loaded: Loaded
     catalogue: Catalogue | None
+
+    def warm(self) -> None:
+        """Have all that a request may read in reach."""
+        arrays, tables = arrays_of(self.loaded.past.arrays), []
+        if self.catalogue is not None:
+            arrays += arrays_of(self.catalogue.live.view().snapshot.items)
+            tables.append(self.catalogue.items.table)
+        warm(arrays, tables)
 
 
 @dataclass(frozen=True)
@@ -198,7 +208,12 @@ class _Parts:
             )
             catalogue.start()
         self._metrics.bundle.labels(loaded.bundle.id).set(1)
-        return Serving(loaded, catalogue)
+        serving = Serving(loaded, catalogue)
+        if first:  # the start does not wait for it
+            Thread(target=serving.warm, name="warming", daemon=True).start()
+        else:
+            serving.warm()
+        return serving
 
     def _close(self, serving: Serving) -> None:
         self._metrics.bundle.labels(serving.loaded.bundle.id).set(0)
