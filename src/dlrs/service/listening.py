@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import cast
 
 import uvicorn
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 
 from dlrs.errors import RequestError
+from dlrs.service.http.turning_away import TurningAway
 
 GRACE = 10  # seconds that requests in progress have when the service stops
 WAITING = 2048  # connections that the system takes before we do
@@ -51,10 +55,13 @@ def address(listening: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def serve(app: ASGIApp, listening: socket.socket, ready: Callable[[], None]) -> None:
+def serve(app: FastAPI, listening: socket.socket, ready: Callable[[], None]) -> None:
     """Answer requests until SIGTERM or SIGINT; then take no more, and finish those in progress."""
+    connection = partial(TurningAway, gate=app.state.gates.reads, refused=app.state.refused)
     config = uvicorn.Config(
         app,
+        http=cast(type[asyncio.Protocol], connection),
+        ws="none",
         access_log=False,  # `http.requests` writes the lines
         log_config=None,
         proxy_headers=False,  # whoever connects is the caller: `http.access` depends on it

@@ -128,6 +128,12 @@ class Placing:
             gate.leave(time.perf_counter() - began)
 
 
+def refusal(wait: float) -> bytes:
+    """Return the whole answer to who would wait so many seconds."""
+    lines = [b"HTTP/1.1 503 Service Unavailable", *(b": ".join(header) for header in _headers(wait))]
+    return b"\r\n".join([*lines, b"", _BODY])
+
+
 _BODY = (
     b'{"error":{"type":"Overloaded","message":"More requests than can be answered. Ask again soon.",'
     b'"request_id":null}}'

@@ -70,7 +70,7 @@ def create_app(
         ],
     )
     app.state.access = access
-    app.state.gates = gates
+    app.state.gates, app.state.refused = gates, metrics.refused.inc
     add_errors(app)
     for router in routers:
         app.include_router(router)
