@@ -109,6 +109,10 @@ class Client:
         """Have everything about a user forgotten."""
         self._ask("DELETE", "/users/{}", user)
 
+    def erased(self, after: int = 0) -> Json:
+        """Return who was erased after an erasure, 1,000 at most; then ask from `seq`."""
+        return self._ask("GET", "/users-erased", params={"after": after})
+
     def guest_profile(self, events: Sequence[Mapping[str, Any]]) -> Json:
         """Return the profile that a guest's events make."""
         return self._ask("POST", "/guest-profile", body={"events": events})

@@ -31,6 +31,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "profile": (("u",), {}),
     "override": (("u", []), {}),
     "erase": (("u",), {}),
+    "erased": ((), {}),
     "guest_profile": (([],), {}),
     "popular_items": ((), {}),
     "item": (("i",), {}),

@@ -103,9 +103,11 @@ def _ask(
     view: View, queries_UD: Floats, count: int, known: Known | None, filters: Filters
 ) -> tuple[Found, Ints]:
     """Return the `count` nearest items that pass and are not known to the user, and their places: (M,)."""
-    known_UA = _known_UA(view, len(queries_UD), known)
-    index = FilteredView(view, filters) if filters else view
-    candidates = generate(index, queries_UD, count, known_UA)
+    if len(queries_UD) == 1 and not filters and view.snapshot.can_exclude:
+        candidates = Candidates(*view.propose_without(queries_UD, count, _known(view, known)))
+    else:
+        index = FilteredView(view, filters) if filters else view
+        candidates = generate(index, queries_UD, count, _known_UA(view, len(queries_UD), known))
     places, row = np.unique(candidates.positions_UT, return_inverse=True)
     padded = int(len(places) > 0 and places[0] == NO_ITEM)
     positions_UT = row.reshape(candidates.positions_UT.shape) - padded  # NO_ITEM stays −1
@@ -145,6 +147,12 @@ def _moved(candidates: Candidates, start: int, width: int) -> Candidates:
         np.pad(positions_UT, missing, constant_values=NO_ITEM),
         np.pad(candidates.similarity_UT, missing, constant_values=-np.inf),
     )
+
+
+def _known(view: View, known: Known | None) -> Ints:
+    """Return the places of what one user knows."""
+    places = np.unique(view.find(encoded(known[0]))) if known and len(known[0]) else np.empty(0, np.int64)
+    return places[places >= 0]
 
 
 def _known_UA(view: View, users: int, known: Known | None) -> sparse.csr_array:

@@ -32,10 +32,16 @@ def _sound_id(value: str) -> str:
     return value
 
 
+def _sound_names(features: dict[str, Any]) -> dict[str, Any]:
+    if any("\ud800" <= letter <= "\udfff" for name in features for letter in name):
+        raise ValueError("expected names without halves of surrogate pairs")
+    return features
+
+
 Id = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_sound_id)]
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e18, le=1e18)]
 Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e6)]
-FeaturesOf = Annotated[dict[str, Any], Field(max_length=1_000)]
+FeaturesOf = Annotated[dict[str, Any], Field(max_length=1_000), AfterValidator(_sound_names)]
 
 
 class Form(BaseModel):

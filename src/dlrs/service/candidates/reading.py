@@ -21,7 +21,8 @@ from dlrs.errors import DataError
 from dlrs.schema import Continuous, Features
 from dlrs.schema.description import EPOCH_UNITS
 
-NUMERAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMERAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+"""Each text fits in one way at most: with two, a long one that fits in none would take for ever."""
 LONGEST_TEXT = 100_000
 MOST_VALUES = 1_000
 SHOWN = 60

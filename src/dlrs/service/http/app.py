@@ -38,7 +38,7 @@ class Limits:
 
     reads: int = 1  # lists and look-ups at work: two that hand the interpreter on take twice the time of one
     writes: int = 16  # events and items at work: they wait for the disk and share its transactions
-    longest_wait: float = 0.05  # seconds in the queue; a request that would wait longer is refused at once
+    longest_wait: float = 0.1  # seconds in the queue; a request that would wait longer is refused at once
     largest_body: int = 2_000_000  # bytes
 
 

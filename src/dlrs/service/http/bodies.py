@@ -1,7 +1,7 @@
 """Bodies: read whole before a request gets its place, up to a size, within a time.
 
-A slow sender therefore keeps nobody else waiting, and one that announces or sends too much is told so before
-all of it was read.
+A slow sender therefore keeps nobody else waiting. What is too large is thrown away as it comes, up to a
+limit, and then refused: an answer while the caller still sends gets lost when the connection closes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dlrs.service.http.nesting import MOST_LEVELS, is_too_deep
 
 PATIENCE = 20.0  # seconds for a whole body
 AT_A_TIME = 64  # bodies that are being read
+THROWN_AWAY = 32_000_000  # bytes of a body that is too large; then the connection closes whatever comes
 
 
 class Bodies:
@@ -41,14 +42,12 @@ class Bodies:
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | Json | None:
         """Return the body, the answer that refuses it, or None if the caller went away."""
-        if _announced(scope) > self._largest:
-            return self._too_large()
         if self._reading >= AT_A_TIME:
             return told(503, "Overloaded", "Too many bodies at a time.", headers={"Retry-After": "1"})
         self._reading += 1
         try:
             async with asyncio.timeout(self._patience):
-                return await self._collect(receive)
+                return await self._collect(receive, is_too_large=_announced(scope) > self._largest)
         except TimeoutError:
             return told(
                 408,
@@ -59,19 +58,22 @@ class Bodies:
         finally:
             self._reading -= 1
 
-    async def _collect(self, receive: Receive) -> bytes | Json | None:
-        parts, size = [], 0
+    async def _collect(self, receive: Receive, *, is_too_large: bool) -> bytes | Json | None:
+        parts: list[bytes] = []
+        size = 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
             part = message.get("body", b"")
             size += len(part)
-            if size > self._largest:
-                return self._too_large()
-            parts.append(part)
-            if not message.get("more_body", False):
-                return b"".join(parts)
+            is_too_large |= size > self._largest
+            if is_too_large:
+                parts.clear()
+            else:
+                parts.append(part)
+            if size > THROWN_AWAY or not message.get("more_body", False):
+                return self._too_large() if is_too_large else b"".join(parts)
 
     def _too_large(self) -> Json:
         text = f"body: expected {self._largest:,} bytes at most, received more. Send it in parts."

@@ -36,7 +36,7 @@ def is_local(request: Request) -> bool:
         return False
     if any(name in headers for name in PASSED_ON) or not is_loopback(host_of("//" + headers.get("host", ""))):
         return False
-    return "origin" not in headers or urlsplit(headers["origin"]).netloc == headers.get("host")
+    return "origin" not in headers or _without_scheme(headers["origin"]) == headers.get("host")
 
 
 def host_of(url: str) -> str:
@@ -44,6 +44,13 @@ def host_of(url: str) -> str:
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
+        return ""
+
+
+def _without_scheme(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # as of "http://["
         return ""
 
 

@@ -78,7 +78,8 @@ def told(
     status: int, kind: str, message: str, *, headers: Mapping[str, str] | None = None, **more: Any
 ) -> Json:
     """Return an error as this service tells it."""
-    body = {"type": kind, "message": message, "request_id": request_id.get(), **more}
+    sound = message.encode("utf-8", "replace").decode()  # half of a surrogate pair cannot be sent
+    body = {"type": kind, "message": sound, "request_id": request_id.get(), **more}
     return Json({"error": body}, status_code=status, headers=dict(headers or {}))
 
 

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+)
 
 from dlrs.candidates.filtering.filters import Filter, parse_filters
 from dlrs.data.interactions import micros
@@ -21,13 +29,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _text(value: object) -> object:
-    if not isinstance(value, str):  # else 2020 were half an hour after 1970
+    if not isinstance(value, str) or ":" not in value:  # else 2020 and "2020" were half an hour after 1970
         raise ValueError("expected text like 2017-10-14T03:00:00Z")
     return value
 
 
 Time = Annotated[AwareDatetime, BeforeValidator(_text), Field(examples=["2017-10-14T03:00:00Z"])]
 """ISO 8601 with its zone."""
+
+Text = Annotated[str, Field(max_length=100_000)]
+"""Where there is a length to check, pydantic refuses halves of surrogate pairs: no answer can say them."""
 
 
 class Form(BaseModel):
@@ -39,10 +50,10 @@ class Form(BaseModel):
 class EventForm(Form):
     """What a user did with an item."""
 
-    id: str = Field(description="unique for ever: a known one changes nothing")
-    user_id: str
-    item_id: str
-    type: str
+    id: Text = Field(description="unique for ever: a known one changes nothing")
+    user_id: Text
+    item_id: Text
+    type: Text
     time: Time | None = Field(default=None, description="now if left out")
 
     def event(self, now: int) -> Event:
@@ -70,11 +81,11 @@ AnyEvents = Annotated[
 class GuestEventForm(Form):
     """What somebody did of whom nothing is kept."""
 
-    item_id: str
-    type: str
+    item_id: Text
+    type: Text
     time: Time | None = Field(default=None, description="now if left out")
-    id: str | None = None
-    user_id: str = "guest"
+    id: Text | None = None
+    user_id: Text = "guest"
 
 
 class GuestForm(Form):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import overload
 
 import numpy as np
@@ -29,17 +28,26 @@ class Window:
     version_E: Ints
     described: int  # how many of the newest events come with features
 
-    def mets(self) -> list[Met]:
-        """Return the events as others see them."""
-        items = [*self.past.item_ids(self.past.arrays.item_M[self.version_P]), *self.items]
-        first = len(self.time_E) - self.described
-        raw_of = self._raws(np.unique(self.version_E[max(0, first) :]))
-        columns = (self.version_E, self.type_E, self.time_E, self.weight_T[self.type_E])
+    def newest(self, count: int) -> list[Met]:
+        """Return the newest events as others see them, oldest first."""
+        shown = slice(max(0, len(self.time_E) - count), None)
+        version_E, type_E, time_E = self.version_E[shown], self.type_E[shown], self.time_E[shown]
+        first = len(version_E) - self.described
+        item_of = self._items(np.unique(version_E))
+        raw_of = self._raws(np.unique(version_E[max(0, first) :]))
+        columns = (version_E, type_E, time_E, self.weight_T[type_E])
         rows = zip(*(column.tolist() for column in columns), strict=True)
         return [
-            Met(items[version], self.kinds[kind], time, weight, raw_of[version] if place >= first else None)
+            Met(item_of[version], self.kinds[kind], time, weight, raw_of[version] if place >= first else None)
             for place, (version, kind, time, weight) in enumerate(rows)
         ]
+
+    def _items(self, versions: Ints) -> dict[int, str]:
+        count = len(self.version_P)
+        of_past, newer = versions[versions < count], versions[versions >= count].tolist()
+        ids = self.past.item_ids(self.past.arrays.item_M[self.version_P[of_past]])
+        found = dict(zip(of_past.tolist(), ids, strict=True))
+        return found | {version: self.items[version - count] for version in newer}
 
     def _raws(self, versions: Ints) -> dict[int, Raw]:
         count = len(self.version_P)
@@ -50,14 +58,18 @@ class Window:
 
 
 class History(Sequence[Met]):
-    """Events, oldest first. Most requests ask for their number and no more."""
+    """Events, oldest first. Most requests ask for their number and the newest few, and no more."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
+        self._known: list[Met] = []  # the newest ones; replaced, never changed
 
-    @cached_property
-    def _mets(self) -> list[Met]:
-        return self._window.mets()
+    def newest(self, count: int) -> list[Met]:
+        """Return the newest `count` events, or all, oldest first."""
+        count, known = min(count, len(self)), self._known
+        if len(known) < count:
+            known = self._known = self._window.newest(count)
+        return known[len(known) - count :]
 
     def __len__(self) -> int:
         return len(self._window.time_E)
@@ -67,14 +79,21 @@ class History(Sequence[Met]):
     @overload
     def __getitem__(self, place: slice) -> Sequence[Met]: ...
     def __getitem__(self, place: int | slice) -> Met | Sequence[Met]:
-        return self._mets[place]
+        if isinstance(place, slice):
+            begin, end, step = place.indices(len(self))
+            places = range(begin, end, step)
+            least = min(places, default=len(self))
+            newest = self.newest(len(self) - least)
+            return [newest[at - least] for at in places]
+        at = range(len(self))[place]
+        return self.newest(len(self) - at)[0]
 
     def __iter__(self) -> Iterator[Met]:
-        return iter(self._mets)
+        return iter(self.newest(len(self)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
             return NotImplemented
-        return self._mets == list(other)
+        return list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]

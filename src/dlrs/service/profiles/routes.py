@@ -74,6 +74,12 @@ def _profiles(routes: APIRouter, profiles: ProfileSource, features: Callable[[],
         """Forget everything about a user, everywhere and for good."""
         profiles.erase(user_id)
 
+    @routes.get("/users-erased", dependencies=[needs("read")])
+    def erased_users(after: Annotated[int, Query(ge=0, lt=2**63)] = 0) -> Response:
+        """Tell who was erased after an erasure, for those who keep something of users: 1,000 at a time."""
+        found = profiles.erased(after)
+        return _json({"seq": found.seq, "user_ids": list(found.user_ids)})
+
 
 def _others(
     routes: APIRouter, profiles: ProfileSource, features: Callable[[], Features], clock: Clock

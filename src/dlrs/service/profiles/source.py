@@ -23,10 +23,11 @@ from dlrs.service.clock import Clock
 from dlrs.service.metrics import Metrics
 from dlrs.service.profiles.online import Described, Online
 from dlrs.service.profiles.states import State, States
-from dlrs.service.profiles.taking import expect_id, features_then, take
+from dlrs.service.profiles.taking import expect_id, features_then, id_problem, take
 from dlrs.service.seams import (
     Added,
     CandidateSource,
+    Erased,
     Event,
     EventStore,
     Number,
@@ -102,6 +103,7 @@ class UserProfiles:
                 raise RequestError(
                     f"events: expected a type of {', '.join(online.types)}, received '{event.type[:80]}'."
                 )
+        events = [event for event in events if id_problem("item_id", event.item_id) is None]
         raw_of = features_then(events, self._candidates)
         known: dict[str, None] = {}
         for event in events:
@@ -136,6 +138,14 @@ class UserProfiles:
         """Forget a user. What the log of this bundle, or a later one, says of the time before is not used."""
         expect_id(user_id)
         self._users.erase(user_id, self._clock())
+        self.forget(user_id)
+
+    def erased(self, after: int) -> Erased:
+        """Return who was erased after an erasure, by whichever process."""
+        return self._users.erased(after)
+
+    def forget(self, user_id: str) -> None:
+        """Drop what is in memory of a user: he is erased."""
         self._states.forget(user_id)
 
     def popular(self, most: int) -> Sequence[tuple[str, int]]:

@@ -56,6 +56,10 @@ class Askers:
             self._askers.put(key, asker)
         return asker
 
+    def forget(self, user_id: str) -> None:
+        """Drop what is kept of a user."""
+        self._askers.drop_all(lambda key: key[1] == user_id)
+
     def _make(self, profile: Profile, bundle: ServingBundle, page: Page) -> Asker:
         rows = bundle.single.profile(profile.values, profile.numbers, profile.own)
         user = bundle.nets.embed_users(rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from dlrs.candidates.bundled import BundledItems
 from dlrs.schema import Features
@@ -38,9 +37,13 @@ class Explaining:
             return items
         found = reasons.of([item.features for item in items])
         return [
-            item if reason is None else replace(item, reason=str(reason))
+            item if reason is None else Ranked(item.id, item.score, item.features, str(reason))
             for item, reason in zip(items, found, strict=True)
         ]
+
+    def forget(self, user_id: str) -> None:
+        """Drop what is kept of a user."""
+        self._reasons.drop_all(lambda key: key[1] == user_id)
 
     def _of(self, profile: Profile, bundle_id: str) -> Reasons | None:
         key = (bundle_id, profile.user_id, profile.version)
