@@ -58,10 +58,9 @@ def address(listening: socket.socket) -> str:
 
 def serve(app: FastAPI, listening: socket.socket, ready: Callable[[], None]) -> None:
     """Answer requests until SIGTERM or SIGINT; then take no more, and finish those in progress."""
-    connection = partial(TurningAway, gate=app.state.gates.reads, refused=app.state.refused)
     config = uvicorn.Config(
         app,
-        http=cast(type[asyncio.Protocol], connection),
+        http=connections(app),
         ws="none",
         access_log=False,  # `http.requests` writes the lines
         log_config=None,
@@ -74,6 +73,12 @@ def serve(app: FastAPI, listening: socket.socket, ready: Callable[[], None]) -> 
     sys.setswitchinterval(SWITCH)
     with _stopping_quietly():
         _Server(config, ready).run([listening])
+
+
+def connections(app: FastAPI) -> type[asyncio.Protocol]:
+    """Return what makes the connections of an application."""
+    made = partial(TurningAway, gate=app.state.gates.reads, refused=app.state.refused)
+    return cast(type[asyncio.Protocol], made)  # uvicorn only calls it
 
 
 class _Server(uvicorn.Server):

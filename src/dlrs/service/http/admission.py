@@ -21,7 +21,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dlrs.service.http.exempt import is_exempt
 
 PACE = 0.05  # weight of the newest request in the mean time of one
-MOST = 4.0  # times the mean that one request counts at most: a stall or somebody's first list tells little
 WRITES = ("PUT", "PATCH", "DELETE")
 WRITING_POSTS = ("/events", "/items")
 
@@ -64,8 +63,8 @@ class Gate:
             raise
 
     def leave(self, seconds: float) -> None:
-        """Give a place back after `seconds`."""
-        self.seconds += PACE * (min(seconds, MOST * self.seconds) - self.seconds)
+        """Give a place back after `seconds`. A stall counts no more than the longest wait: it tells little."""
+        self.seconds += PACE * (min(seconds, self.longest_wait) - self.seconds)
         self._pass_on()
 
     def _pass_on(self) -> None:
