@@ -116,8 +116,6 @@ def says(settings: Settings, loaded: Loaded, access: Access | None = None) -> li
             f"warning: what the bundle knows of users ended {(now - bundle.watermark).days} days ago, longer "
             "than profiles look back: lists are the same for everybody. For an old log: --as-of watermark"
         )
-    if settings.only is not None:
-        lines.append("erasing a user reaches all parts that share this database: --database, or --state")
     return [*lines, (access or open_access(settings.keys)).says()]
 
 
