@@ -190,7 +190,7 @@ class Client:
     def _ask(
         self, method: str, template: str, *ids: str, params: Mapping[str, Any] | None = None, body: Any = None
     ) -> Json:
-        path = template.format(*(quote(id, safe="") for id in ids))
+        path = template.format(*(_in_path(id) for id in ids))
         answer = self._answer(method, path, params, body)
         return dict(orjson.loads(answer.content)) if answer.content else {}
 
@@ -226,6 +226,11 @@ def _error(answer: httpx.Response) -> DlrsError:
     if error["type"] == "WrongBundle":
         return WrongBundle(error["asked"], error["held"])
     return RAISED.get(error["type"], RequestError)(error["message"])
+
+
+def _in_path(id: str) -> str:
+    """Return an id as a part of a path; dots, too, for a path of dots leads elsewhere."""
+    return quote(id, safe="").replace(".", "%2E")
 
 
 def _text(content: Filters) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from typing import Any, cast
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -137,3 +138,16 @@ def test_what_is_not_there_now_is_asked_again() -> None:
 def test_nobody_there_is_unavailable() -> None:
     with Client("http://127.0.0.1:9", attempts=1) as client, pytest.raises(Unavailable):
         client.live()
+
+
+@pytest.mark.parametrize("id", [".", "..", "a/../b", "a b", "ä?#%"])
+def test_ids_never_lead_elsewhere(id: str) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(unquote(request.url.raw_path.decode()))
+        return httpx.Response(204)
+
+    with Client("http://service", transport=httpx.MockTransport(answer)) as client:
+        client.erase(id)
+    assert asked == [f"/users/{id}"]

@@ -16,6 +16,7 @@ from dlrs.candidates.filtering.filters import parse_filters
 from dlrs.schema import Features
 from dlrs.service.clock import Clock
 from dlrs.service.http.access import needs
+from dlrs.service.http.parameters import id_in_one_part
 from dlrs.service.profiles.forms import (
     MOST_EVENTS,
     AnyEvents,
@@ -75,7 +76,7 @@ def _profiles(routes: APIRouter, profiles: ProfileSource, features: Callable[[],
         """Drop the filters that all lists of a user pass."""
         profiles.override(user_id, ())
 
-    @routes.delete("/users/{user_id:path}", dependencies=[needs("admin")], status_code=204)
+    @routes.delete("/users/{user_id:path}", dependencies=[needs("admin"), id_in_one_part], status_code=204)
     def erase_user(user_id: str) -> None:
         """Forget everything about a user, everywhere and for good."""
         profiles.erase(user_id)

@@ -37,8 +37,8 @@ from dlrs.service.seams import (
     UserStore,
 )
 
-USERS_KEPT = 2_000
-"""Users whose profiles stay in memory: 10 to 30 kB each."""
+USERS_KEPT = 500
+"""Users whose profiles stay in memory: a few ten kilobytes each."""
 
 TOGETHER = 20_000
 """Events read at once: who sends a million of them does not get 600 MB of memory for it."""
