@@ -105,10 +105,6 @@ class Client:
         """Replace the filters that all lists of a user pass."""
         return self._ask("PUT", "/users/{}/profile/overrides", user, body={"filters": filters})
 
-    def drop_overrides(self, user: str) -> None:
-        """Drop the filters that all lists of a user pass."""
-        self._ask("DELETE", "/users/{}/profile/overrides", user)
-
     def erase(self, user: str) -> None:
         """Have everything about a user forgotten."""
         self._ask("DELETE", "/users/{}", user)

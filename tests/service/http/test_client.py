@@ -31,7 +31,6 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "events": (([],), {}),
     "profile": (("u",), {}),
     "override": (("u", []), {}),
-    "drop_overrides": (("u",), {}),
     "erase": (("u",), {}),
     "erased": ((), {}),
     "guest_profile": (([],), {}),

@@ -77,15 +77,6 @@ def test_overrides_are_filters(api: httpx.Client) -> None:
     assert api.get("/users/wish/profile").json()["overrides"] == filters
 
 
-def test_dropping_overrides_erases_nobody(api: httpx.Client) -> None:
-    event = {**EVENT, "id": "kept", "user_id": "picky"}
-    api.post("/events", json=event)
-    api.put("/users/picky/profile/overrides", json={"filters": [{"feature": "price", "max": 1.0}]})
-    assert api.delete("/users/picky/profile/overrides").status_code == 204
-    profile = api.get("/users/picky/profile").json()
-    assert (profile["overrides"], profile["events"]) == ([], 1)
-
-
 def test_erasing(api: httpx.Client) -> None:
     api.post("/events", json={**EVENT, "id": "gone", "user_id": "gone"})
     assert api.delete("/users/gone").status_code == 204

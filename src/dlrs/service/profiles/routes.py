@@ -70,12 +70,6 @@ def _profiles(routes: APIRouter, profiles: ProfileSource, features: Callable[[],
         profiles.override(user_id, filters)
         return _json({"filters": filters_json(filters)})
 
-    # before the next: else this path were that of a user to erase, whose id has slashes
-    @routes.delete("/users/{user_id:path}/profile/overrides", dependencies=[needs("events")], status_code=204)
-    def drop_overrides(user_id: str) -> None:
-        """Drop the filters that all lists of a user pass."""
-        profiles.override(user_id, ())
-
     @routes.delete("/users/{user_id:path}", dependencies=[needs("admin"), id_in_one_part], status_code=204)
     def erase_user(user_id: str) -> None:
         """Forget everything about a user, everywhere and for good."""
