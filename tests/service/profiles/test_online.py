@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlrs.errors import Unavailable
 from dlrs.features.single import SingleEncoding
 from dlrs.past.stored import Past
 from dlrs.profiles.profile import Profiles
@@ -167,6 +168,25 @@ def test_many_events_are_read_some_at_a_time(
     assert other.profile("ann") == one.profile("ann")
     assert other.profile("ann").events == 12
     assert set(asked) == {together}
+
+
+def test_a_trouble_while_events_are_read_loses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    profiles, store = service((bundle(), past_of([], tmp_path)), Clock(NOW))
+    assert profiles.profile("ann").events == 0
+    profiles.add([Event(f"e{n}", "ann", item_id(n), "view", END + n) for n in range(2)])
+    monkeypatch.setattr(source, "TOGETHER", 2)
+    of_user = store.of_user
+
+    def shaky(user_id: str, after: int, most: int) -> Sequence[StoredEvent]:
+        if after:
+            raise Unavailable("the database restarts")
+        return of_user(user_id, after, most)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "of_user", shaky)
+        with pytest.raises(Unavailable):
+            profiles.profile("ann")
+    assert profiles.profile("ann").events == 2
 
 
 def test_of_a_guest_only_what_are_ids_is_looked_up(tmp_path: Path) -> None:

@@ -85,14 +85,13 @@ class UserProfiles:
         state = self._states.of(user_id, online.bundle.id, record.revision, new)
         made_for = online.border(self._clock()), described
         with state.lock:
-            seq = state.seq
             while events := self._events.of_user(user_id, state.seq, TOGETHER):
                 self._take_in(state, events, online, made_for[0])
                 if len(events) < TOGETHER:
                     break
-            if state.seq > seq or state.profile is None or state.made_for != made_for:
+            if state.profile is None or state.made_for != (*made_for, state.seq):
                 state.profile = _profile(user_id, state, record, online, made_for)
-                state.made_for = made_for
+                state.made_for = (*made_for, state.seq)
             return state.profile
 
     def guest(self, events: Sequence[Event], *, described: int = 20) -> Profile:
