@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Literal
 
 import httpx
@@ -39,6 +40,8 @@ from dlrs.service.http.app import Limits, create_app
 from dlrs.service.http.health import Check
 from dlrs.service.http.logs import start_logs
 from dlrs.service.metrics import Metrics
+from dlrs.service.page.routes import Page
+from dlrs.service.page.routes import router as page_routes
 from dlrs.service.profiles.client import HttpProfiles
 from dlrs.service.profiles.routes import router as profile_routes
 from dlrs.service.profiles.source import UserProfiles
@@ -46,8 +49,10 @@ from dlrs.service.ranking.ranking_service import RankingService
 from dlrs.service.ranking.routes import router as ranking_routes
 from dlrs.service.seams import CandidateSource, Erased, ProfileSource
 from dlrs.service.settings import Settings, database_url
+from dlrs.service.warming import arrays_of, warm
 
 WAITING_READS = 16  # of a process that asks others over the network: they wait, and cost it little
+EXAMPLES = 12  # users that the page offers to begin with
 FAR_BEHIND = 1000  # changes of items that the index may lack and still be called ready
 
 
@@ -71,6 +76,14 @@ class Serving:
 
     loaded: Loaded
     catalogue: Catalogue | None
+
+    def warm(self) -> None:
+        """Have all that a request may read in reach."""
+        arrays, tables = arrays_of(self.loaded.past.arrays), []
+        if self.catalogue is not None:
+            arrays += arrays_of(self.catalogue.live.view().snapshot.items)
+            tables.append(self.catalogue.items.table)
+        warm(arrays, tables)
 
 
 @dataclass(frozen=True)
@@ -159,7 +172,20 @@ class _Parts:
             routers.append(profile_routes(self._profiles, self._features, self._clock))
         if only in (None, "candidates") and isinstance(self._candidates, CandidateService):
             routers.append(candidate_routes(self._candidates, self._features))
+        if self._ranking is not None and self._profiles is not None:
+            routers.append(page_routes(self._page(self._ranking, self._profiles)))
         return routers
+
+    def _page(self, ranking: RankingService, profiles: ProfileSource) -> Page:
+        return Page(
+            ranking,
+            profiles,
+            self._candidates,
+            lambda: self._current()[0],
+            self._clock,
+            self._metrics,
+            lambda: self._current()[1].some_users(EXAMPLES),
+        )
 
     def checks(self) -> Mapping[str, Check]:
         """Return what must be well for this process to be ready."""
@@ -182,7 +208,12 @@ class _Parts:
             )
             catalogue.start()
         self._metrics.bundle.labels(loaded.bundle.id).set(1)
-        return Serving(loaded, catalogue)
+        serving = Serving(loaded, catalogue)
+        if first:  # the start does not wait for it
+            Thread(target=serving.warm, name="warming", daemon=True).start()
+        else:
+            serving.warm()
+        return serving
 
     def _close(self, serving: Serving) -> None:
         self._metrics.bundle.labels(serving.loaded.bundle.id).set(0)
@@ -296,9 +327,9 @@ def _reaches(url: str | None) -> Check:
 
 
 def _limits(settings: Settings) -> Limits:
-    """Return how much there may be at a time: a list may wait a fifth of its time for its place."""
+    """Return how much there may be at a time: a list may wait two fifths of its time for its place."""
     reads = Limits.reads if settings.only in (None, "candidates") else WAITING_READS
-    return Limits(reads=reads, longest_wait=settings.deadline / 5, largest_body=settings.largest_body)
+    return Limits(reads=reads, longest_wait=settings.deadline * 0.4, largest_body=settings.largest_body)
 
 
 def _window(recipe: Recipe) -> timedelta:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from dlrs.candidates.filtering.filters import Filter
-from dlrs.service.seams import Erased, Event, Raw, StoredEvent, UserRecord, Wanted
+from dlrs.service.seams import ALL, Erased, Event, Raw, StoredEvent, UserRecord, Wanted
 
 
 class FakeEvents:
@@ -28,8 +28,9 @@ class FakeEvents:
                 new += 1
         return new
 
-    def of_user(self, user_id: str, after: int = 0) -> Sequence[StoredEvent]:
-        return [s for s in self.stored.values() if s.event.user_id == user_id and s.seq > after]
+    def of_user(self, user_id: str, after: int = 0, most: int = ALL) -> Sequence[StoredEvent]:
+        found = [s for s in self.stored.values() if s.event.user_id == user_id and s.seq > after]
+        return found[:most]
 
     def features(self, keys: Sequence[str]) -> Mapping[str, Raw]:
         return {key: self.raws[key] for key in keys}
