@@ -176,7 +176,10 @@ class Client:
 
     def ready(self) -> Json:
         """Say whether it can do its work, and what it lacks."""
-        answer = self._http.get("/health/ready")
+        try:
+            answer = self._http.get("/health/ready")
+        except httpx.HTTPError as error:
+            raise self._away(error) from error
         return dict(orjson.loads(answer.content))
 
     def metrics(self) -> str:
@@ -200,17 +203,23 @@ class Client:
                 answer = self._http.request(method, path, params=params, content=content, headers=headers)
             except httpx.HTTPError as error:
                 if last:
-                    raise Unavailable(
-                        f"{self._http.base_url}: no answer ({type(error).__name__})."
-                    ) from error
+                    raise self._away(error) from error
                 time.sleep(0.1 * attempt)
                 continue
             if answer.status_code != 503 or last:
                 break
-            time.sleep(min(float(answer.headers.get("Retry-After", 1)), LONGEST_PAUSE))
+            time.sleep(_pause(answer.headers.get("Retry-After", "")))
         if answer.is_error:
             raise _error(answer)
         return answer
+
+    def _away(self, error: httpx.HTTPError) -> Unavailable:
+        return Unavailable(f"{self._http.base_url}: no answer ({type(error).__name__}).")
+
+
+def _pause(retry_after: str) -> float:
+    """Return the seconds to wait; a proxy may name a date instead, or nothing."""
+    return min(float(retry_after), LONGEST_PAUSE) if retry_after.isdecimal() else 1.0
 
 
 def _error(answer: httpx.Response) -> DlrsError:
