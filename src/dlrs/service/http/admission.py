@@ -63,7 +63,7 @@ class Gate:
             raise
 
     def leave(self, seconds: float) -> None:
-        """Give a place back after `seconds`. A stall counts as the longest wait: it tells little."""
+        """Give a place back after `seconds`. A stall tells little: it counts as the longest wait at most."""
         self.seconds += PACE * (min(seconds, self.longest_wait) - self.seconds)
         self._pass_on()
 

@@ -75,7 +75,7 @@ def _profiles(routes: APIRouter, profiles: ProfileSource, features: Callable[[],
         """Forget everything about a user, everywhere and for good."""
         profiles.erase(user_id)
 
-    @routes.get("/users-erased", dependencies=[needs("read")])
+    @routes.get("/users-erased", dependencies=[needs("admin")])
     def erased_users(after: Annotated[int, Query(ge=0, lt=2**63)] = 0) -> Response:
         """Tell who was erased after an erasure, for those who keep something of users: 1,000 at a time."""
         found = profiles.erased(after)
