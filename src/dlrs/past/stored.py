@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -120,8 +121,15 @@ class Past:
 
     def texts(self, codes: AnyArray) -> list[str]:
         """Return what codes stand for."""
+        if (known := self._texts) is not None:
+            return [known[code] for code in codes.tolist()]
         texts: list[str] = self.values.take(pa.array(codes)).to_pylist()
         return texts
+
+    @cached_property
+    def _texts(self) -> list[str] | None:
+        """What all codes stand for, None where that is too much."""
+        return self.values.to_pylist() if len(self.values) <= MANY else None
 
     def named(self, codes: AnyArray) -> list[tuple[str, str]]:
         """Return the feature and the text of each code."""

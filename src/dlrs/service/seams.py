@@ -254,6 +254,10 @@ class CandidateSource(Protocol):
 # --- stores --------------------------------------------------------------------------------------
 
 
+ALL = 2**62
+"""More than there ever is."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
     """An event, its place in the order of arrival, and a key of the features that its item had."""
@@ -273,8 +277,11 @@ class EventStore(Protocol):
         """
         ...
 
-    def of_user(self, user_id: str, after: int = 0) -> Sequence[StoredEvent]:
-        """Return a user's events that arrived after one, in the order of arrival. An indexed look-up."""
+    def of_user(self, user_id: str, after: int = 0, most: int = ALL) -> Sequence[StoredEvent]:
+        """Return a user's first events that arrived after one, in the order of arrival.
+
+        An indexed look-up.
+        """
         ...
 
     def features(self, keys: Sequence[str]) -> Mapping[str, Raw]:

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Literal
 
 import httpx
@@ -48,6 +49,7 @@ from dlrs.service.ranking.ranking_service import RankingService
 from dlrs.service.ranking.routes import router as ranking_routes
 from dlrs.service.seams import CandidateSource, Erased, ProfileSource
 from dlrs.service.settings import Settings, database_url
+from dlrs.service.warming import arrays_of, warm
 
 WAITING_READS = 16  # of a process that asks others over the network: they wait, and cost it little
 EXAMPLES = 12  # users that the page offers to begin with
@@ -74,6 +76,14 @@ class Serving:
 
     loaded: Loaded
     catalogue: Catalogue | None
+
+    def warm(self) -> None:
+        """Have all that a request may read in reach."""
+        arrays, tables = arrays_of(self.loaded.past.arrays), []
+        if self.catalogue is not None:
+            arrays += arrays_of(self.catalogue.live.view().snapshot.items)
+            tables.append(self.catalogue.items.table)
+        warm(arrays, tables)
 
 
 @dataclass(frozen=True)
@@ -119,8 +129,6 @@ def says(settings: Settings, loaded: Loaded, access: Access | None = None) -> li
             f"warning: what the bundle knows of users ended {(now - bundle.watermark).days} days ago, longer "
             "than profiles look back: lists are the same for everybody. For an old log: --as-of watermark"
         )
-    if settings.only is not None:
-        lines.append("erasing a user reaches all parts that share this database: --database, or --state")
     return [*lines, (access or open_access(settings.keys)).says()]
 
 
@@ -200,7 +208,12 @@ class _Parts:
             )
             catalogue.start()
         self._metrics.bundle.labels(loaded.bundle.id).set(1)
-        return Serving(loaded, catalogue)
+        serving = Serving(loaded, catalogue)
+        if first:  # the start does not wait for it
+            Thread(target=serving.warm, name="warming", daemon=True).start()
+        else:
+            serving.warm()
+        return serving
 
     def _close(self, serving: Serving) -> None:
         self._metrics.bundle.labels(serving.loaded.bundle.id).set(0)
@@ -280,8 +293,6 @@ class _Parts:
     def _forget_all(self, erased: Erased) -> None:
         for user_id in erased.user_ids:
             self._forget(user_id)
-            if isinstance(self._profiles, UserProfiles):
-                self._profiles.forget(user_id)
         self._database.decisions.erase(erased)
 
     def _forget(self, user_id: str) -> None:
@@ -316,9 +327,9 @@ def _reaches(url: str | None) -> Check:
 
 
 def _limits(settings: Settings) -> Limits:
-    """Return how much there may be at a time: a list may wait a fifth of its time for its place."""
+    """Return how much there may be at a time: a list may wait two fifths of its time for its place."""
     reads = Limits.reads if settings.only in (None, "candidates") else WAITING_READS
-    return Limits(reads=reads, longest_wait=settings.deadline / 5, largest_body=settings.largest_body)
+    return Limits(reads=reads, longest_wait=settings.deadline * 0.4, largest_body=settings.largest_body)
 
 
 def _window(recipe: Recipe) -> timedelta:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from dlrs import bundle
+from dlrs import bundle, bundle_verbs
 from dlrs.errors import ArtifactError
 from dlrs.publications import FILE, bundles, current_name, publications, record, rollback
 
@@ -99,6 +101,14 @@ def test_a_path_is_no_name_of_a_bundle(registry: Path) -> None:
         with pytest.raises(ArtifactError, match="expected the name of a bundle"):
             rollback(registry, path)
     assert current_name(registry) == one
+
+
+def test_a_narrow_window_shows_whole_names(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [publish(registry, text) for text in ("one", "two")]
+    written = io.StringIO()
+    monkeypatch.setattr(bundle_verbs, "console", Console(width=80, file=written))
+    bundle_verbs.bundles(registry)
+    assert all(f"{name} " in written.getvalue() for name in names)
 
 
 def test_bundles_of_an_older_dlrs_are_listed(registry: Path) -> None:

@@ -148,3 +148,15 @@ def test_whatever_comes_is_answered(api: httpx.Client, body: Any) -> None:
         content = json.dumps(body).encode()
         answer = api.post(path, content=content, headers={"Content-Type": "application/json"})
         assert answer.status_code in (200, 422)
+
+
+@pytest.mark.parametrize("path", ["kept/", "kept/profile", "kept/profile/overrides", "a/b"])
+def test_nobody_else_is_erased(api: httpx.Client, path: str) -> None:
+    assert api.delete(f"/users/{path}").status_code == 404
+
+
+def test_an_id_may_have_slashes(api: httpx.Client) -> None:
+    api.post("/events", json={**EVENT, "id": "of a/b", "user_id": "a/b"})
+    assert api.get("/users/a%2Fb/profile").json()["events"] == 1
+    assert api.delete("/users/a%2Fb").status_code == 204
+    assert api.get("/users/a%2Fb/profile").json()["events"] == 0

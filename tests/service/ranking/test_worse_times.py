@@ -138,6 +138,20 @@ def test_a_user_erased_elsewhere_has_no_last_list_either(stage: Stage, users: li
     assert stage.service.recommend(user, 10).degraded == "popular"
 
 
+def test_values_that_no_item_has_are_not_kept(stage: Stage) -> None:
+    """Else whoever sends profiles of made-up values could fill the memory."""
+    stage.service.refresh()
+    stage.candidates.weather.error = DOWN
+    category = stage.bundle.recipe.marketplace.negatives_by
+    there = stage.service.recommend("never seen", 1).items[0].features[category]
+    for value in ["made up", "so, too", there]:
+        given = stage.service.given({category: {value: 1.0}}, {})
+        assert len(stage.service.recommend(None, 5, profile=given).items) == 5
+    board = stage.service._worse._popular
+    assert board is not None
+    assert list(board._firsts) == [(category, there)]
+
+
 def test_nothing_of_a_user_stays_in_memory(stage: Stage, users: list[User]) -> None:
     """Whatever refers to him from the service, by any way, is gone."""
     stage.service.refresh()

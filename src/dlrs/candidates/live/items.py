@@ -17,11 +17,9 @@ from dlrs.arrays import Floats, Ints, StoredArrays
 from dlrs.candidates.metric import lengths
 from dlrs.errors import DataError
 from dlrs.model.forward import Representations
+from dlrs.schema import LONGEST_ID
 
 Ids = NDArray[np.bytes_]
-
-LONGEST = 1024
-"""Bytes of an id: each of them takes as many as the longest, so that one of a megabyte would ruin all."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def encoded(ids: Sequence[str]) -> Ids:
     """Return ids as they are kept.
 
     Raises:
-        DataError: one is empty, longer than `LONGEST`, no valid text, or holds the character NUL, which
+        DataError: one is empty, longer than `LONGEST_ID`, no valid text, or holds the character NUL, which
             would not come back.
     """
     try:
@@ -89,8 +87,8 @@ def encoded(ids: Sequence[str]) -> Ids:
     if not all(encoded) or b"\0" in b"".join(encoded):
         raise _wrong("ids of one character or more, none of which is NUL", "an id that is not so")
     longest = max(map(len, encoded), default=0)
-    if longest > LONGEST:
-        raise _wrong(f"ids of {LONGEST} bytes at most", f"one of {longest}")
+    if longest > LONGEST_ID:
+        raise _wrong(f"ids of {LONGEST_ID} bytes at most", f"one of {longest}")
     return np.array(encoded, dtype=np.bytes_)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from dlrs.arrays import Ints
 from dlrs.candidates.bundled import BundledItems
@@ -26,7 +27,8 @@ class BundleItems:
     def __init__(self, stored: BundledItems, features: Features) -> None:
         """Take what is stored."""
         ids_A = self._ids_A = stored.ids_A
-        self._records = Records(stored.table.select(list(features.names)))
+        self.table: pa.Table = stored.table.select(list(features.names))
+        self._records = Records(self.table)
         recent_A = stored.retrieval.recent_A
         self.popular_ids = ids_A[:0] if recent_A is None else ids_A[_most_first(recent_A)]
 

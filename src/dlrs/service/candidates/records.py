@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from sys import intern
 from typing import Any
 
 import pyarrow as pa
@@ -51,8 +52,10 @@ def _texts(chunk: pa.Array) -> Read:
     known, starts = memoryview(bitmap or b""), memoryview(places).cast("i")
     data = memoryview(content or b"")
     if not known:
-        return lambda rows: [str(data[starts[row] : starts[row + 1]], "utf-8") for row in rows]
+        return lambda rows: [intern(str(data[starts[row] : starts[row + 1]], "utf-8")) for row in rows]
     return lambda rows: [
-        str(data[starts[row] : starts[row + 1]], "utf-8") if known[row >> 3] >> (row & 7) & 1 else None
+        intern(str(data[starts[row] : starts[row + 1]], "utf-8"))
+        if known[row >> 3] >> (row & 7) & 1
+        else None
         for row in rows
     ]

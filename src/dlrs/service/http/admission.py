@@ -63,8 +63,8 @@ class Gate:
             raise
 
     def leave(self, seconds: float) -> None:
-        """Give a place back after `seconds`."""
-        self.seconds += PACE * (seconds - self.seconds)
+        """Give a place back after `seconds`. A stall tells little: it counts as the longest wait at most."""
+        self.seconds += PACE * (min(seconds, self.longest_wait) - self.seconds)
         self._pass_on()
 
     def _pass_on(self) -> None:
@@ -126,6 +126,12 @@ class Placing:
             await self._app(scope, receive, send)
         finally:
             gate.leave(time.perf_counter() - began)
+
+
+def refusal(wait: float) -> bytes:
+    """Return the whole answer to who would wait so many seconds."""
+    lines = [b"HTTP/1.1 503 Service Unavailable", *(b": ".join(header) for header in _headers(wait))]
+    return b"\r\n".join([*lines, b"", _BODY])
 
 
 _BODY = (

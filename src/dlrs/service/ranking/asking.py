@@ -26,7 +26,7 @@ Page = Literal["home", "wishlist", "search"]
 LONGEST = 1000
 """Events of a history that vectors are made of, the newest ones."""
 
-USERS = 10_000
+USERS = 2_000
 VECTORS = 100_000
 """What is kept of users and of met items, the last ones used: a few KB and a few hundred bytes each."""
 

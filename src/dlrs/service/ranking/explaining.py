@@ -11,7 +11,7 @@ from dlrs.service.ranking.bounded import Bounded
 from dlrs.service.ranking.reasons import Common, Reasons
 from dlrs.service.seams import Profile, Ranked
 
-BUNDLES, USERS = 4, 5_000
+BUNDLES, USERS = 4, 200
 LAST = 20
 """Events of a history that reasons speak of."""
 

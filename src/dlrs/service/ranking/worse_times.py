@@ -23,7 +23,7 @@ from dlrs.service.seams import CandidateSource, Profile, ProfileSource
 
 log = logging.getLogger(__name__)
 
-USERS = 5_000
+USERS = 500
 """Users whose last list is kept."""
 
 FOLLOW, REFRESH, AGAIN = 0.1, 30.0, 1.0
