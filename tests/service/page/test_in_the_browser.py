@@ -7,8 +7,10 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -19,6 +21,24 @@ CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PICTURES = os.environ.get("DLRS_PICTURES")
 """A folder that gets pictures of the page, for the README."""
+
+LEAST_CONTRAST = """() => {
+  const lightness = colour => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).map(v => v / 255)
+      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = element => {
+    const colour = getComputedStyle(element).backgroundColor;
+    return /, 0\\)/.test(colour) ? ground(element.parentElement) : colour;
+  };
+  const texts = [...document.querySelectorAll("p, h1, h2, h3, a, button, li, summary, label, footer")];
+  return Math.min(...texts.filter(element => element.checkVisibility()).map(element => {
+    const pair = [getComputedStyle(element).color, ground(element)].map(lightness).sort((a, b) => b - a);
+    return (pair[0] + 0.05) / (pair[1] + 0.05);
+  }));
+}"""
+"""Of the texts of a page, how much the one that is hardest to read stands out."""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
 
@@ -137,6 +157,37 @@ def test_a_phone_scrolls_in_one_direction(page: Page, where: str) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto(where.format(user=user))
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_long_texts_are_no_wider_than_a_phone(page: Page, address: str, hostile: dict[str, str]) -> None:
+    user, item = "W" * 300, "W" * 400
+    with httpx.Client(base_url=address) as client:
+        assert client.post("/items", json={"upsert": {item: hostile}}).is_success
+        event = {"id": "wide", "user_id": user, "item_id": item, "type": "contact"}
+        assert client.post("/events", json=event).is_success
+    page.set_viewport_size({"width": 360, "height": 740})
+    for where in (f"/u/{user}", f"/u/{user}/ad/{item}"):
+        page.goto(where)
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_one_stays_where_one_was(page: Page) -> None:
+    page.goto(f"/u/{example(page)}")
+    events = int(page.locator("#events").inner_text())
+    button = page.locator(".card").nth(7).get_by_role("button", name="contact")
+    button.focus()
+    assert page.evaluate("scrollY") > 300
+    page.keyboard.press("Enter")
+    expect(page.locator("#events")).to_have_text(str(events + 1))
+    expect(button).to_be_focused()  # that of the item which is there now
+    expect(button).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(page: Page, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"/u/{example(page)}")
+    assert page.evaluate(LEAST_CONTRAST) >= 4.5  # WCAG 2.2, AA
 
 
 def test_live_numbers_move(page: Page) -> None:

@@ -52,7 +52,7 @@ def test_what_is_never_to_be_shown_adds_up() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["https://else.where/", "//else.where", "/\\else.where", "u/x", "", "/a\r\nb"]
+    "address", ["https://else.where/", "//else.where", "/\\else.where", "u/x", "", "/a\r\nb", "//["]
 )
 def test_no_form_leads_elsewhere(address: str) -> None:
     assert _local(address) is None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 from uuid import uuid4
 
 import jinja2
@@ -31,6 +31,7 @@ from dlrs.service.ranking.ranking_service import RankingService
 from dlrs.service.seams import CandidateSource, Event, ProfileSource, Ranked
 
 SHOWN, SIMILAR, HISTORY = 12, 6, 10
+FIELDS = 100  # of a form
 STATIC = Path(__file__).with_name("static")
 FILES = {"style.css": "text/css", "htmx.min.js": "text/javascript"}
 HEADERS = {
@@ -49,8 +50,13 @@ TEMPLATES = jinja2.Environment(
 
 
 def segment(id: object) -> str:
-    """Return an id as one segment of a path. Quoted twice, for servers take a quoted slash for a slash."""
-    return quote(quote(str(id), safe=""), safe="")
+    """Return an id as one segment of a path. Quoted twice, for servers take a quoted slash for a slash.
+
+    >>> segment("7"), segment("a/b"), segment("..")
+    ('7', 'a%252Fb', '%252E%252E')
+    """
+    once = quote(str(id), safe="")
+    return quote(once if once.strip(".") else once.replace(".", "%2E"), safe="")  # "..": one folder up
 
 
 TEMPLATES.filters["path"] = segment
@@ -59,10 +65,15 @@ TEMPLATES.globals["new_id"] = lambda: uuid4().hex
 
 async def _form(request: Request) -> dict[str, str]:
     """Return the fields of a form of this page; one that another site sent is refused."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    headers = request.headers
+    origin = headers.get("origin")  # all that browsers without Sec-Fetch-Site tell
+    elsewhere = origin is not None and origin.partition("://")[2] != headers.get("host")
+    if elsewhere or headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise Forbidden("form: expected one of this page, received one that another site sent.")
     text = (await request.body()).decode("utf-8", "replace")
-    return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=100))
+    if text.count("&") >= FIELDS:
+        raise RequestError(f"form: expected at most {FIELDS} fields, received {text.count('&') + 1}.")
+    return dict(parse_qsl(text, keep_blank_values=True))
 
 
 Form = Annotated[dict[str, str], Depends(_form)]
@@ -251,10 +262,8 @@ def _done(page: Page, do: Callable[[], None], form: Mapping[str, str], otherwise
 
 def _local(address: str) -> str | None:
     """Return an address of this very page, None where a form names another one."""
-    parts = urlsplit(address.replace("\\", "/"))
-    if parts.scheme or parts.netloc or not address.startswith("/") or address.startswith("//"):
-        return None
-    return address if address.isprintable() else None
+    own = address.startswith("/") and address[1:2] not in ("/", "\\") and address.isprintable()
+    return address if own else None
 
 
 def _here(request: Request) -> str:
