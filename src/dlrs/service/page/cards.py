@@ -17,6 +17,8 @@ from dlrs.service.seams import Raw
 
 PLACES = ("latitude", "longitude")
 MISSING = "–"
+VEHICLES = {"mileage", "fuel"}
+"""Features by which one knows a marketplace of vehicles."""
 
 PAINTS = {
     "BLACK": "#2b2d31", "GREY": "#7d838c", "GRAY": "#7d838c", "SILVER": "#b9bec6", "WHITE": "#e9e7e1",
@@ -33,9 +35,10 @@ class Card:
     id: str
     title: str
     price: str | None
-    facts: Mapping[str, str]  # feature -> value, what is missing left out
+    facts: Mapping[str, str]  # feature -> value: numbers, then what tells most; what is missing left out
     place: str | None
     paint: str  # of the drawing
+    is_vehicle: bool
 
 
 def card(id: str, raw: Raw, encoding: Encoding) -> Card:
@@ -48,13 +51,17 @@ def card(id: str, raw: Raw, encoding: Encoding) -> Card:
     if all(isinstance(raw.get(name), float) for name in PLACES):
         place = f"{raw['latitude']:.2f}°, {raw['longitude']:.2f}°"
     hidden = {title_name, price_name, *PLACES}
+    sizes = {name: len(values) for name, values in encoding.vocabularies.items()}
+    telling = sorted(features.discrete, key=lambda name: -sizes[name])
+    names = [*features.continuous, *(name for name in telling if sizes[name] > 1)]
     return Card(
         id=id,
         title=id if title == MISSING else title,
         price=None if price_name is None or words[price_name] == MISSING else words[price_name],
-        facts={name: text for name, text in words.items() if name not in hidden and text != MISSING},
+        facts={name: words[name] for name in names if name not in hidden and words[name] != MISSING},
         place=place,
         paint=paint(id, raw),
+        is_vehicle=set(features.names) >= VEHICLES,
     )
 
 
