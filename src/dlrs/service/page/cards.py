@@ -17,8 +17,6 @@ from dlrs.service.seams import Raw
 
 PLACES = ("latitude", "longitude")
 MISSING = "–"
-VEHICLES = {"mileage", "fuel"}
-"""Features by which one knows a marketplace of vehicles."""
 
 PAINTS = {
     "BLACK": "#2b2d31", "GREY": "#7d838c", "GRAY": "#7d838c", "SILVER": "#b9bec6", "WHITE": "#e9e7e1",
@@ -38,7 +36,7 @@ class Card:
     facts: Mapping[str, str]  # feature -> value: numbers, then what tells most; what is missing left out
     place: str | None
     paint: str  # of the drawing
-    is_vehicle: bool
+    is_car: bool
 
 
 def card(id: str, raw: Raw, encoding: Encoding) -> Card:
@@ -61,7 +59,7 @@ def card(id: str, raw: Raw, encoding: Encoding) -> Card:
         facts={name: words[name] for name in names if name not in hidden and words[name] != MISSING},
         place=place,
         paint=paint(id, raw),
-        is_vehicle=set(features.names) >= VEHICLES,
+        is_car="Car" in raw.values(),
     )
 
 
