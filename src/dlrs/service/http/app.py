@@ -1,6 +1,6 @@
 """The application: routes of the services, and around them what all of them have in common.
 
-Refusing   too much to do: 503 at once
+Refusing   too much to do: 503 at once (what `turning_away` did not refuse before it was parsed)
 Requests   name, headers, log line, metrics, faults
 Bodies     read whole, up to a size
 Placing    waits for a place
