@@ -87,6 +87,9 @@ class View:
 
         `NO_ITEM` and −∞ are where nothing was found.
         """
+        if len(self.delta) == 0:
+            places_UK = np.where(np.isneginf(similarity_UK), NO_ITEM, places_UK)
+            return places_UK[:, :count], similarity_UK[:, :count]
         added_Un = self.delta.similarity(queries_UD, self.snapshot.kept.settings.metric)
         np.copyto(added_Un, -np.inf, where=~chosen_n)
         if count and similarity_UK.shape[1] == count:  # only those nearer than the last one matter
@@ -179,6 +182,8 @@ class View:
         while True:
             spare = min(spare, self.dead)
             rows_UK, similarity_UK = propose(queries_UD, min(count + spare, N))
+            if self.dead == 0:
+                return rows_UK[:, :count], similarity_UK[:, :count]
             gone_UK = self._went(self.died_N[rows_UK])
             if spare == self.dead or (np.count_nonzero(~gone_UK, axis=1) >= count).all():
                 break
