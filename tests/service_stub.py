@@ -19,7 +19,7 @@ from dlrs.service.http.app import Limits, create_app
 from dlrs.service.http.health import Check
 from dlrs.service.http.json_answers import Json
 from dlrs.service.http.logs import start_logs
-from dlrs.service.listening import listen
+from dlrs.service.listening import connections, listen
 from dlrs.service.metrics import Metrics
 
 ITEM = {"rank": 1, "score": 0.5, "features": {"make": "AUDI", "price": 15_000.0, "fuel": "DIESEL"}}
@@ -92,7 +92,12 @@ def app(
 def over_http(served: FastAPI) -> Iterator[httpx.Client]:
     """Serve an application on a free port of this machine, and give a client of it."""
     config = uvicorn.Config(
-        served, access_log=False, log_config=None, proxy_headers=False, loop="asyncio"
+        served,
+        http=connections(served),
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        loop="asyncio",
     )  # uvloop does not always close in a thread that is not the first
     server, listening = uvicorn.Server(config), listen("127.0.0.1", 0)  # as `dlrs serve` does
     thread = threading.Thread(target=server.run, args=([listening],))

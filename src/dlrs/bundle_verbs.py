@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
@@ -47,13 +47,18 @@ def bundles(registry: Registry) -> None:
 
 
 def _table(registry: str, listed: list[Listed]) -> Table:
-    table = Table(title=escape(registry))
+    table = Table(title=escape(registry), padding=(0, 1, 0, 0))
     for column in ("", "bundle", "published", "watermark", "items", "recall", "precision", "remark"):
-        table.add_column(column, justify="right" if column in ("items", "recall", "precision") else "left")
+        # a name is wanted whole, for `rollback --to`, however narrow the window
+        justify: JustifyMethod = "right" if column in ("items", "recall", "precision") else "left"
+        least = 10 if column in ("published", "watermark") else None
+        table.add_column(
+            column, justify=justify, no_wrap=column == "bundle", overflow="fold", min_width=least
+        )
     for one in listed:
-        published = one.publication.time if one.publication else ""
+        published = _minute(one.publication.time) if one.publication else ""
         mark = "→" if one.current else ""
-        facts = [_watermark(one.facts), f"{one.facts.get('items', 0):,}"]
+        facts = [_minute(_watermark(one.facts)), f"{one.facts.get('items', 0):,}"]
         table.add_row(mark, one.name, published, *facts, *_figures(one))
     return table
 
@@ -75,3 +80,8 @@ def _figures(one: Listed) -> tuple[str, str, str]:
 
 def _watermark(facts: Mapping[str, Any]) -> str:
     return str(facts.get("watermark", "unknown"))
+
+
+def _minute(time: str) -> str:
+    """Return ISO 8601 as people read it, in words that a narrow column may part."""
+    return time[:16].replace("T", " ")

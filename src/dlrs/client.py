@@ -109,6 +109,10 @@ class Client:
         """Have everything about a user forgotten."""
         self._ask("DELETE", "/users/{}", user)
 
+    def erased(self, after: int = 0) -> Json:
+        """Return who was erased after an erasure, 1,000 at most; then ask from `seq`."""
+        return self._ask("GET", "/users-erased", params={"after": after})
+
     def guest_profile(self, events: Sequence[Mapping[str, Any]]) -> Json:
         """Return the profile that a guest's events make."""
         return self._ask("POST", "/guest-profile", body={"events": events})
@@ -172,7 +176,10 @@ class Client:
 
     def ready(self) -> Json:
         """Say whether it can do its work, and what it lacks."""
-        answer = self._http.get("/health/ready")
+        try:
+            answer = self._http.get("/health/ready")
+        except httpx.HTTPError as error:
+            raise self._away(error) from error
         return dict(orjson.loads(answer.content))
 
     def metrics(self) -> str:
@@ -182,7 +189,7 @@ class Client:
     def _ask(
         self, method: str, template: str, *ids: str, params: Mapping[str, Any] | None = None, body: Any = None
     ) -> Json:
-        path = template.format(*(quote(id, safe="") for id in ids))
+        path = template.format(*(_in_path(id) for id in ids))
         answer = self._answer(method, path, params, body)
         return dict(orjson.loads(answer.content)) if answer.content else {}
 
@@ -196,17 +203,23 @@ class Client:
                 answer = self._http.request(method, path, params=params, content=content, headers=headers)
             except httpx.HTTPError as error:
                 if last:
-                    raise Unavailable(
-                        f"{self._http.base_url}: no answer ({type(error).__name__})."
-                    ) from error
+                    raise self._away(error) from error
                 time.sleep(0.1 * attempt)
                 continue
             if answer.status_code != 503 or last:
                 break
-            time.sleep(min(float(answer.headers.get("Retry-After", 1)), LONGEST_PAUSE))
+            time.sleep(_pause(answer.headers.get("Retry-After", "")))
         if answer.is_error:
             raise _error(answer)
         return answer
+
+    def _away(self, error: httpx.HTTPError) -> Unavailable:
+        return Unavailable(f"{self._http.base_url}: no answer ({type(error).__name__}).")
+
+
+def _pause(retry_after: str) -> float:
+    """Return the seconds to wait; a proxy may name a date instead, or nothing."""
+    return min(float(retry_after), LONGEST_PAUSE) if retry_after.isdecimal() else 1.0
 
 
 def _error(answer: httpx.Response) -> DlrsError:
@@ -218,6 +231,11 @@ def _error(answer: httpx.Response) -> DlrsError:
     if error["type"] == "WrongBundle":
         return WrongBundle(error["asked"], error["held"])
     return RAISED.get(error["type"], RequestError)(error["message"])
+
+
+def _in_path(id: str) -> str:
+    """Return an id as a part of a path; dots, too, for a path of dots leads elsewhere."""
+    return quote(id, safe="").replace(".", "%2E")
 
 
 def _text(content: Filters) -> str:

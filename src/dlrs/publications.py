@@ -85,12 +85,12 @@ def record(
 def rollback(registry: Path, to: str | None = None) -> Folder:
     """Make the bundle current that the current one replaced, or another of the registry; return it.
 
-    The bundle is verified before.
+    The bundle is verified before; the current one need not be sound: it may be the reason to go back.
 
     Raises:
         ArtifactError: there is none before it, or the bundle is missing or damaged.
     """
-    target = to or _replaced(registry)
+    target = _replaced(registry) if to is None else _of_registry(registry, to)
     bundle = open_folder(registry / target, "bundle")
     bundle.verify()
     make_current(registry, target)
@@ -103,9 +103,8 @@ def bundles(registry: Path) -> list[Listed]:
     Raises:
         ArtifactError: nothing was published there.
     """
-    current_bundle(registry)
+    current = _named(registry)
     newest = {entry.bundle: entry for entry in publications(registry)}
-    current = current_name(registry)
     found = []
     for manifest in registry.glob(f"[!.]*/{MANIFEST}"):
         try:
@@ -118,7 +117,7 @@ def bundles(registry: Path) -> list[Listed]:
 
 
 def _replaced(registry: Path) -> str:
-    current = current_bundle(registry).path.name
+    current = _named(registry)
     newest = next(
         (e for e in reversed(publications(registry)) if e.bundle == current and not e.refused), None
     )
@@ -128,3 +127,17 @@ def _replaced(registry: Path) -> str:
             "`dlrs bundles` lists them."
         )
     return newest.replaced
+
+
+def _named(registry: Path) -> str:
+    """Return the bundle that CURRENT names, damaged or not. ArtifactError before the first publication."""
+    return current_name(registry) or current_bundle(registry).path.name
+
+
+def _of_registry(registry: Path, name: str) -> str:
+    """Return a name that is one; a path would lead out of the registry. ArtifactError."""
+    if not name or name == ".." or Path(name).name != name:
+        raise ArtifactError(
+            f"{registry}: expected the name of a bundle, received '{name}'. `dlrs bundles` lists them."
+        )
+    return name

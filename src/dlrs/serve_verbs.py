@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dlrs.errors import MissingExtra
+from dlrs.errors import MissingExtra, RequestError
 
 Text = str | None
 Place = Annotated[Path, typer.Argument(help="run folder, or registry of bundles", metavar="BUNDLE")]
@@ -79,6 +79,7 @@ def new(
     name: Annotated[Text, typer.Option(help="whose key it is")] = None,
 ) -> None:
     """Make an API key, print it once, and add its digest to a file for `dlrs serve --keys`."""
+    require_services()
     from dlrs.service.http.access import new_key
 
     key = new_key(to, [scope.strip() for scope in scopes.split(",")], name)
@@ -101,11 +102,18 @@ def replay(
     ] = None,
 ) -> None:
     """Rebuild a list that was given, from its bundle, its profile and the items as they were."""
-    from dlrs.service.settings import database_url, registry_of
+    require_services()
+    from dlrs.service.settings import DATABASE, database_url, registry_of
     from dlrs.service.wiring import replayed
 
     registry = registry_of(bundle)
-    url = database_url(database, state or registry.parent / "service")
+    state = state or registry.parent / "service"
+    if database is None and not (state / DATABASE).is_file():
+        raise RequestError(
+            f"{state}: expected the folder of a service, received one without {DATABASE}. "
+            "Name it with --state, or the service's database with --database."
+        )
+    url = database_url(database, state)
     typer.echo(replayed(decision, registry, url, against))
 
 

@@ -156,7 +156,7 @@ def test_a_damaged_bundle_is_published_anew(finished: Finished, tmp_path: Path) 
     publish = VERBS["publish"]
     folder = begin(tmp_path / "out", finished.newer, publish)
     bundles = folder / "bundles"
-    file = bundle.current_bundle(bundles) / "items.parquet"
+    file = bundle.current_bundle(bundles) / "items.arrow"
     file.write_bytes(file.read_bytes()[::-1])  # as many bytes
     assert dlrs(*publish.arguments(finished.newer, folder), home=tmp_path).code == 0
     assert contents(folder, publish) == contents(finished.newer, publish)

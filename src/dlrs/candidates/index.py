@@ -50,6 +50,15 @@ class ItemIndex(Proposes, Protocol):
 
 
 @runtime_checkable
+class ExcludingIndex(Protocol):
+    """An index that can leave some of its rows out."""
+
+    def propose_without(self, queries_UD: Floats, count: int, without: Ints) -> tuple[Ints, Floats]:
+        """Return what `propose` does, but none of some rows, each named once: (U, min(count, the others))."""
+        ...
+
+
+@runtime_checkable
 class SelectiveIndex(Protocol):
     """An index that can look at some of its rows only."""
 

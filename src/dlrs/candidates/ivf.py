@@ -17,7 +17,7 @@ import numpy as np
 from dlrs.arrays import Bools, Columns, Floats, Ints
 from dlrs.candidates.clusters import Clusters, nearest_centroid
 from dlrs.candidates.codes import BYTES, Codes, widened
-from dlrs.candidates.vectors import ItemVectors, selector
+from dlrs.candidates.vectors import ItemVectors, selector, selector_without
 
 FOR_COUNT = 1000
 """Up to so many items wanted `probes` clusters are looked at, beyond it proportionally more."""
@@ -30,6 +30,9 @@ SPARSER = 2
 
 HELD = 8
 """… and the clusters looked at must hold so many times the rows wanted, or all are looked at."""
+
+CROWDED = 0.25
+"""The share of the rows that are left out that is taken to lie near a query."""
 
 FILE = "index.faiss"
 
@@ -101,6 +104,16 @@ class IvfIndex:
         depth = SPARSER * count * len(self) / max(1, some)
         asked = min(max(HELD * count, self.codes.asked(count)), some)
         return self._propose(queries_UD, count, asked, depth, selector(among_N))
+
+    def propose_without(self, queries_UD: Floats, count: int, without: Ints) -> tuple[Ints, Floats]:
+        """Return about the `count` nearest of the other rows; see `ExcludingIndex`.
+
+        Among the nearest rows may be many of those to be left out, so more clusters are looked at.
+        """
+        others = len(self) - len(without)
+        count = min(count, others)
+        asked, depth = min(self.codes.asked(count), others), count + CROWDED * len(without)
+        return self._propose(queries_UD, count, asked, depth, selector_without(without, len(self)))
 
     def _propose(
         self, queries_UD: Floats, count: int, asked: int, depth: float, selected: faiss.IDSelector | None

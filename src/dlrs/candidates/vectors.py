@@ -19,6 +19,13 @@ def selector(among_N: Bools) -> faiss.IDSelector:
     return faiss.IDSelectorBitmap(np.packbits(among_N, bitorder="little"))  # type: ignore[arg-type,call-arg]
 
 
+def selector_without(rows: Ints, count: int) -> faiss.IDSelector:
+    """Return how faiss is told of all `count` rows but some."""
+    bits = np.full(-(-count // 8), 0xFF, dtype=np.uint8)
+    np.bitwise_and.at(bits, rows >> 3, ~np.left_shift(1, rows & 7).astype(np.uint8))
+    return faiss.IDSelectorBitmap(bits)  # type: ignore[arg-type,call-arg]
+
+
 CELLS = 4_000_000
 """Coordinates compared at once: 16 MB."""
 

@@ -20,7 +20,7 @@ from dlrs.data.placing import column_of
 from dlrs.data.sources import Source
 from dlrs.data.versions import Versions
 from dlrs.errors import DataError
-from dlrs.schema import DELETE, ITEM, OPERATION, VALID_FROM, VALID_TO, VERSION, Marketplace
+from dlrs.schema import DELETE, ITEM, LONGEST_ID, OPERATION, VALID_FROM, VALID_TO, VERSION, Marketplace
 
 ITEM_ROW = "item_row"
 VERSION_ROW = "version_row"
@@ -160,6 +160,8 @@ def _keys(read: Table, marketplace: Marketplace) -> Table:
     wrong = [
         *out_of_bounds(read, marketplace.features),
         (read[ENDS] <= read[VALID_FROM], "it ends before it begins"),
+        # in bytes it may be longer still; an index refuses it then, naming it
+        (read[ITEM].length() > LONGEST_ID, f"its id is longer than {LONGEST_ID:,} characters"),
     ]
     reason = first_reason([(check.fill_null(False) & ~deleted, reason) for check, reason in wrong])
     names = [name for name in (ROW, ITEM, VALID_FROM, ENDS, VERSION) if name in read.columns]

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -117,7 +118,7 @@ class Nets:
         """
         logits_T = np.empty(len(items), dtype=np.float32)
         first = self.weights["rank_net.item_first"].T
-        with _blas().limit(limits=1, user_api="blas"):
+        with nullcontext() if _has_one_thread() else _blas().limit(limits=1, user_api="blas"):
             user_L = self._user_halves(user)[0]
             for start in range(0, len(items), BLOCK):
                 some = slice(start, start + BLOCK)
@@ -261,6 +262,12 @@ def _blas() -> ThreadpoolController:
     and each of ours its own users.
     """
     return ThreadpoolController()
+
+
+@cache
+def _has_one_thread() -> bool:
+    """Tell whether BLAS has one thread anyway, as where a service runs: then nothing needs to be set."""
+    return all(library["num_threads"] == 1 for library in _blas().info() if library["user_api"] == "blas")
 
 
 def _bags(rows: EncodedRows, offsets: Ints, columns: int) -> sparse.csr_array:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from dlrs.arrays import AnyArray, Columns, Doubles
+from dlrs.arrays import AnyArray, Columns, Doubles, Ints
 from dlrs.data.values import values_of
 from dlrs.past.stored import Past
 from dlrs.profiles.one_user import Encounters
@@ -24,7 +24,7 @@ class _Entries(NamedTuple):
     names_K: list[tuple[str, str]]
 
 
-def encounters(past: Past, events: slice) -> tuple[Encounters, Columns]:
+def encounters(past: Past, events: slice | Ints) -> tuple[Encounters, Columns]:
     """Return some events as encounters, and which of the past's versions their V versions are."""
     arrays, features = past.arrays, past.features
     versions_V, version_E = np.unique(arrays.version_E[events], return_inverse=True)
@@ -32,7 +32,11 @@ def encounters(past: Past, events: slice) -> tuple[Encounters, Columns]:
     entries = _coded(past, versions_V, code_VS)
     if features.text:
         entries = _joined(entries, _words(past, code_VS))
-    order = np.argsort(entries.version_X, kind="stable")
+    if features.text or features.multi_valued:  # else they stand in this order already
+        order = np.argsort(entries.version_X, kind="stable")
+        entries = entries._replace(
+            version_X=entries.version_X[order], code_X=entries.code_X[order], share_X=entries.share_X[order]
+        )
     place_of = {name: place for place, name in enumerate(features.discrete)}
     place_K = np.array([place_of[name] for name, _ in entries.names_K], dtype=np.int64)
     known_VF = np.zeros((len(versions_V), len(place_of)), dtype=np.bool_)
@@ -45,8 +49,8 @@ def encounters(past: Past, events: slice) -> tuple[Encounters, Columns]:
         number_VC=as_seen(arrays.number_MC[versions_V], features),
         known_VF=known_VF,
         starts_V1=np.concatenate(([0], np.cumsum(lengths_V))),
-        code_X=entries.code_X[order],
-        share_X=entries.share_X[order],
+        code_X=entries.code_X,
+        share_X=entries.share_X,
         names_K=entries.names_K,
     )
     return found, versions_V
@@ -70,8 +74,17 @@ def _coded(past: Past, versions_V: AnyArray, code_VS: AnyArray) -> _Entries:
         in_lists, lengths, codes = past.lists(versions_V)
         version_X, code_X = np.concatenate([version_X, in_lists]), np.concatenate([code_X, codes])
         share_X = np.concatenate([share_X, 1.0 / lengths])
-    code_K, code_X = np.unique(code_X, return_inverse=True)
+    code_K, code_X = _distinct(code_X, len(past.values))
     return _Entries(version_X, code_X, share_X, past.named(code_K))
+
+
+def _distinct(code_X: AnyArray, codes: int) -> tuple[AnyArray, AnyArray]:
+    """Return the distinct codes, ascending, and which of them each entry has."""
+    if codes > max(1000, len(code_X)):
+        return np.unique(code_X, return_inverse=True)
+    there = np.zeros(codes, dtype=np.bool_)
+    there[code_X] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[code_X]
 
 
 def _words(past: Past, code_VS: Columns) -> _Entries:

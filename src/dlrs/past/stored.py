@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -87,6 +88,15 @@ class Past:
         found = int(positions_of(self.arrays.ids_U, as_texts([user_id]))[0])
         return found if found >= 0 else None
 
+    def some_users(self, most: int) -> list[str]:
+        """Return ids of users with events in the window: of the middle half, the least active first."""
+        events_U = np.diff(self.arrays.starts_U1)
+        active = np.flatnonzero(events_U)
+        order = active[np.argsort(events_U[active], kind="stable")]
+        places = np.unique(np.linspace(len(order) // 4, len(order) * 3 // 4, most).astype(np.int64))
+        rows = order[np.minimum(places, len(order) - 1)] if len(order) else order
+        return [id.decode() for id in self.arrays.ids_U[rows].tolist()]
+
     def met(self, row: int, since: int) -> list[str]:
         """Return the ids of all items that a user ever met, those last met before `since` left out.
 
@@ -111,8 +121,15 @@ class Past:
 
     def texts(self, codes: AnyArray) -> list[str]:
         """Return what codes stand for."""
+        if (known := self._texts) is not None:
+            return [known[code] for code in codes.tolist()]
         texts: list[str] = self.values.take(pa.array(codes)).to_pylist()
         return texts
+
+    @cached_property
+    def _texts(self) -> list[str] | None:
+        """What all codes stand for, None where that is too much."""
+        return self.values.to_pylist() if len(self.values) <= MANY else None
 
     def named(self, codes: AnyArray) -> list[tuple[str, str]]:
         """Return the feature and the text of each code."""

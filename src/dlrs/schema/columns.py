@@ -34,3 +34,6 @@ RESERVED = frozenset(
 
 DELETE = "delete"
 """The operation that ends an item's life; every other value creates or updates it."""
+
+LONGEST_ID = 1024
+"""Bytes of an item's id. In an index each takes as many as the longest: one of a megabyte would ruin all."""

@@ -95,6 +95,17 @@ class Added:
     refused: Sequence[Refused] = ()
 
 
+@dataclass(frozen=True)
+class Erased:
+    """The users of some erasures after a number, 1,000 at most, in their order; `seq`: of the last of them.
+
+    Without any, `seq` is the number of the last erasure that there was.
+    """
+
+    seq: int
+    user_ids: Sequence[str]
+
+
 class ProfileSource(Protocol):
     """The User Profile API, as the Ranking Service and the page see it."""
 
@@ -119,6 +130,10 @@ class ProfileSource(Protocol):
 
     def erase(self, user_id: str) -> None:
         """Forget everything about a user, the log before the bundle's watermark included."""
+        ...
+
+    def erased(self, after: int) -> Erased:
+        """Return who was erased after an erasure: whoever keeps anything of users forgets these, too."""
         ...
 
     def popular(self, most: int) -> Sequence[tuple[str, int]]:
@@ -239,6 +254,10 @@ class CandidateSource(Protocol):
 # --- stores --------------------------------------------------------------------------------------
 
 
+ALL = 2**62
+"""More than there ever is."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
     """An event, its place in the order of arrival, and a key of the features that its item had."""
@@ -258,8 +277,11 @@ class EventStore(Protocol):
         """
         ...
 
-    def of_user(self, user_id: str, after: int = 0) -> Sequence[StoredEvent]:
-        """Return a user's events that arrived after one, in the order of arrival. An indexed look-up."""
+    def of_user(self, user_id: str, after: int = 0, most: int = ALL) -> Sequence[StoredEvent]:
+        """Return a user's first events that arrived after one, in the order of arrival.
+
+        An indexed look-up.
+        """
         ...
 
     def features(self, keys: Sequence[str]) -> Mapping[str, Raw]:
@@ -295,6 +317,10 @@ class UserStore(Protocol):
         """Delete events, overrides, decisions, all of a user, and remember that he is erased."""
         ...
 
+    def erased(self, after: int) -> Erased:
+        """Return who was erased after an erasure."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ItemChange:
@@ -309,8 +335,11 @@ class ItemChange:
 class ItemStore(Protocol):
     """The item storage: every version since the service began, as a list of changes."""
 
-    def put(self, items: Mapping[str, Raw | None], at: int) -> int:
-        """Append a change for each item (None: it is deleted), in one transaction; return the last number."""
+    def put(self, items: Mapping[str, Raw | None], at: int, *, unchanged_since: int | None = None) -> int:
+        """Append a change for each item (None: it is deleted), in one transaction; return the last number.
+
+        Return 0, and do nothing, if one of the items has a change after the number `unchanged_since`.
+        """
         ...
 
     def after(self, seq: int, most: int) -> Sequence[ItemChange]:

@@ -11,6 +11,8 @@ from dlrs.candidates.live.live_index import FOLD_AT
 from dlrs.errors import RequestError
 from dlrs.folders import RunFolder
 
+DATABASE = "service.db"  # in the state folder, unless another is named
+
 Part = Literal["ranking", "candidates", "profiles"]
 
 
@@ -38,6 +40,9 @@ class Settings:
     fold_at: int = FOLD_AT  # changes of items after which a live index gets a new snapshot
 
     def __post_init__(self) -> None:
+        for option, value in (("candidates", self.candidates_url), ("profiles", self.profiles_url)):
+            if value is not None:
+                object.__setattr__(self, f"{option}_url", _address(f"--{option}-url", value, self.only))
         needed = {
             "ranking": {"candidates_url": self.candidates_url, "profiles_url": self.profiles_url},
             "profiles": {"candidates_url": self.candidates_url},
@@ -46,6 +51,19 @@ class Settings:
             if url is None:
                 option = "--" + name.replace("_", "-")
                 raise RequestError(f"--only {self.only}: expected {option} URL, received none. Add it.")
+
+
+def _address(option: str, url: str, only: Part | None) -> str:
+    """Return where another service is, without a slash at the end."""
+    if only is None or only == "candidates":
+        raise RequestError(
+            f"{option}: expected none, as that service runs in this process"
+            if only is None
+            else f"{option}: expected none with --only candidates, which asks nobody."
+        )
+    if not url.startswith(("http://", "https://")):
+        raise RequestError(f"{option}: expected http://HOST:PORT, received '{url}'.")
+    return url.rstrip("/")
 
 
 def registry_of(place: Path) -> Path:
@@ -65,4 +83,4 @@ def registry_of(place: Path) -> Path:
 
 def database_url(given: str | None, state: Path) -> str:
     """Return the URL that was given, or else that of a SQLite file in the state folder."""
-    return given or f"sqlite:///{state.resolve() / 'service.db'}"
+    return given or f"sqlite:///{state.resolve() / DATABASE}"

@@ -59,4 +59,4 @@ def _several(settings: Settings, listening: socket.socket, where: str) -> int:
 def _announce(where: str, lines: Iterable[str]) -> None:
     for line in lines:
         print(line)
-    print(f"ready: {where} (page: {where}/docs)", flush=True)
+    print(f"ready: {where} (for programs: {where}/docs)", flush=True)

@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
+from typing import Literal
 
 import httpx
 from fastapi import APIRouter, FastAPI
@@ -27,26 +29,30 @@ from dlrs.service import replaying
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.bundles.held import Held
 from dlrs.service.candidates.candidate_service import CandidateService
-from dlrs.service.candidates.catalogue import Catalogue
+from dlrs.service.candidates.catalogue import Catalogue, sweep
 from dlrs.service.candidates.client import HttpCandidates
 from dlrs.service.candidates.routes import router as candidate_routes
 from dlrs.service.clock import Clock, clock
 from dlrs.service.database.database import Database
-from dlrs.service.forgetting import ForgettingUsers
+from dlrs.service.forgetting import Forgetting, ForgettingUsers
 from dlrs.service.http.access import Access, open_access
 from dlrs.service.http.app import Limits, create_app
 from dlrs.service.http.health import Check
 from dlrs.service.http.logs import start_logs
 from dlrs.service.metrics import Metrics
+from dlrs.service.page.routes import Page
+from dlrs.service.page.routes import router as page_routes
 from dlrs.service.profiles.client import HttpProfiles
 from dlrs.service.profiles.routes import router as profile_routes
 from dlrs.service.profiles.source import UserProfiles
 from dlrs.service.ranking.ranking_service import RankingService
 from dlrs.service.ranking.routes import router as ranking_routes
-from dlrs.service.seams import CandidateSource, ProfileSource
+from dlrs.service.seams import CandidateSource, Erased, ProfileSource
 from dlrs.service.settings import Settings, database_url
+from dlrs.service.warming import arrays_of, warm
 
 WAITING_READS = 16  # of a process that asks others over the network: they wait, and cost it little
+EXAMPLES = 12  # users that the page offers to begin with
 FAR_BEHIND = 1000  # changes of items that the index may lack and still be called ready
 
 
@@ -70,6 +76,14 @@ class Serving:
 
     loaded: Loaded
     catalogue: Catalogue | None
+
+    def warm(self) -> None:
+        """Have all that a request may read in reach."""
+        arrays, tables = arrays_of(self.loaded.past.arrays), []
+        if self.catalogue is not None:
+            arrays += arrays_of(self.catalogue.live.view().snapshot.items)
+            tables.append(self.catalogue.items.table)
+        warm(arrays, tables)
 
 
 @dataclass(frozen=True)
@@ -140,11 +154,14 @@ class _Parts:
         stack.callback(self._database.close)
         self._held = Held(settings.registry, self._load, self._close)
         stack.callback(self._held.stop)
+        self._sweep()
         self._candidates = self._candidate_source()
         self._ranking: RankingService | None = None
         self._profiles = self._profile_source()
         if settings.only in (None, "ranking"):
             self._ranking = self._ranking_service()
+        if self._profiles is not None:
+            self._follow_erasures(self._profiles)
 
     def routers(self) -> list[APIRouter]:
         """Return the routes of the services that are in this process."""
@@ -153,9 +170,22 @@ class _Parts:
             routers.append(ranking_routes(self._ranking))
         if only in (None, "profiles") and self._profiles is not None:
             routers.append(profile_routes(self._profiles, self._features, self._clock))
-        if only in (None, "candidates"):
+        if only in (None, "candidates") and isinstance(self._candidates, CandidateService):
             routers.append(candidate_routes(self._candidates, self._features))
+        if self._ranking is not None and self._profiles is not None:
+            routers.append(page_routes(self._page(self._ranking, self._profiles)))
         return routers
+
+    def _page(self, ranking: RankingService, profiles: ProfileSource) -> Page:
+        return Page(
+            ranking,
+            profiles,
+            self._candidates,
+            lambda: self._current()[0],
+            self._clock,
+            self._metrics,
+            lambda: self._current()[1].some_users(EXAMPLES),
+        )
 
     def checks(self) -> Mapping[str, Check]:
         """Return what must be well for this process to be ready."""
@@ -182,12 +212,23 @@ class _Parts:
             )
             catalogue.start()
         self._metrics.bundle.labels(loaded.bundle.id).set(1)
-        return Serving(loaded, catalogue)
+        serving = Serving(loaded, catalogue)
+        if first:  # the start does not wait for it
+            Thread(target=serving.warm, name="warming", daemon=True).start()
+        else:
+            serving.warm()
+        return serving
 
     def _close(self, serving: Serving) -> None:
         self._metrics.bundle.labels(serving.loaded.bundle.id).set(0)
         if serving.catalogue is not None:
             serving.catalogue.close()
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove the live indexes of bundles that are not in the registry any more."""
+        if self._settings.only in (None, "candidates"):
+            sweep(self._settings.state, [folder.name for folder in self._settings.registry.iterdir()])
 
     def _features(self) -> Features:
         return self._held.current().loaded.bundle.recipe.marketplace.features
@@ -232,18 +273,37 @@ class _Parts:
             self._metrics,
             count=self._settings.count,
             deadline=self._settings.deadline,
+            near=self._near(),
         )
         ranking.start()
         self._stack.callback(ranking.stop)
         return ranking
 
+    def _near(self) -> list[Literal["profiles", "candidates"]]:
+        """Return who answers from this process and waits for no other: SQLite's readers wait for nobody."""
+        embedded = (self._settings.database or "sqlite").startswith("sqlite")
+        return ["profiles", "candidates"] if embedded and self._settings.only is None else []
+
     def _current(self) -> tuple[ServingBundle, Past]:
         loaded = self._held.current().loaded
         return loaded.bundle, loaded.past
 
+    def _follow_erasures(self, profiles: ProfileSource) -> None:
+        decisions = self._database.decisions
+        forgetting = Forgetting(profiles.erased, decisions.followed, self._forget_all)
+        forgetting.start()
+        self._stack.callback(forgetting.stop)
+
+    def _forget_all(self, erased: Erased) -> None:
+        for user_id in erased.user_ids:
+            self._forget(user_id)
+        self._database.decisions.erase(erased)
+
     def _forget(self, user_id: str) -> None:
         if self._ranking is not None:
             self._ranking.forget(user_id)
+        if isinstance(self._profiles, UserProfiles):
+            self._profiles.forget(user_id)
 
     def _check_database(self) -> str | None:
         self._database.items.last()
@@ -271,9 +331,9 @@ def _reaches(url: str | None) -> Check:
 
 
 def _limits(settings: Settings) -> Limits:
-    """Return how much there may be at a time: a list may wait a fifth of its time for its place."""
+    """Return how much there may be at a time: a list may wait two fifths of its time for its place."""
     reads = Limits.reads if settings.only in (None, "candidates") else WAITING_READS
-    return Limits(reads=reads, longest_wait=settings.deadline / 5, largest_body=settings.largest_body)
+    return Limits(reads=reads, longest_wait=settings.deadline * 0.4, largest_body=settings.largest_body)
 
 
 def _window(recipe: Recipe) -> timedelta:

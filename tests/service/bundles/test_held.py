@@ -132,6 +132,25 @@ def test_a_broken_bundle_changes_nothing_and_the_next_one_is_tried(
     eventually(lambda: held.id == three)
 
 
+def test_what_was_in_the_way_for_a_moment_is_overcome(
+    registry: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = iter(range(3))
+
+    def shaky(folder: bundle.Folder) -> Opened:
+        opened = load(folder)
+        if opened.text == "two" and next(failures, None) is not None:
+            raise Unavailable("the database restarts")
+        return opened
+
+    held = Held(registry, shaky, close, poll=0.002, again=0.01)
+    with caplog.at_level(logging.ERROR):
+        two = publish(registry, "two")
+        eventually(lambda: held.id == two)
+    assert caplog.text.count("the database restarts") == 1  # not said each time
+    held.stop()
+
+
 def test_a_pointer_to_nowhere_changes_nothing(
     registry: Path, held: Held[Opened], caplog: pytest.LogCaptureFixture
 ) -> None:

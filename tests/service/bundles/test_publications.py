@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from dlrs import bundle
+from dlrs import bundle, bundle_verbs
 from dlrs.errors import ArtifactError
 from dlrs.publications import FILE, bundles, current_name, publications, record, rollback
 
@@ -78,6 +81,34 @@ def test_a_damaged_bundle_is_not_gone_back_to(registry: Path) -> None:
     with pytest.raises(ArtifactError, match="SHA-256"):
         rollback(registry)
     assert current_name(registry) == two
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_from_a_damaged_bundle_one_goes_back(registry: Path, missing: bool) -> None:
+    one, two = publish(registry, "one"), publish(registry, "two")
+    if missing:
+        shutil.rmtree(registry / two)
+    else:
+        (registry / two / "text").write_text("cut")
+        (registry / two / "manifest.json").write_text("{")
+    assert [listed.name for listed in bundles(registry)] == [one]
+    assert rollback(registry).path.name == one == current_name(registry)
+
+
+def test_a_path_is_no_name_of_a_bundle(registry: Path) -> None:
+    one, elsewhere = publish(registry, "one"), publish(registry.parent / "elsewhere", "one")
+    for path in (f"../elsewhere/{elsewhere}", str(registry.parent / "elsewhere" / elsewhere), "..", ".", ""):
+        with pytest.raises(ArtifactError, match="expected the name of a bundle"):
+            rollback(registry, path)
+    assert current_name(registry) == one
+
+
+def test_a_narrow_window_shows_whole_names(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [publish(registry, text) for text in ("one", "two")]
+    written = io.StringIO()
+    monkeypatch.setattr(bundle_verbs, "console", Console(width=80, file=written))
+    bundle_verbs.bundles(registry)
+    assert all(f"{name} " in written.getvalue() for name in names)
 
 
 def test_bundles_of_an_older_dlrs_are_listed(registry: Path) -> None:

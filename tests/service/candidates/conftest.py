@@ -11,24 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import orjson
 import pytest
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 
 from dlrs.bundle import current_bundle
-from dlrs.errors import DataError, DlrsError, RequestError, WrongBundle
 from dlrs.folders import RunFolder
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.candidates.candidate_service import CandidateService
 from dlrs.service.candidates.catalogue import Catalogue
 from dlrs.service.candidates.client import HttpCandidates
 from dlrs.service.candidates.routes import router
+from dlrs.service.http.errors import add_errors
 from dlrs.service.metrics import Metrics
 from dlrs.service.seams import CandidateSource
 from service.candidates.fakes import MemoryItems
-
-STATUS = {WrongBundle: 409, RequestError: 422, DataError: 422}
 
 
 @dataclass
@@ -69,11 +66,7 @@ def _served(service: CandidateService, bundle: ServingBundle) -> Iterator[httpx.
     app = FastAPI()
     app.include_router(router(service, lambda: bundle.recipe.marketplace.features))
 
-    @app.exception_handler(DlrsError)
-    def told(_: Request, error: DlrsError) -> Response:
-        content = {"type": type(error).__name__, "message": str(error), **vars(error)}
-        return Response(orjson.dumps({"error": content}), status_code=STATUS[type(error)])
-
+    add_errors(app)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none"))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

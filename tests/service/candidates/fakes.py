@@ -13,8 +13,11 @@ class MemoryItems:
         self.changes: list[ItemChange] = []
         self._lock = threading.Lock()
 
-    def put(self, items: Mapping[str, Raw | None], at: int) -> int:
+    def put(self, items: Mapping[str, Raw | None], at: int, *, unchanged_since: int | None = None) -> int:
         with self._lock:
+            later = [] if unchanged_since is None else self.changes[unchanged_since:]
+            if any(change.item_id in items for change in later):
+                return 0
             for id, features in items.items():
                 self.changes.append(ItemChange(len(self.changes) + 1, id, features, at))
             return len(self.changes)

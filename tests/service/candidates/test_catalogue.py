@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from dlrs.bundle import current_bundle
+from dlrs.errors import ArtifactError, Unavailable
 from dlrs.folders import RunFolder
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.candidates.catalogue import Catalogue, sweep
 from dlrs.service.metrics import Metrics
+from dlrs.service.seams import ItemChange
 from older_bundle import as_before
 from service.candidates.conftest import Market
 
@@ -64,6 +69,72 @@ def test_who_follows_finds_it_too_and_takes_over(market: Market, bundle: Serving
     other.close()
     sweep(market.state, [])
     assert not other.folder.exists()
+
+
+def test_who_follows_is_not_open_before_the_writer_has_caught_up(
+    market: Market, bundle: ServingBundle
+) -> None:
+    first = _ids(market.catalogue)[0]
+    market.store.put({first: None}, market.catalogue.watermark)
+    assert first in _ids(market.catalogue)  # the writer has not looked yet
+    later = threading.Timer(0.2, market.catalogue.catch_up)
+    later.start()
+    other = Catalogue.open(bundle, market.state, market.store, Metrics())
+    assert first not in _ids(other)
+    later.join()
+    other.close()
+
+
+def test_who_finds_the_writer_ended_before_it_caught_up_does_it_himself(
+    market: Market, bundle: ServingBundle
+) -> None:
+    first = _ids(market.catalogue)[0]
+    market.store.put({first: None}, market.catalogue.watermark)
+    threading.Timer(0.2, market.catalogue.close).start()
+    other = Catalogue.open(bundle, market.state, market.store, Metrics())
+    assert other.writes
+    assert first not in _ids(other)
+    other.close()
+
+
+def test_what_could_not_be_opened_lets_the_writers_lock_go(
+    market: Market, bundle: ServingBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.catalogue.close()
+
+    def down(seq: int, most: int) -> Sequence[ItemChange]:
+        raise Unavailable("down")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(market.store, "after", down)
+        with pytest.raises(Unavailable, match="down"):
+            Catalogue.open(bundle, market.state, market.store, Metrics())
+    again = Catalogue.open(bundle, market.state, market.store, Metrics())
+    assert again.writes
+    again.close()
+
+
+def test_a_change_that_the_index_has_no_room_for_is_safe_and_found_later(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _ids(market.catalogue)[0]
+
+    def full(*_: object) -> None:
+        raise ArtifactError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dlrs.candidates.live.changes.Log.append", full)
+        with pytest.raises(Unavailable, match="safe in the item storage"):
+            market.service.delete([first])
+    market.catalogue.catch_up()
+    assert first not in _ids(market.catalogue)
+
+
+def test_nobody_waits_for_what_is_closed(market: Market, bundle: ServingBundle) -> None:
+    other = Catalogue.open(bundle, market.state, market.store, Metrics())
+    other.close()
+    other.wait_for(market.store.put({"x": None}, other.watermark))  # a bundle that is served no more
+    assert _ids(other)  # and who searched in it is not disturbed
 
 
 def test_a_bundle_of_the_layout_before_is_served(world: RunFolder, market: Market, tmp_path: Path) -> None:

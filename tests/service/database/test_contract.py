@@ -9,7 +9,7 @@ import pytest
 from dlrs.candidates.filtering.filters import parse_filters
 from dlrs.errors import RequestError
 from dlrs.service.database import Database
-from dlrs.service.seams import Decision, Event, ItemChange, Raw, UserRecord, Wanted
+from dlrs.service.seams import Decision, Erased, Event, ItemChange, Raw, UserRecord, Wanted
 
 RED: Raw = {"colour": "red", "price": 1000, "extras": ["abs", "gps"], "seats": None}
 BLUE: Raw = {"colour": "blue", "price": 12.5}
@@ -47,6 +47,8 @@ class TestEvents:
         database.events.add([(event(str(n)), RED) for n in range(5)])
         found = database.events.of_user("ann")
         assert database.events.of_user("ann", found[2].seq) == found[3:]
+        assert database.events.of_user("ann", found[0].seq, 2) == found[1:3]
+        assert database.events.of_user("ann", most=1) == found[:1]
         assert database.events.of_user("ann", found[-1].seq) == []
         assert database.events.of_user("nobody") == []
 
@@ -164,9 +166,45 @@ class TestUsers:
         database.users.erase("ann", 250)
         assert database.users.get("ann") == UserRecord((), 250, 3)
 
+    def test_what_was_decided_while_he_was_erased_is_not_kept(self, database: Database) -> None:
+        second = 1_000_000
+        database.users.erase("ann", 100 * second)
+        database.decisions.keep(decision("on its way", time=101 * second))  # by the profile of before
+        database.decisions.keep(decision("of one who came again", time=200 * second))
+        database.decisions.keep(decision("of bob", user="bob", time=101 * second))
+        database.decisions.flush()
+        assert database.decisions.get("on its way") is None
+        assert database.decisions.get("of one who came again") is not None
+        assert database.decisions.get("of bob") is not None
+
     def test_whom_nobody_knows_can_be_erased(self, database: Database) -> None:
         database.users.erase("ann", 150)
         assert database.users.get("ann") == UserRecord((), 150, 1)
+
+    def test_erasures_are_told_in_their_order(self, database: Database) -> None:
+        assert database.users.erased(0) == Erased(0, [])
+        for number, user in enumerate(["bob", "ann", "cid", "bob"]):
+            database.users.erase(user, 100 - number)  # whatever the clocks say
+        database.users.override("ann", self.FILTERS)
+        assert database.users.erased(0) == Erased(4, ["ann", "cid", "bob"])
+        assert database.users.erased(3) == Erased(4, ["bob"])
+        assert database.users.erased(4) == Erased(4, [])
+        assert database.users.erased(99) == Erased(4, [])
+
+    def test_decisions_of_users_erased_elsewhere(self, database: Database) -> None:
+        decisions = database.decisions
+        decisions.keep(decision("written"))
+        decisions.keep(decision("of bob", user="bob"))
+        decisions.flush()
+        decisions.keep(decision("waiting"))
+        assert decisions.followed() == 0
+        decisions.erase(Erased(7, ["ann", "nobody"]))
+        decisions.flush()
+        assert (decisions.get("written"), decisions.get("waiting")) == (None, None)
+        assert decisions.get("of bob") is not None
+        assert decisions.followed() == 7
+        decisions.erase(Erased(5, []))  # by another process that is behind
+        assert decisions.followed() == 7
 
 
 class TestItems:
@@ -201,6 +239,14 @@ class TestItems:
         one, two, three = changes[0], changes[4], changes[3]
         assert held == [None, one, one, two, two, three, three, changes[1], None, one]
         assert database.items.at([]) == []
+
+    def test_a_change_that_came_first_is_not_undone(self, database: Database) -> None:
+        first = database.items.put({"car": RED, "van": RED}, 100)
+        second = database.items.put({"car": None}, 200, unchanged_since=first)
+        assert second > first
+        assert database.items.put({"bus": BLUE, "car": BLUE}, 300, unchanged_since=first) == 0
+        assert database.items.last() == second
+        assert database.items.put({"bus": BLUE, "van": BLUE}, 300, unchanged_since=first) > second
 
     def test_the_first_and_the_latest(self, database: Database) -> None:
         database.items.put({"car": RED, "van": RED}, 100)

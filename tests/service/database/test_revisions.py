@@ -15,7 +15,7 @@ from dlrs.service.database.engines import engines, parsed
 from dlrs.service.database.migrating import FOLDER, migrate
 from dlrs.service.database.tables import REVISION, tables
 from dlrs.service.database.writing import Writer
-from dlrs.service.seams import Event
+from dlrs.service.seams import Erased, Event
 from service.database.conftest import Opens
 
 # what each revision held that a later one must still show: by SQL, as that revision wrote it
@@ -25,6 +25,15 @@ AS_WRITTEN = {
         "INSERT INTO features VALUES ('key', '{\"price\":5}')",
         "UPDATE number SET last = 7 WHERE name = 'event'",
         "INSERT INTO user_record VALUES ('ann', '[]', 50, 3)",
+        "INSERT INTO item_change VALUES (1, 'car', 90, '{\"price\":5}')",
+        "UPDATE number SET last = 1 WHERE name = 'item_change'",
+    ],
+    2: [
+        "INSERT INTO event VALUES (7, 'e', 'ann', 'car', 'view', 100, 'key')",
+        "INSERT INTO features VALUES ('key', '{\"price\":5}')",
+        "UPDATE number SET last = 7 WHERE name = 'event'",
+        "INSERT INTO user_record VALUES ('ann', '[]', 50, 3, 1)",
+        "UPDATE number SET last = 1 WHERE name = 'user_record'",
         "INSERT INTO item_change VALUES (1, 'car', 90, '{\"price\":5}')",
         "UPDATE number SET last = 1 WHERE name = 'item_change'",
     ],
@@ -51,6 +60,8 @@ def test_a_database_of_each_revision_opens(url: str, opens: Opens, revision: int
     assert found.event == Event("e", "ann", "car", "view", 100)
     assert database.events.features([found.features]) == {"key": {"price": 5}}
     assert database.users.get("ann").erased == 50
+    database.users.erase("bob", 60)
+    assert database.users.erased(0) == Erased(2, ["ann", "bob"])
     assert database.items.put({"car": None}, 200) == 2
     assert database.events.add([(Event("f", "ann", "car", "view", 100), {})]) == 1
     assert database.events.of_user("ann", 7)[0].seq == 8

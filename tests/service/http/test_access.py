@@ -91,3 +91,25 @@ def test_without_keys_only_direct_calls_of_this_machine_write() -> None:
             assert refused.status_code == 403, header
         own = {"Origin": f"http://{client.base_url.host}:{client.base_url.port}"}
         assert client.post("/events", json=EVENT, headers=own).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://[", "null", "http://evil.example"])
+def test_other_origins_are_refused_whatever_they_look_like(origin: str) -> None:
+    with over_http(app(Loopback())) as client:
+        assert client.delete("/users/7", headers={"Origin": origin}).status_code == 403
+
+
+def test_a_file_that_went_bad_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dlrs.service.http.access.LOOK_AGAIN", 0.0)
+    file = tmp_path / "keys.json"
+    key = new_key(file, ["read"])
+    with over_http(app(open_access(file))) as client:
+        for _ in range(2):
+            file.write_text('{"keys": [')  # half of an edit
+            assert client.get("/small", headers={"X-API-Key": key}).status_code == 200
+            assert client.get("/small", headers={"X-API-Key": "dlrs_wrong"}).status_code == 401
+            file.unlink()
+            assert client.get("/small", headers={"X-API-Key": key}).status_code == 200
+        new = new_key(file, ["read"])
+        assert client.get("/small", headers={"X-API-Key": key}).status_code == 401
+        assert client.get("/small", headers={"X-API-Key": new}).status_code == 200

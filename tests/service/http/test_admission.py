@@ -40,6 +40,8 @@ def test_the_wait_follows_from_the_queue_and_the_pace() -> None:
             await asyncio.sleep(0)
         assert gate.busy == 0
         assert gate.wait == 0
+        gate.leave(5.0)  # a stall: as 0.05 s, the longest wait, with weight 0.05
+        assert gate.seconds == pytest.approx(0.0215)
 
     asyncio.run(scenario())
 

@@ -94,6 +94,12 @@ def test_large_bodies_are_refused_by_their_announced_length_and_in_parts(client:
     assert whole.json() == {"new": 1, "id": "a"}
 
 
+def test_a_body_of_another_type_is_told_so(client: httpx.Client) -> None:
+    answer = client.post("/events", content=b'{"id": "a"}', headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 422
+    assert "expected application/json, received 'text/plain'" in answer.json()["error"]["message"]
+
+
 def test_insane_request_ids_are_replaced(client: httpx.Client) -> None:
     for wild in ("two words", "x" * 65, "a\tb"):
         assert client.get("/small", headers={"X-Request-Id": wild}).headers["X-Request-Id"] != wild

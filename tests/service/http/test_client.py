@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable
 from typing import Any, cast
+from urllib.parse import unquote
 
 import httpx
 import pytest
 
-from dlrs.client import Client
+from dlrs.client import Client, _pause
 from dlrs.errors import DataError, RequestError, StorageFull, Unavailable, WrongBundle
 from dlrs.service.candidates.routes import router as candidate_routes
 from dlrs.service.http.access import Loopback
@@ -31,6 +33,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "profile": (("u",), {}),
     "override": (("u", []), {}),
     "erase": (("u",), {}),
+    "erased": ((), {}),
     "guest_profile": (([],), {}),
     "popular_items": ((), {}),
     "item": (("i",), {}),
@@ -132,6 +135,27 @@ def test_what_is_not_there_now_is_asked_again() -> None:
         assert client.events([{"id": "a"}]) == {"new": 1}
 
 
-def test_nobody_there_is_unavailable() -> None:
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("0", 0), ("3", 3), ("600", 5), ("", 1), ("Wed, 21 Oct 2026 07:28:00 GMT", 1)]
+)
+def test_how_long_it_waits(said: str, seconds: float) -> None:
+    assert _pause(said) == seconds
+
+
+@pytest.mark.parametrize("ask", [Client.live, Client.ready])
+def test_nobody_there_is_unavailable(ask: Callable[[Client], object]) -> None:
     with Client("http://127.0.0.1:9", attempts=1) as client, pytest.raises(Unavailable):
-        client.live()
+        ask(client)
+
+
+@pytest.mark.parametrize("id", [".", "..", "a/../b", "a b", "ä?#%"])
+def test_ids_never_lead_elsewhere(id: str) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(unquote(request.url.raw_path.decode()))
+        return httpx.Response(204)
+
+    with Client("http://service", transport=httpx.MockTransport(answer)) as client:
+        client.erase(id)
+    assert asked == [f"/users/{id}"]

@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from dlrs.client import Client
+from dlrs.errors import RequestError
 from dlrs.folders import RunFolder
 
 
@@ -58,8 +59,25 @@ def workers_of(process: subprocess.Popen[str]) -> list[int]:
     return [int(child) for child in children.split()]
 
 
+def eventually(test: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 20
+    while not test() and time.monotonic() < until:
+        time.sleep(0.05)
+    return test()
+
+
+def is_gone(client: Client, decision: str) -> bool:
+    try:
+        client.decision(decision)
+    except RequestError:
+        return True
+    return False
+
+
 def test_it_answers_stops_when_asked_and_goes_on_with_its_clock(world: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "live" / "deleted" / "writer").mkdir(parents=True)
     with serving(world.path, tmp_path, "--as-of", "watermark") as (process, client, said):
+        assert [folder.name for folder in (tmp_path / "live").iterdir()] == [said[0].split()[1]]
         assert client.ready()["status"] == "ready"
         listed = client.recommendations("nobody", 5)
         assert len(listed["items"]) == 5
@@ -123,6 +141,10 @@ def test_in_parts_it_gives_the_same_lists(world: RunFolder, tmp_path: Path) -> N
                 lists = [service.recommendations("somebody", 10) for service in (whole, ranking)]
                 assert lists[0]["items"] == lists[1]["items"]
                 assert lists[1]["degraded"] is None
+                assert ranking.decision(lists[1]["decision_id"])["user_id"] == "somebody"
+                profiles.erase("somebody")
+                assert eventually(lambda: is_gone(ranking, lists[1]["decision_id"]))
+                assert ranking.recommendations("somebody", 10)["basis"] == "popular"
                 candidates.delete_item(item)
                 assert item not in [one["id"] for one in ranking.recommendations("nobody", 500)["items"]]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from dlrs.candidates.filtering.filters import Filter
-from dlrs.service.seams import Event, Raw, StoredEvent, UserRecord, Wanted
+from dlrs.service.seams import ALL, Erased, Event, Raw, StoredEvent, UserRecord, Wanted
 
 
 class FakeEvents:
@@ -28,8 +28,9 @@ class FakeEvents:
                 new += 1
         return new
 
-    def of_user(self, user_id: str, after: int = 0) -> Sequence[StoredEvent]:
-        return [s for s in self.stored.values() if s.event.user_id == user_id and s.seq > after]
+    def of_user(self, user_id: str, after: int = 0, most: int = ALL) -> Sequence[StoredEvent]:
+        found = [s for s in self.stored.values() if s.event.user_id == user_id and s.seq > after]
+        return found[:most]
 
     def features(self, keys: Sequence[str]) -> Mapping[str, Raw]:
         return {key: self.raws[key] for key in keys}
@@ -41,6 +42,7 @@ class FakeEvents:
 class FakeUsers:
     def __init__(self, events: FakeEvents) -> None:
         self.records: dict[str, UserRecord] = {}
+        self.erasures: list[str] = []
         self.events = events
 
     def get(self, user_id: str) -> UserRecord:
@@ -50,7 +52,11 @@ class FakeUsers:
         record = self.get(user_id)
         self.records[user_id] = replace(record, overrides=tuple(filters), revision=record.revision + 1)
 
+    def erased(self, after: int) -> Erased:
+        return Erased(len(self.erasures), self.erasures[after:])
+
     def erase(self, user_id: str, at: int) -> None:
+        self.erasures.append(user_id)
         self.records[user_id] = UserRecord(erased=at, revision=self.get(user_id).revision + 1)
         stored = self.events.stored
         for id in [id for id, s in stored.items() if s.event.user_id == user_id]:

@@ -21,7 +21,7 @@ from dlrs.service.metrics import Metrics
 from dlrs.service.profiles.client import HttpProfiles
 from dlrs.service.profiles.online import Online
 from dlrs.service.profiles.source import UserProfiles
-from dlrs.service.seams import Event, Met, ProfileSource
+from dlrs.service.seams import Erased, Event, Met, ProfileSource
 from service.profiles.fakes import FakeCandidates, FakeEvents, FakeUsers
 from service.profiles.little import (
     DAY,
@@ -216,6 +216,16 @@ def test_overrides_that_do_not_fit_are_refused(world: World) -> None:
     with pytest.raises(RequestError, match="colou"):
         world.source.override("ann", [AnyOf(feature="colours", any_of=("red",))])
     assert world.source.profile("ann").overrides == ()
+
+
+def test_who_was_erased_is_told_in_order(world: World) -> None:
+    assert world.source.erased(0).user_ids == []
+    for user in ("ann", "b/b"):
+        world.source.erase(user)
+    found = world.source.erased(0)
+    assert (found.seq, list(found.user_ids)) == (2, ["ann", "b/b"])
+    assert list(world.source.erased(1).user_ids) == ["b/b"]
+    assert world.source.erased(2) == Erased(2, [])
 
 
 def test_an_erased_user_is_unknown(world: World) -> None:

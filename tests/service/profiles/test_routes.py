@@ -92,6 +92,7 @@ WRONG: list[Any] = [
     {**EVENT, "id": 5},
     {**EVENT, "time": 5},
     {**EVENT, "time": "yesterday"},
+    {**EVENT, "time": "2020"},
     {**EVENT, "time": "2020-01-01T00:00:00"},  # without a zone
     {"events": [EVENT, {**EVENT, "type": None}]},
     {"events": {}},
@@ -103,6 +104,16 @@ WRONG: list[Any] = [
 def test_a_wrong_form_is_refused_whole(api: httpx.Client, body: Any) -> None:
     assert api.post("/events", json=body).status_code == 422
     assert api.get("/users/u/profile").json()["events"] == 0
+
+
+@pytest.mark.parametrize("name", ["id", "user_id", "item_id", "type"])
+def test_half_a_character_is_refused(api: httpx.Client, name: str) -> None:
+    for path, body in (
+        ("/events", EVENT | {name: "\ud800"}),
+        ("/guest-profile", {"events": [{name: "\ud800"}]}),
+    ):
+        answer = api.post(path, content=json.dumps(body), headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -122,7 +133,8 @@ anything = st.recursive(
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
     max_leaves=8,
 )
-texts = st.text() | st.just("2020-01-01T00:00:00+23:59") | st.just("0001-01-01T00:00:00+14:00") | anything
+texts = st.text() | st.just("2020-01-01T00:00:00+23:59") | st.just("0001-01-01T00:00:00+14:00")
+texts = texts | st.just("\ud800") | anything
 near = st.fixed_dictionaries(
     {"id": texts, "user_id": texts, "item_id": texts | st.just(item_id(0)), "type": texts | st.just("view")},
     optional={"time": texts},
@@ -136,3 +148,15 @@ def test_whatever_comes_is_answered(api: httpx.Client, body: Any) -> None:
         content = json.dumps(body).encode()
         answer = api.post(path, content=content, headers={"Content-Type": "application/json"})
         assert answer.status_code in (200, 422)
+
+
+@pytest.mark.parametrize("path", ["kept/", "kept/profile", "kept/profile/overrides", "a/b"])
+def test_nobody_else_is_erased(api: httpx.Client, path: str) -> None:
+    assert api.delete(f"/users/{path}").status_code == 404
+
+
+def test_an_id_may_have_slashes(api: httpx.Client) -> None:
+    api.post("/events", json={**EVENT, "id": "of a/b", "user_id": "a/b"})
+    assert api.get("/users/a%2Fb/profile").json()["events"] == 1
+    assert api.delete("/users/a%2Fb").status_code == 204
+    assert api.get("/users/a%2Fb/profile").json()["events"] == 0

@@ -180,3 +180,10 @@ def test_nothing_left_is_unavailable(http: httpx.Client, stage: Stage) -> None:
     stage.candidates.weather.error = Unavailable("down")
     assert http.get(f"/items/{stage.ids()[0]}/similar").status_code == 503
     stage.candidates.weather.error = None
+
+
+@pytest.mark.parametrize("path", ["/recommendations/u", "/items/i/similar", "/decisions/d"])
+def test_parameters_that_nobody_knows_are_refused(http: httpx.Client, path: str) -> None:
+    answer = http.get(path, params={"filters": "[]"})
+    assert answer.status_code == 422
+    assert "received 'filters'" in answer.json()["detail"]

@@ -13,6 +13,8 @@ from dlrs.candidates.filtering.filters import parse_filters
 from dlrs.candidates.filtering.relaxing import parse_steps
 from dlrs.errors import RequestError, Unavailable
 from dlrs.service.ranking import whole_path
+from dlrs.service.ranking.bounded import Bounded
+from dlrs.service.ranking.ranking_service import RankingService
 from dlrs.service.seams import Answer
 from service.ranking.conftest import User
 from service.ranking.fakes import Stage
@@ -123,6 +125,54 @@ def test_an_erased_user_has_no_last_list(stage: Stage, users: list[User]) -> Non
     assert stage.service.recommend(user, 10).basis == "popular"
     stage.candidates.weather.error = DOWN
     assert stage.service.recommend(user, 10).degraded == "popular"
+
+
+def test_a_user_erased_elsewhere_has_no_last_list_either(stage: Stage, users: list[User]) -> None:
+    user = users[0].id
+    stage.service.refresh()
+    stage.service.recommend(user, 10)
+    del stage.profiles.known[user]  # nobody tells the service, and there is no good list in between
+    stage.candidates.weather.error = DOWN
+    assert stage.service.recommend(user, 10).degraded == "popular"
+    stage.profiles.weather.error = DOWN
+    assert stage.service.recommend(user, 10).degraded == "popular"
+
+
+def test_values_that_no_item_has_are_not_kept(stage: Stage) -> None:
+    """Else whoever sends profiles of made-up values could fill the memory."""
+    stage.service.refresh()
+    stage.candidates.weather.error = DOWN
+    category = stage.bundle.recipe.marketplace.negatives_by
+    there = stage.service.recommend("never seen", 1).items[0].features[category]
+    for value in ["made up", "so, too", there]:
+        given = stage.service.given({category: {value: 1.0}}, {})
+        assert len(stage.service.recommend(None, 5, profile=given).items) == 5
+    board = stage.service._worse._popular
+    assert board is not None
+    assert list(board._firsts) == [(category, there)]
+
+
+def test_nothing_of_a_user_stays_in_memory(stage: Stage, users: list[User]) -> None:
+    """Whatever refers to him from the service, by any way, is gone."""
+    stage.service.refresh()
+    stage.service.recommend(users[0].id, 10)
+    stage.service.recommend(users[1].id, 10)
+    assert mentions(stage.service, users[0].id)
+    stage.service.forget(users[0].id)
+    assert not mentions(stage.service, users[0].id)
+    assert mentions(stage.service, users[1].id)
+
+
+def mentions(service: RankingService, user_id: str) -> bool:
+    caches = [
+        cache
+        for part in (service._users, service._worse, service._askers, service._explaining)
+        for cache in vars(part).values()
+        if isinstance(cache, Bounded)
+    ]
+    assert len(caches) == 6
+    keys = [key if isinstance(key, tuple) else (key,) for cache in caches for key in cache._kept]
+    return any(user_id in key for key in keys)
 
 
 def test_without_ranknet_the_candidates_order(

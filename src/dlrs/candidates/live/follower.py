@@ -34,6 +34,7 @@ class Follower(Searched):
         self._snapshot = ""
         self._version = -1  # of the log, when it was last read
         self._generation: Generation | None = None
+        self._closed = False
         self._view = self._read()
 
     @classmethod
@@ -51,17 +52,20 @@ class Follower(Searched):
             raise
 
     def close(self) -> None:
-        """Let the log go."""
+        """Let the log go. Who searches at the moment ends his search, in what there was before."""
         with self._looking:
+            self._closed = True
             self._log.close()
 
     def view(self) -> View:
         """Return what there is now, all that the writer was told is done included.
 
         Raises:
-            ArtifactError: the log cannot be read, or was closed.
+            ArtifactError: the log cannot be read.
         """
         with self._looking:
+            if self._closed:
+                return self._view
             version = self._log.version
             if version != self._version:
                 self._view = self._read()

@@ -17,11 +17,9 @@ from dlrs.arrays import Floats, Ints, StoredArrays
 from dlrs.candidates.metric import lengths
 from dlrs.errors import DataError
 from dlrs.model.forward import Representations
+from dlrs.schema import LONGEST_ID
 
 Ids = NDArray[np.bytes_]
-
-LONGEST = 1024
-"""Bytes of an id: each of them takes as many as the longest, so that one of a megabyte would ruin all."""
 
 
 @dataclass(frozen=True)
@@ -79,25 +77,24 @@ def encoded(ids: Sequence[str]) -> Ids:
     """Return ids as they are kept.
 
     Raises:
-        DataError: one is empty, longer than `LONGEST`, no valid text, or holds the character NUL, which
+        DataError: one is empty, longer than `LONGEST_ID`, no valid text, or holds the character NUL, which
             would not come back.
     """
     try:
         encoded = [id.encode() for id in ids]
     except UnicodeEncodeError as error:
         raise _wrong("ids that are valid text", f"{error.object!r}, half of a surrogate pair") from error
-    if any(b"\0" in id or not id for id in encoded):
+    if not all(encoded) or b"\0" in b"".join(encoded):
         raise _wrong("ids of one character or more, none of which is NUL", "an id that is not so")
     longest = max(map(len, encoded), default=0)
-    if longest > LONGEST:
-        raise _wrong(f"ids of {LONGEST} bytes at most", f"one of {longest}")
+    if longest > LONGEST_ID:
+        raise _wrong(f"ids of {LONGEST_ID} bytes at most", f"one of {longest}")
     return np.array(encoded, dtype=np.bytes_)
 
 
 def decoded(ids_N: Ids) -> list[str]:
     """Return kept ids as text."""
-    texts: list[str] = np.char.decode(ids_N, "utf-8").tolist()
-    return texts
+    return [id.decode() for id in ids_N.tolist()]  # `np.char.decode` takes three times as long
 
 
 def positions_of(sorted_N: Ids, ids_B: Ids) -> Ints:
@@ -106,7 +103,9 @@ def positions_of(sorted_N: Ids, ids_B: Ids) -> Ints:
         return np.full(len(ids_B), -1, dtype=np.int64)
     # cut to their width: longer ids, which cannot be there, would have numpy copy all of them wider
     cut_B = ids_B.astype(sorted_N.dtype)
-    near_B = np.searchsorted(sorted_N, cut_B).clip(max=len(sorted_N) - 1)
+    order = np.argsort(cut_B)  # neighbours are looked for in the same places of memory: twice as fast
+    near_B = np.empty(len(ids_B), dtype=np.int64)
+    near_B[order] = np.searchsorted(sorted_N, cut_B[order]).clip(max=len(sorted_N) - 1)
     return np.where(sorted_N[near_B] == ids_B, near_B, -1)
 
 

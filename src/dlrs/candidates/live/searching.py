@@ -19,6 +19,9 @@ from dlrs.errors import RequestError
 TRIES = 3
 """Searches that are done again because an item found was deleted meanwhile."""
 
+NEAR = 96
+"""Known items that are expected among the nearest at most: nineteen of twenty users have fewer."""
+
 Filters = tuple[Filter, ...]
 Known = Sequence[Sequence[str]]
 """The ids that each of U users is not to be shown."""
@@ -103,9 +106,15 @@ def _ask(
     view: View, queries_UD: Floats, count: int, known: Known | None, filters: Filters
 ) -> tuple[Found, Ints]:
     """Return the `count` nearest items that pass and are not known to the user, and their places: (M,)."""
-    known_UA = _known_UA(view, len(queries_UD), known)
-    index = FilteredView(view, filters) if filters else view
-    candidates = generate(index, queries_UD, count, known_UA)
+    if len(queries_UD) == 1 and not filters:
+        near = _ask_for_one(view, queries_UD, count, known[0] if known else ())
+        if near is not None:
+            return near
+    if len(queries_UD) == 1 and not filters and view.snapshot.can_exclude:
+        candidates = Candidates(*view.propose_without(queries_UD, count, _known(view, known)))
+    else:
+        index = FilteredView(view, filters) if filters else view
+        candidates = generate(index, queries_UD, count, _known_UA(view, len(queries_UD), known))
     places, row = np.unique(candidates.positions_UT, return_inverse=True)
     padded = int(len(places) > 0 and places[0] == NO_ITEM)
     positions_UT = row.reshape(candidates.positions_UT.shape) - padded  # NO_ITEM stays −1
@@ -145,6 +154,36 @@ def _moved(candidates: Candidates, start: int, width: int) -> Candidates:
         np.pad(positions_UT, missing, constant_values=NO_ITEM),
         np.pad(candidates.similarity_UT, missing, constant_values=-np.inf),
     )
+
+
+def _ask_for_one(
+    view: View, queries_1D: Floats, count: int, known_ids: Sequence[str]
+) -> tuple[Found, Ints] | None:
+    """Return what `_ask` does, None if too many of the nearest items are known.
+
+    Few of all that a user ever met are near him now. To tell which, by their ids, is quicker than to look up
+    the places of them all.
+    """
+    asked = count + min(len(known_ids), NEAR)
+    places_1K, similarity_1K = view.propose(queries_1D, asked)
+    found = places_1K[0] != NO_ITEM
+    places, similarity = places_1K[0, found], similarity_1K[0, found]
+    items = view.take(places)
+    if known_ids:
+        known = set(known_ids)
+        new = np.array([id not in known for id in decoded(items.ids_N)], dtype=np.bool_)
+        if np.count_nonzero(new) < count and len(places) == asked:
+            return None
+        chosen = np.flatnonzero(new)[:count]
+        places, similarity, items = places[chosen], similarity[chosen], items.take(chosen)
+    rows_1T = np.arange(len(places))[None]
+    return Found(items, Candidates(rows_1T, similarity[None])), places
+
+
+def _known(view: View, known: Known | None) -> Ints:
+    """Return the places of what one user knows."""
+    places = np.unique(view.find(encoded(known[0]))) if known and len(known[0]) else np.empty(0, np.int64)
+    return places[places >= 0]
 
 
 def _known_UA(view: View, users: int, known: Known | None) -> sparse.csr_array:

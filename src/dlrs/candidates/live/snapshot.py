@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from dlrs.arrays import GrowingArray
 from dlrs.bundle import open_folder, writing
 from dlrs.candidates.building import build_index, load_index
 from dlrs.candidates.filtering.attributes import Attributes
-from dlrs.candidates.index import ItemIndex
+from dlrs.candidates.index import ExcludingIndex, ItemIndex
 from dlrs.candidates.live.facts import form_of
 from dlrs.candidates.live.items import LiveItems
 from dlrs.candidates.vectors import ItemVectors
@@ -105,6 +106,11 @@ class Snapshot:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @cached_property
+    def can_exclude(self) -> bool:
+        """Whether the index is an `ExcludingIndex`."""
+        return isinstance(self.index, ExcludingIndex)
 
     def warm(self) -> None:
         """Answer a few queries, so that the first real one waits for no disk and no first-time work."""

@@ -7,9 +7,9 @@ A *place* is a position in it: 0 … N − 1 in the snapshot, from N on in the d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ import pyarrow as pa
 from dlrs.arrays import NO_ITEM, Bools, Floats, Ints
 from dlrs.candidates.filtering.filters import Filter
 from dlrs.candidates.filtering.growing import AttributeRows
+from dlrs.candidates.index import ExcludingIndex
 from dlrs.candidates.live.delta import DeltaRows
 from dlrs.candidates.live.items import Ids, LiveItems, positions_of
 from dlrs.candidates.live.snapshot import Snapshot
@@ -62,8 +63,22 @@ class View:
     def propose(self, queries_UD: Floats, count: int) -> tuple[Ints, Floats]:
         """Return the places of the nearest items that are alive; see `candidates.index.Proposes`."""
         count = min(count, self.alive)
-        near = self._of_snapshot(queries_UD, count)
+        near = self._of_snapshot(queries_UD, count, self.snapshot.index.propose)
         return self.with_delta(queries_UD, count, *near, ~self._went(self.delta.died_n))
+
+    def propose_without(self, queries_UD: Floats, count: int, known: Ints) -> tuple[Ints, Floats]:
+        """Return what `propose` does, but none of the known places, each named once.
+
+        Only where the snapshot's index can leave rows out.
+        """
+        index, N = self.snapshot.index, len(self.snapshot)
+        assert isinstance(index, ExcludingIndex)
+        without = known[known < N]
+        propose = partial(index.propose_without, without=without) if len(without) else index.propose
+        near = self._of_snapshot(queries_UD, min(count, self.alive), propose)
+        chosen_n = ~self._went(self.delta.died_n)
+        chosen_n[known[known >= N] - N] = False
+        return self.with_delta(queries_UD, count, *near, chosen_n)
 
     def with_delta(
         self, queries_UD: Floats, count: int, places_UK: Ints, similarity_UK: Floats, chosen_n: Bools
@@ -72,6 +87,9 @@ class View:
 
         `NO_ITEM` and −∞ are where nothing was found.
         """
+        if len(self.delta) == 0:
+            places_UK = np.where(np.isneginf(similarity_UK), NO_ITEM, places_UK)
+            return places_UK[:, :count], similarity_UK[:, :count]
         added_Un = self.delta.similarity(queries_UD, self.snapshot.kept.settings.metric)
         np.copyto(added_Un, -np.inf, where=~chosen_n)
         if count and similarity_UK.shape[1] == count:  # only those nearer than the last one matter
@@ -107,6 +125,8 @@ class View:
 
     def take(self, places_B: Ints) -> LiveItems:
         """Return the items at some places, in the order given."""
+        if len(self.delta) == 0 or not (places_B >= len(self.snapshot)).any():
+            return self.snapshot.items.take(places_B)
         old, new, back_B = self._rows(places_B)
         parts = self.snapshot.items.take(old), self.delta.items.take(new)
         return LiveItems.concatenate(parts).take(back_B)
@@ -135,11 +155,13 @@ class View:
     def find(self, ids_B: Ids) -> Ints:
         """Return the place of each id, −1 for those that were never there; it may be that of a gone item."""
         n, rows_of = len(self.delta), self.rows_of
+        old_B = positions_of(self.snapshot.items.ids_N, ids_B)
+        if not rows_of:
+            return old_B
         delta_B = np.full(len(ids_B), -1, dtype=np.int64)
         for place, id in enumerate(ids_B.tolist()):
             if id in rows_of:  # few are
                 delta_B[place] = next((row for row in reversed(rows_of[id]) if row < n), -1)
-        old_B = positions_of(self.snapshot.items.ids_N, ids_B)
         return np.where(delta_B >= 0, len(self.snapshot) + delta_B, old_B)
 
     def in_order(self) -> Ints:
@@ -152,12 +174,16 @@ class View:
         order = np.argsort(np.concatenate([2 * old + 1, 2 * before]), kind="stable")
         return np.concatenate([old, len(self.snapshot) + sorted_new])[order]
 
-    def _of_snapshot(self, queries_UD: Floats, count: int) -> tuple[Ints, Floats]:
+    def _of_snapshot(
+        self, queries_UD: Floats, count: int, propose: Callable[[Floats, int], tuple[Ints, Floats]]
+    ) -> tuple[Ints, Floats]:
         """Return `count` of its items that are alive, or as many as there are; −∞ where one is not."""
         N, spare = len(self.snapshot), SPARE + self.dead * count // max(1, len(self.snapshot))
         while True:
             spare = min(spare, self.dead)
-            rows_UK, similarity_UK = self.snapshot.index.propose(queries_UD, min(count + spare, N))
+            rows_UK, similarity_UK = propose(queries_UD, min(count + spare, N))
+            if self.dead == 0:
+                return rows_UK[:, :count], similarity_UK[:, :count]
             gone_UK = self._went(self.died_N[rows_UK])
             if spare == self.dead or (np.count_nonzero(~gone_UK, axis=1) >= count).all():
                 break

@@ -4,8 +4,8 @@ A thread looks at CURRENT. What it names is loaded in the background while the o
 then both change places at once. The old one is kept for a while, for requests that began with it and for
 services that have not followed yet, and closed when nobody uses it any more. A rollback is the same.
 
-A bundle that cannot be loaded changes nothing: the old one goes on, the log says why, and the next change of
-CURRENT is another try.
+A bundle that cannot be loaded changes nothing: the old one goes on, the log says why, and it is tried again
+every few seconds, for what was in the way may have passed: a database that restarts, a full disk.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Held(Generic[T]):
         *,
         keep_seconds: float = 30.0,
         poll: float = 0.2,
+        again: float = 5.0,
     ) -> None:
         """Load the current bundle and begin to follow CURRENT.
 
@@ -56,12 +57,14 @@ class Held(Generic[T]):
             close: gives back what `load` took; nobody uses the value any more.
             keep_seconds: how long a bundle that is not current is kept after its last use.
             poll: seconds between two looks at CURRENT.
+            again: seconds until the next try to load what could not be loaded.
 
         Raises:
             ArtifactError: nothing was published, or the bundle is damaged; and whatever `load` raises.
         """
         self._registry, self._load, self._close = registry, load, close
-        self._keep, self._poll = keep_seconds, poll
+        self._keep, self._poll, self._again = keep_seconds, poll, again
+        self._due, self._failure = float("inf"), ""  # when what failed is tried again, and how it failed
         self._changed = threading.Condition()  # guards all that follows
         self._entries: dict[str, _Entry[T]] = {}  # in the order in which they were loaded
         self._stopping = threading.Event()
@@ -129,7 +132,7 @@ class Held(Generic[T]):
     def _follow(self) -> None:
         while not self._stopping.wait(self._poll):
             pointer = self._pointer()
-            if pointer is not None and pointer != self._seen:
+            if pointer is not None and (pointer != self._seen or time.monotonic() > self._due):
                 self._seen = pointer
                 self._change()
             self._close_old()
@@ -141,8 +144,11 @@ class Held(Generic[T]):
             name = folder.path.name
             loaded = None if name in self._entries else _Entry(self._load(folder))
         except Exception as error:  # whatever it is, the old bundle goes on
-            LOG.error("Bundle not loaded, going on with %s: %s", self._current, error)
+            if str(error) != self._failure:
+                LOG.error("Bundle not loaded, going on with %s: %s", self._current, error)
+            self._due, self._failure = time.monotonic() + self._again, str(error)
             return
+        self._due, self._failure = float("inf"), ""
         with self._changed:
             before, self._current = self._current, name
             if loaded is not None:

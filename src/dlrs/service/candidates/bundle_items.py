@@ -15,6 +15,7 @@ from dlrs.arrays import Ints
 from dlrs.candidates.bundled import BundledItems
 from dlrs.candidates.live.items import positions_of
 from dlrs.schema import Features
+from dlrs.service.candidates.records import Records
 
 MOST_POPULAR = 20_000
 """Items known as popular: more are never wanted."""
@@ -26,7 +27,8 @@ class BundleItems:
     def __init__(self, stored: BundledItems, features: Features) -> None:
         """Take what is stored."""
         ids_A = self._ids_A = stored.ids_A
-        self._table: pa.Table = stored.table.select(list(features.names))
+        self.table: pa.Table = stored.table.select(list(features.names))
+        self._records = Records(self.table)
         recent_A = stored.retrieval.recent_A
         self.popular_ids = ids_A[:0] if recent_A is None else ids_A[_most_first(recent_A)]
 
@@ -35,12 +37,15 @@ class BundleItems:
 
     def features(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the raw features of those items that the bundle has."""
-        rows = positions_of(
-            self._ids_A, np.array([id.encode(errors="replace") for id in ids], dtype=np.bytes_)
-        )
+        rows = positions_of(self._ids_A, np.array([_encoded(id) for id in ids], dtype=np.bytes_))
         there = np.flatnonzero(rows >= 0)
-        found = self._table.take(rows[there]).to_pylist() if len(there) else []
+        found = self._records.of(rows[there].tolist()) if len(there) else []
         return {ids[place]: record for place, record in zip(there.tolist(), found, strict=True)}
+
+
+def _encoded(id: str) -> bytes:
+    """Return an id's UTF-8; one that no item can have must not become another's: numpy cuts NUL off."""
+    return id.encode(errors="surrogatepass").replace(b"\0", b"\xff")
 
 
 def _most_first(recent_A: Ints) -> Ints:

@@ -29,6 +29,9 @@ from dlrs.service.seams import (
 MOST_CHANGES = 10_000
 """Changes that `gone` looks at at once."""
 
+TRIES = 100
+"""Changes of some features that are done again because another change of the item came first."""
+
 
 class CandidateService:
     """The Candidate Service of this process; see `seams.CandidateSource`."""
@@ -76,12 +79,23 @@ class CandidateService:
             DataError: an id cannot be kept, or ItemNet makes no finite numbers of an item; none was taken.
             Unavailable: they are safe, but not found yet.
         """
-        began = time.perf_counter()
-        encoded(list(items))
-        self._require_sound(items)
-        seq = self._change(items)
-        self._metrics.item_found.observe(time.perf_counter() - began)
-        return seq
+        return self._put(items)
+
+    def patch(self, item_id: str, changed: Raw) -> int | None:
+        """Change some features of an item, as `put` does; return None if it is not there.
+
+        What others change, or delete, at the same time is not undone.
+        """
+        for _ in range(TRIES):
+            seen = self._store.last()
+            item = self.items([item_id]).get(item_id)
+            if item is None or item.gone:
+                return None
+            if seq := self._put({item_id: {**item.features, **changed}}, unchanged_since=seen):
+                return seq
+        raise Unavailable(
+            f"item '{item_id[:60]}': expected a moment without other changes of it, received none. Ask again."
+        )
 
     def delete(self, ids: Sequence[str]) -> Sequence[str]:
         """Delete items; on return that is safe, and nobody finds them.
@@ -96,11 +110,19 @@ class CandidateService:
         self._metrics.item_gone.observe(time.perf_counter() - began)
         return there
 
-    def _change(self, items: Mapping[str, Raw | None]) -> int:
+    def _put(self, items: Mapping[str, Raw], unchanged_since: int | None = None) -> int:
+        began = time.perf_counter()
+        encoded(list(items))
+        self._require_sound(items)
+        if seq := self._change(items, unchanged_since):
+            self._metrics.item_found.observe(time.perf_counter() - began)
+        return seq
+
+    def _change(self, items: Mapping[str, Raw | None], unchanged_since: int | None = None) -> int:
         catalogues = self._newest_first()
         # a bundle holds all until its watermark, so nothing new may be older
         at = max([self._clock(), *(catalogue.watermark for catalogue in catalogues)])
-        seq = self._store.put(items, at)
+        seq = self._store.put(items, at, unchanged_since=unchanged_since)
         for catalogue in catalogues:
             catalogue.wake()
         for catalogue in catalogues:

@@ -46,6 +46,9 @@ TOGETHER = 2_000
 PATIENCE = 5.0
 """Seconds that a change has to be found."""
 
+STUCK = 60.0
+"""Seconds without a step of the process that writes, until who waits for it gives up."""
+
 LOOK = 0.002
 """Seconds between looks at a live index that another process writes."""
 
@@ -92,6 +95,7 @@ class Catalogue:
 
         Raises:
             ArtifactError: the bundle or its live index is damaged, or its strategy cannot be served.
+            Unavailable: the item storage does not answer, or the process that writes does not get on.
         """
         require_servable(bundle.recipe, bundle.id)
         stored = BundledItems.open(bundle.folder, bundle.recipe)
@@ -99,12 +103,16 @@ class Catalogue:
         (folder / WRITER).mkdir(parents=True, exist_ok=True)
         items = BundleItems(stored, bundle.recipe.marketplace.features)
         self = cls(bundle, items, folder, store, metrics, fold_at)
-        if self._lock():
-            _create(folder / INDEX, stored, bundle)
-            self._open_to_write()
-        else:
-            self._live = _follow(folder / INDEX)
-        self.catch_up()
+        with ExitStack() as undo:
+            undo.callback(self._held.close)
+            if self._lock():
+                _create(folder / INDEX, stored, bundle)
+                self._open_to_write()
+            else:
+                self._live = _follow(folder / INDEX)
+            undo.callback(lambda: self._live.close())
+            self._join()
+            undo.pop_all()
         return self
 
     @property
@@ -145,17 +153,26 @@ class Catalogue:
             Unavailable: that took too long.
         """
         until = time.monotonic() + PATIENCE
-        while self._live.mark < seq:
+        while self._live.mark < seq and not self._stop.is_set():  # in what is closed nobody finds anything
             if self.writes:
-                self.catch_up()
+                self._catch_up_to(seq)
             elif time.monotonic() < until:
                 time.sleep(LOOK)
             if time.monotonic() >= until and self._live.mark < seq:
-                raise Unavailable(
-                    f"catalogue of bundle {self.bundle.id}: expected change {seq} to be found within "
-                    f"{PATIENCE:.0f} s, received the index at {self._live.mark}. The change is safe in the "
-                    "item storage and will be found; there is no need to send it again."
-                )
+                raise self._not_found_yet(seq, f"within {PATIENCE:.0f} s")
+
+    def _catch_up_to(self, seq: int) -> None:
+        try:
+            self.catch_up()
+        except ArtifactError as error:  # the disk is full, most likely: the thread tries again
+            raise self._not_found_yet(seq, f"now ({error})") from error
+
+    def _not_found_yet(self, seq: int, when: str) -> Unavailable:
+        return Unavailable(
+            f"catalogue of bundle {self.bundle.id}: expected change {seq} to be found {when}, received the "
+            f"index at {self._live.mark}. The change is safe in the item storage and will be found; there is "
+            "no need to send it again."
+        )
 
     def close(self) -> None:
         """Let the live index go; whoever searches at the moment ends his search."""
@@ -167,6 +184,23 @@ class Catalogue:
             self._writer = None
             self._live.close()
             self._held.close()
+
+    def _join(self) -> None:
+        """Catch up, or wait until the writer has: an index that lags behind shows what is gone."""
+        self.catch_up()
+        seq, mark, until = self._store.last(), -1, 0.0
+        while self._live.mark < seq:
+            if self._live.mark > mark:
+                mark, until = self._live.mark, time.monotonic() + STUCK
+            if time.monotonic() > until:
+                raise Unavailable(
+                    f"catalogue of bundle {self.bundle.id}: expected the process that writes its live index "
+                    f"to reach change {seq}, received one that stays at {mark}. Look at its log."
+                )
+            if not self.writes:
+                self._take_over()
+            self.catch_up()
+            time.sleep(LOOK)
 
     def _lock(self) -> bool:
         try:

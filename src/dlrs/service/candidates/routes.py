@@ -11,6 +11,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from dlrs.candidates.filtering.filters import parse_filters
 from dlrs.errors import DataError
 from dlrs.schema import Features
+from dlrs.service.candidates.candidate_service import CandidateService
 from dlrs.service.candidates.forms import (
     BINARY,
     BulkForm,
@@ -27,13 +28,13 @@ from dlrs.service.candidates.forms import (
 )
 from dlrs.service.candidates.reading import read_features
 from dlrs.service.http.access import needs
-from dlrs.service.seams import CandidateAnswer, CandidateSource, Item, Raw
+from dlrs.service.seams import CandidateAnswer, Item, Raw
 
 ItemId = Annotated[Id, Path()]
 After = Annotated[int, Query(ge=0, le=2**62)]
 
 
-def router(candidates: CandidateSource, features: Callable[[], Features]) -> APIRouter:
+def router(candidates: CandidateService, features: Callable[[], Features]) -> APIRouter:
     """Return the routes; `features` are those of the marketplace that is served now."""
     routes = APIRouter(tags=["candidates"])
     _finding(routes, candidates)
@@ -43,7 +44,7 @@ def router(candidates: CandidateSource, features: Callable[[], Features]) -> API
     return routes
 
 
-def _finding(routes: APIRouter, candidates: CandidateSource) -> None:
+def _finding(routes: APIRouter, candidates: CandidateService) -> None:
     @routes.post("/candidates", dependencies=[needs("read")])
     def find_candidates(body: CandidatesForm, request: Request) -> Response:
         """Find what is near; `Accept: application/octet-stream` gets safetensors."""
@@ -61,7 +62,7 @@ def _finding(routes: APIRouter, candidates: CandidateSource) -> None:
         return _json({"ids": list(ids)})
 
 
-def _telling(routes: APIRouter, candidates: CandidateSource) -> None:
+def _telling(routes: APIRouter, candidates: CandidateService) -> None:
     @routes.post("/items/get", dependencies=[needs("read")])
     def get_items(body: IdsForm) -> Response:
         """Tell the raw features of many items; unknown ones are left out."""
@@ -84,7 +85,7 @@ def _telling(routes: APIRouter, candidates: CandidateSource) -> None:
         return _json(item_json(_known(candidates, item_id)))
 
 
-def _changing(routes: APIRouter, candidates: CandidateSource, features: Callable[[], Features]) -> None:
+def _changing(routes: APIRouter, candidates: CandidateService, features: Callable[[], Features]) -> None:
     @routes.put("/items/{item_id:path}", dependencies=[needs("items")])
     def put_item(item_id: ItemId, body: ItemForm) -> Response:
         """Add an item, or a new version; when this answers, it is safe and found."""
@@ -96,10 +97,10 @@ def _changing(routes: APIRouter, candidates: CandidateSource, features: Callable
     def patch_item(item_id: ItemId, body: ItemForm) -> Response:
         """Change some features of an item."""
         changed = read_features(features(), body.features, item=item_id, whole=False)
-        item = _known(candidates, item_id)
-        if item.gone:
+        seq = candidates.patch(item_id, changed)
+        if seq is None:
             raise _unknown(item_id)
-        return _json({"seq": candidates.put({item_id: {**item.features, **changed}})})
+        return _json({"seq": seq})
 
     @routes.delete("/items/{item_id:path}", dependencies=[needs("items")])
     def delete_item(item_id: ItemId) -> Response:
@@ -109,7 +110,7 @@ def _changing(routes: APIRouter, candidates: CandidateSource, features: Callable
         return _json({"deleted": [item_id]})
 
 
-def _bulk(routes: APIRouter, candidates: CandidateSource, features: Callable[[], Features]) -> None:
+def _bulk(routes: APIRouter, candidates: CandidateService, features: Callable[[], Features]) -> None:
     @routes.post("/items", dependencies=[needs("items")])
     def change_items(body: BulkForm) -> Response:
         """Add, change and delete many items; one that is wrong is refused, and the others are taken."""
@@ -130,7 +131,7 @@ def _read(features: Features, content: Mapping[str, Any]) -> tuple[dict[str, Raw
     return read, refused
 
 
-def _known(candidates: CandidateSource, item_id: str) -> Item:
+def _known(candidates: CandidateService, item_id: str) -> Item:
     item = candidates.items([item_id]).get(item_id)
     if item is None:
         raise _unknown(item_id)

@@ -7,23 +7,35 @@ import threading
 from collections.abc import Sequence
 from itertools import islice
 
-from sqlalchemy import Connection, bindparam, delete, exists, select
+from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from dlrs.errors import DlrsError, StorageFull, Unavailable
 from dlrs.service.database.contents import decoded, encoded
 from dlrs.service.database.reading import Reader
-from dlrs.service.database.tables import decision, user_record
+from dlrs.service.database.tables import FOLLOWED, decision, number, user_record
 from dlrs.service.database.writing import Row, Writer
-from dlrs.service.seams import Decision
+from dlrs.service.seams import Decision, Erased
 
 BATCH = 200  # decisions in one transaction
 PAUSE = 0.25  # seconds between transactions: events want the disk, too
 AGAIN = 1.0  # seconds until the next try after a trouble
 
 OLDEST = delete(decision).where(decision.c.number <= bindparam("until"))
+MARGIN = 10_000_000
+"""Microseconds: a decision has the time of its answer, and its profile may have been read before an erasure
+that came in between; clocks of two machines differ, too."""
+
 OF_ERASED = delete(decision).where(
     decision.c.number > bindparam("before"),
-    exists().where(user_record.c.user_id == decision.c.user_id, user_record.c.erased >= decision.c.time),
+    exists().where(
+        user_record.c.user_id == decision.c.user_id, user_record.c.erased >= decision.c.time - MARGIN
+    ),
+)
+
+FOLLOWING = (
+    update(number)
+    .where(number.c.name == FOLLOWED, number.c.last < bindparam("seq"))
+    .values(last=bindparam("seq"))
 )
 
 log = logging.getLogger(__name__)
@@ -42,6 +54,8 @@ class Decisions:
         self._thread: threading.Thread | None = None
         columns = (decision.c.id, decision.c.time, decision.c.user_id, decision.c.content, decision.c.profile)
         self._get = reader.prepared(select(*columns).where(decision.c.id == bindparam("id")))
+        self._followed = reader.prepared(select(number.c.last).where(number.c.name == FOLLOWED))
+        self._of_users = delete(decision).where(writer.lists.among(decision.c.user_id, "users"))
 
     def keep(self, decision: Decision) -> None:
         """Keep it soon, in the background. Never raises, never waits; without room it is dropped."""
@@ -74,6 +88,22 @@ class Decisions:
         with self._changing:
             for id in [id for id, each in self._waiting.items() if each.user_id == user_id]:
                 del self._waiting[id]
+
+    def erase(self, erased: Erased) -> None:
+        """Delete all decisions of users who were erased elsewhere, and remember how far that is done."""
+        with self._writing:  # none of them is on its way to the disk
+            for user_id in erased.user_ids:
+                self.forget(user_id)
+            with self._writer.transaction() as connection:
+                self._writer.lock(connection, decision)
+                users = self._writer.lists.given(list(erased.user_ids))
+                connection.execute(self._of_users, {"users": users})
+                connection.execute(FOLLOWING, {"seq": erased.seq})
+        self._writer.forget_pages()
+
+    def followed(self) -> int:
+        """Return the last erasure whose user's decisions were deleted by `erase`."""
+        return int(self._followed()[0][0])
 
     def close(self) -> None:
         """Write what waits, if the database answers, and stop."""

@@ -12,7 +12,7 @@ from dlrs.service.database.grouping import Grouped
 from dlrs.service.database.reading import Reader
 from dlrs.service.database.tables import event, features
 from dlrs.service.database.writing import Row, Writer
-from dlrs.service.seams import Event, Raw, StoredEvent
+from dlrs.service.seams import ALL, Event, Raw, StoredEvent
 
 MOST = 5000
 """Events in one transaction, unless one call brings more."""
@@ -32,6 +32,7 @@ class Events:
             select(event)
             .where(event.c.user_id == bindparam("user"), event.c.seq > bindparam("after"))
             .order_by(event.c.seq)
+            .limit(bindparam("most"))
         )
         self._features = reader.prepared(select(features).where(reader.lists.among(features.c.key, "keys")))
         users = func.count(event.c.user_id.distinct())
@@ -49,11 +50,11 @@ class Events:
         _check(rows)  # here, as what fails in the transaction fails for all who share it
         return self._grouped.add(rows) if rows else 0
 
-    def of_user(self, user_id: str, after: int = 0) -> Sequence[StoredEvent]:
-        """Return a user's events that arrived after one, in the order of arrival."""
+    def of_user(self, user_id: str, after: int = 0, most: int = ALL) -> Sequence[StoredEvent]:
+        """Return a user's first events that arrived after one, in the order of arrival."""
         return [
             StoredEvent(seq, Event(id, user, item, type, time), key)
-            for seq, id, user, item, type, time, key in self._of_user(user=user_id, after=after)
+            for seq, id, user, item, type, time, key in self._of_user(user=user_id, after=after, most=most)
         ]
 
     def features(self, keys: Sequence[str]) -> Mapping[str, Raw]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import Connection, bindparam, func, literal_column, select
 
 from dlrs.service.database.contents import decoded, encoded
 from dlrs.service.database.reading import Ask, Reader
@@ -35,15 +35,22 @@ class Items:
 
         self._first = one_of_each(func.min(seq))
         self._latest = one_of_each(func.max(seq))
+        its_change = writer.lists.among(item_change.c.item_id, "ids"), seq > bindparam("since")
+        self._changed = select(seq).where(*its_change).limit(1)
         self._times = reader.prepared(select(item_change.c.item_id, item_change.c.time, seq).where(of_items))
         self._numbered = reader.prepared(select(*COLUMNS).where(reader.lists.among(seq, "numbers")))
 
-    def put(self, items: Mapping[str, Raw | None], at: int) -> int:
-        """Append a change for each item (None: it is deleted), in one transaction; return the last number."""
+    def put(self, items: Mapping[str, Raw | None], at: int, *, unchanged_since: int | None = None) -> int:
+        """Append a change for each item (None: it is deleted), in one transaction; return the last number.
+
+        Return 0, and do nothing, if one of the items has a change after the number `unchanged_since`.
+        """
         if not items:
             return self.last()
         contents = [(id, at, None if raw is None else encoded(raw).decode()) for id, raw in items.items()]
         with self._writer.transaction() as connection:
+            if unchanged_since is not None and self._has_changed(connection, list(items), unchanged_since):
+                return 0
             last = self._writer.numbers(connection, item_change, len(contents))
             first = last - len(contents) + 1
             rows = [(seq, *content) for seq, content in enumerate(contents, first)]
@@ -75,6 +82,11 @@ class Items:
     def latest(self, ids: Sequence[str]) -> Mapping[str, ItemChange]:
         """Return the newest change of each item that has any."""
         return {row[1]: _change(row) for row in self._latest(ids=list(ids))}
+
+    def _has_changed(self, connection: Connection, ids: Sequence[str], since: int) -> bool:
+        self._writer.lock(connection, item_change)  # nobody comes in between
+        given = self._writer.lists.given(ids)
+        return bool(self._writer.rows(connection, self._changed, ids=given, since=since))
 
     def _held(self, wanted: Sequence[Wanted]) -> list[int | None]:
         """Return the number of the change that held, by the index alone: the features are fetched after."""

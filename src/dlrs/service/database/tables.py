@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Table, Text
 
-REVISION = 1
+REVISION = 2
 """Of the newest migration; raise it with each new one."""
 
 BYTEWISE = Text().with_variant(Text(collation="C"), "postgresql")
@@ -50,7 +50,12 @@ user_record = Table(
     Column("overrides", BYTEWISE, nullable=False),  # JSON
     Column("erased", BigInteger),
     Column("revision", BigInteger, nullable=False),
+    Column("erasure", BigInteger),  # its number, in the order of commits; NULL: he never was erased
+    Index("user_erasure", "erasure", unique=True),
 )
+
+FOLLOWED = "erasure followed"
+"""In `number`: up to which erasure decisions were deleted, where erasures happen in another database."""
 
 item_change = Table(
     "item_change",

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, select
+from sqlalchemy import Connection, bindparam, delete, exists, func, select
 
 from dlrs.candidates.filtering.filters import Filter, parse_filters
 from dlrs.service.database.contents import decoded, encoded
 from dlrs.service.database.reading import Reader
 from dlrs.service.database.tables import decision, event, features, user_record
 from dlrs.service.database.writing import Writer
-from dlrs.service.seams import UserRecord
+from dlrs.service.seams import Erased, UserRecord
 
 NOTHING = "[]"
+MOST = 1000  # erasures that are told at a time
 
 NAMED = select(event.c.features).distinct().where(event.c.user_id == bindparam("user"))
 ITS_EVENTS = delete(event).where(event.c.user_id == bindparam("user"))
@@ -29,6 +30,10 @@ class Users:
         self._writer, self._forget = writer, forget
         columns = (user_record.c.overrides, user_record.c.erased, user_record.c.revision)
         self._get = reader.prepared(select(*columns).where(user_record.c.user_id == bindparam("user")))
+        numbered = select(user_record.c.erasure, user_record.c.user_id)
+        later = numbered.where(user_record.c.erasure > bindparam("after"))
+        self._erased = reader.prepared(later.order_by(user_record.c.erasure).limit(MOST))
+        self._last = reader.prepared(select(func.max(user_record.c.erasure)))
         self._unnamed = delete(features).where(
             writer.lists.among(features.c.key, "keys"), ~exists().where(event.c.features == features.c.key)
         )
@@ -61,9 +66,16 @@ class Users:
             connection.execute(ITS_EVENTS, user)
             connection.execute(self._unnamed, {"keys": self._writer.lists.given(keys)})
             connection.execute(ITS_DECISIONS, user)
-            self._put(connection, user_id, {"overrides": NOTHING, "erased": at})
+            number = self._writer.numbers(connection, user_record, 1)
+            self._put(connection, user_id, {"overrides": NOTHING, "erased": at, "erasure": number})
         self._forget(user_id)
         self._writer.forget_pages()
+
+    def erased(self, after: int) -> Erased:
+        """Return who was erased after an erasure; who was so again counts for the last time only."""
+        rows = self._erased(after=after)
+        last = rows[-1][0] if rows else self._last()[0][0]
+        return Erased(last or 0, [user_id for _, user_id in rows])
 
     def _put(self, connection: Connection, user_id: str, values: dict[str, Any]) -> None:
         first = {"user_id": user_id, "overrides": NOTHING, "revision": 1}

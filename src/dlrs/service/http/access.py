@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import os
 import secrets
 import time
@@ -26,6 +27,8 @@ from dlrs.service.http.caller import credential, is_local
 Scope = Literal["read", "events", "items", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 VARIABLE = "DLRS_API_KEYS"
+log = logging.getLogger(__name__)
+
 LOOK_AGAIN = 5.0  # seconds after which a changed file of keys is noticed
 
 
@@ -136,8 +139,13 @@ class Keys:
         if self._file is None or time.monotonic() < self._looked + LOOK_AGAIN:
             return
         self._looked, stamp = time.monotonic(), _stamp(self._file)
-        if stamp != self._stamp:
-            self._keys, self._stamp = tuple(_read(self._file)), stamp
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._keys = tuple(_read(self._file))
+        except DlrsError as error:  # no caller's fault: the keys of before stay until the file is right
+            log.error("The API keys stay as they were: %s", error)
 
 
 def open_access(file: Path | None, environment: Mapping[str, str] = os.environ) -> Access:

@@ -1,6 +1,6 @@
 """The application: routes of the services, and around them what all of them have in common.
 
-Refusing   too much to do: 503 at once
+Refusing   too much to do: 503 at once (what `turning_away` did not refuse before it was parsed)
 Requests   name, headers, log line, metrics, faults
 Bodies     read whole, up to a size
 Placing    waits for a place
@@ -36,9 +36,9 @@ from dlrs.service.metrics import Metrics
 class Limits:
     """How much an application takes on at a time."""
 
-    reads: int = 4  # lists and look-ups at work: they need the processor, and more only make each slower
+    reads: int = 1  # lists and look-ups at work: two that hand the interpreter on take twice the time of one
     writes: int = 16  # events and items at work: they wait for the disk and share its transactions
-    longest_wait: float = 0.05  # seconds in the queue; a request that would wait longer is refused at once
+    longest_wait: float = 0.1  # seconds in the queue; a request that would wait longer is refused at once
     largest_body: int = 2_000_000  # bytes
 
 
@@ -70,7 +70,7 @@ def create_app(
         ],
     )
     app.state.access = access
-    app.state.gates = gates
+    app.state.gates, app.state.refused = gates, metrics.refused.inc
     add_errors(app)
     for router in routers:
         app.include_router(router)

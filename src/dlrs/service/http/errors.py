@@ -54,7 +54,11 @@ def add_errors(app: FastAPI) -> None:
 
 
 async def _handle(request: Request, error: Exception) -> Json:
-    del request
+    if isinstance(error, RequestValidationError) and isinstance(error.body, bytes):
+        kind = request.headers.get("content-type", "")
+        if "json" not in kind:
+            text = f"Content-Type: expected application/json, received {kind[:60]!r}."
+            return told(422, "RequestError", text)
     return answer_to(error)
 
 

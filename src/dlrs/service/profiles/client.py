@@ -13,7 +13,7 @@ from dlrs.candidates.filtering.filters import Filter
 from dlrs.errors import RequestError, StorageFull, Unavailable
 from dlrs.service.profiles.forms import MOST_EVENTS, event_json, filters_json, profile_of
 from dlrs.service.profiles.taking import expect_id, unsendable
-from dlrs.service.seams import Added, Event, Profile, Refused
+from dlrs.service.seams import Added, Erased, Event, Profile, Refused
 
 PATIENCE = httpx.Timeout(2.0, connect=0.5)
 """Seconds until another process counts as unavailable, if nothing else is said."""
@@ -66,6 +66,10 @@ class HttpProfiles:
     def erase(self, user_id: str) -> None:
         """Forget a user."""
         self._ask("DELETE", f"/users/{_in_path(user_id)}")
+
+    def erased(self, after: int) -> Erased:
+        """Return who was erased after an erasure."""
+        return Erased(**self._ask("GET", "/users-erased", params={"after": after}))
 
     def popular(self, most: int) -> Sequence[tuple[str, int]]:
         """Return the items that most users met of late, 1,000 at most."""

@@ -2,79 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
-import numpy as np
-
-from dlrs.arrays import AnyArray, Doubles, Ints
-from dlrs.past.stored import Past
-from dlrs.service.seams import Met, Raw
-
-
-@dataclass(frozen=True)
-class Window:
-    """E events, oldest first, as numbers. A version is one of P of the past or, from P on, a newer one."""
-
-    kinds: Sequence[str]
-    weight_T: Doubles
-    past: Past
-    version_P: AnyArray  # rows of the past
-    items: Sequence[str]  # of the newer versions
-    raws: Sequence[Raw]
-    time_E: Ints
-    type_E: AnyArray
-    version_E: Ints
-    described: int  # how many of the newest events come with features
-
-    def mets(self) -> list[Met]:
-        """Return the events as others see them."""
-        items = [*self.past.item_ids(self.past.arrays.item_M[self.version_P]), *self.items]
-        first = len(self.time_E) - self.described
-        raw_of = self._raws(np.unique(self.version_E[max(0, first) :]))
-        columns = (self.version_E, self.type_E, self.time_E, self.weight_T[self.type_E])
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        return [
-            Met(items[version], self.kinds[kind], time, weight, raw_of[version] if place >= first else None)
-            for place, (version, kind, time, weight) in enumerate(rows)
-        ]
-
-    def _raws(self, versions: Ints) -> dict[int, Raw]:
-        count = len(self.version_P)
-        of_past, newer = versions[versions < count], versions[versions >= count].tolist()
-        raws = self.past.raws(self.version_P[of_past])
-        found: dict[int, Raw] = dict(zip(of_past.tolist(), raws, strict=True))
-        return found | {version: self.raws[version - count] for version in newer}
+from dlrs.service.seams import Met
 
 
 class History(Sequence[Met]):
-    """Events, oldest first. Most requests ask for their number and no more."""
+    """Events, oldest first. Most requests ask for their number and the newest few, and no more."""
 
-    def __init__(self, window: Window) -> None:
-        self._window = window
+    def __init__(self, events: int, describe: Callable[[int], list[Met]]) -> None:
+        """Take how many there are, and what describes so many of the newest ones, oldest first."""
+        self._events, self._describe = events, describe
+        self._known: list[Met] = []  # the newest ones; replaced, never changed
 
-    @cached_property
-    def _mets(self) -> list[Met]:
-        return self._window.mets()
+    def newest(self, count: int) -> list[Met]:
+        """Return the newest `count` events, or all, oldest first."""
+        count, known = min(count, self._events), self._known
+        if len(known) < count:
+            known = self._known = self._describe(count)
+        return known[len(known) - count :]
 
     def __len__(self) -> int:
-        return len(self._window.time_E)
+        return self._events
 
     @overload
     def __getitem__(self, place: int) -> Met: ...
     @overload
     def __getitem__(self, place: slice) -> Sequence[Met]: ...
     def __getitem__(self, place: int | slice) -> Met | Sequence[Met]:
-        return self._mets[place]
+        if isinstance(place, slice):
+            begin, end, step = place.indices(self._events)
+            places = range(begin, end, step)
+            least = min(places, default=self._events)
+            newest = self.newest(self._events - least)
+            return [newest[at - least] for at in places]
+        at = range(self._events)[place]
+        return self.newest(self._events - at)[0]
 
     def __iter__(self) -> Iterator[Met]:
-        return iter(self._mets)
+        return iter(self.newest(self._events))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
             return NotImplemented
-        return self._mets == list(other)
+        return list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]

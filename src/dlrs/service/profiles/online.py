@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,9 +26,9 @@ from dlrs.past.stored import Past
 from dlrs.profiles.buckets import MICROSECOND, bucket_width
 from dlrs.profiles.one_user import Encounters, OneProfile, summarise
 from dlrs.service.bundle import ServingBundle
-from dlrs.service.profiles.history import History, Window
+from dlrs.service.profiles.history import History
 from dlrs.service.profiles.seen import Seen
-from dlrs.service.seams import Event
+from dlrs.service.seams import Event, Met, Raw
 
 MOST = 10_000
 """Events of a window that count, the newest ones: who has more is no person."""
@@ -39,6 +40,16 @@ class Described:
 
     summary: OneProfile
     history: History
+
+
+class _Later(NamedTuple):
+    """The events since the bundle that a history is told of."""
+
+    time_E: Ints
+    type_E: AnyArray
+    version_E: AnyArray
+    items_V: Sequence[str]
+    raws_V: Sequence[Raw]
 
 
 class Online:
@@ -97,41 +108,74 @@ class Online:
         """
         since = border - self.window
         columns = seen.columns()
-        base, versions_V = self._base(row, max(since, erased), border)
+        events = self._events(row, max(since, erased), border)
+        base = encounters(self.past, events)[0]
         new = columns.encounters
         if len(new) and (new.time_E[0] < since or new.time_E[-1] >= border):
             new = new.take(slice(*np.searchsorted(new.time_E, [since, border])))
         if len(base) + len(new) > self.most:
-            base, new = self._newest(base, new)
+            kept = self._newest(base, new)
+            events, base, new = (
+                events[kept[: len(base)]],
+                base.take(kept[: len(base)]),
+                new.take(kept[len(base) :]),
+            )
         parts = [part for part in (base, new) if len(part)]
         summary = summarise(parts, self._marketplace.features, self._weight_T)
 
-        order: Ints = np.argsort(np.concatenate([base.time_E, new.time_E]), kind="stable")
-        window = Window(
-            kinds=tuple(self.types),
-            weight_T=self._weight_T,
-            past=self.past,
-            version_P=versions_V,
-            items=columns.items_V,
-            raws=columns.raws_V,
-            time_E=np.concatenate([base.time_E, new.time_E])[order],
-            type_E=np.concatenate([base.type_E, new.type_E])[order],
-            version_E=np.concatenate([base.version_E, new.version_E + len(versions_V)])[order],
-            described=described,
-        )
-        return Described(summary, History(window))
+        later = _Later(new.time_E, new.type_E, new.version_E, columns.items_V, columns.raws_V)
 
-    def _base(self, row: int | None, since: int, until: int) -> tuple[Encounters, AnyArray]:
+        def mets(newest: int) -> list[Met]:  # it is kept for long, so it holds little
+            return self._mets(events, later, newest, described)
+
+        return Described(summary, History(summary.events, mets))
+
+    def _events(self, row: int | None, since: int, until: int) -> Ints:
+        """Return which of the past's events are a user's and of some time, ascending."""
         events = slice(0, 0) if row is None else self.past.events(row)
         low, high = np.searchsorted(self.past.arrays.time_E[events], [since, until]).tolist()
-        return encounters(self.past, slice(events.start + low, events.start + high))
+        return np.arange(events.start + low, events.start + high)
 
-    def _newest(self, base: Encounters, new: Encounters) -> tuple[Encounters, Encounters]:
-        """Return the newest events of both; of one moment, those of the past count as older."""
+    def _newest(self, base: Encounters, new: Encounters) -> Bools:
+        """Tell which events of both are the newest; of one moment, those of the past count as older."""
         order = np.argsort(np.concatenate([base.time_E, new.time_E]), kind="stable")
         kept: Bools = np.zeros(len(order), dtype=np.bool_)
         kept[order[len(order) - self.most :]] = True
-        return base.take(kept[: len(base)]), new.take(kept[len(base) :])
+        return kept
+
+    def _mets(self, events: Ints, later: _Later, newest: int, described: int) -> list[Met]:
+        """Return the newest events, oldest first, with the features of the newest `described` of them."""
+        arrays = self.past.arrays
+        of_past, of_later = events[-newest:] if newest else events[:0], slice(-newest, None)
+        times = np.concatenate([arrays.time_E[of_past], later.time_E[of_later]])
+        order: Ints = np.argsort(times, kind="stable")[max(0, len(times) - newest) :]
+        known = len(arrays.item_M)
+        versions = np.concatenate([arrays.version_E[of_past], later.version_E[of_later] + known])[order]
+        type_E = np.concatenate([arrays.type_E[of_past], later.type_E[of_later]])[order]
+        item_of = self._items_of(np.unique(versions), later)
+        raw_of = self._raws(np.unique(versions[max(0, len(order) - described) :]), later)
+        kinds = list(self.types)
+        weights = self._weight_T[type_E].tolist()
+        rows = zip(versions.tolist(), type_E.tolist(), times[order].tolist(), weights, strict=True)
+        first = len(order) - described
+        return [
+            Met(item_of[version], kinds[kind], time, weight, raw_of[version] if place >= first else None)
+            for place, (version, kind, time, weight) in enumerate(rows)
+        ]
+
+    def _items_of(self, wanted: Ints, later: _Later) -> dict[int, str]:
+        """Return the items of some versions, ascending: those of the past come first."""
+        known = len(self.past.arrays.item_M)
+        of_past = wanted[wanted < known]
+        found = dict(zip(of_past.tolist(), self._items(of_past), strict=True))
+        return found | {v: later.items_V[v - known] for v in wanted[len(of_past) :].tolist()}
+
+    def _raws(self, wanted: Ints, later: _Later) -> dict[int, Raw]:
+        """Return the features of some versions, ascending."""
+        known = len(self.past.arrays.item_M)
+        of_past = wanted[wanted < known]
+        found: dict[int, Raw] = dict(zip(of_past.tolist(), self.past.raws(of_past), strict=True))
+        return found | {v: later.raws_V[v - known] for v in wanted[len(of_past) :].tolist()}
 
     def _items(self, versions: AnyArray) -> Sequence[str]:
         return self.past.item_ids(self.past.arrays.item_M[versions])

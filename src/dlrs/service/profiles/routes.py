@@ -16,6 +16,7 @@ from dlrs.candidates.filtering.filters import parse_filters
 from dlrs.schema import Features
 from dlrs.service.clock import Clock
 from dlrs.service.http.access import needs
+from dlrs.service.http.parameters import id_in_one_part
 from dlrs.service.profiles.forms import (
     MOST_EVENTS,
     AnyEvents,
@@ -69,10 +70,16 @@ def _profiles(routes: APIRouter, profiles: ProfileSource, features: Callable[[],
         profiles.override(user_id, filters)
         return _json({"filters": filters_json(filters)})
 
-    @routes.delete("/users/{user_id:path}", dependencies=[needs("admin")], status_code=204)
+    @routes.delete("/users/{user_id:path}", dependencies=[needs("admin"), id_in_one_part], status_code=204)
     def erase_user(user_id: str) -> None:
         """Forget everything about a user, everywhere and for good."""
         profiles.erase(user_id)
+
+    @routes.get("/users-erased", dependencies=[needs("admin")])
+    def erased_users(after: Annotated[int, Query(ge=0, lt=2**63)] = 0) -> Response:
+        """Tell who was erased after an erasure, for those who keep something of users: 1,000 at a time."""
+        found = profiles.erased(after)
+        return _json({"seq": found.seq, "user_ids": list(found.user_ids)})
 
 
 def _others(

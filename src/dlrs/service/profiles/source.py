@@ -27,6 +27,7 @@ from dlrs.service.profiles.taking import expect_id, features_then, id_problem, t
 from dlrs.service.seams import (
     Added,
     CandidateSource,
+    Erased,
     Event,
     EventStore,
     Number,
@@ -36,8 +37,11 @@ from dlrs.service.seams import (
     UserStore,
 )
 
-USERS_KEPT = 2_000
-"""Users whose profiles stay in memory: 10 to 30 kB each."""
+USERS_KEPT = 500
+"""Users whose profiles stay in memory: a few ten kilobytes each."""
+
+TOGETHER = 20_000
+"""Events read at once: who sends a million of them does not get 600 MB of memory for it."""
 
 POPULAR_FOR = 30.0
 """Seconds for which the popular items are not counted again."""
@@ -81,12 +85,13 @@ class UserProfiles:
         state = self._states.of(user_id, online.bundle.id, record.revision, new)
         made_for = online.border(self._clock()), described
         with state.lock:
-            events = self._events.of_user(user_id, state.seq)
-            if events:
+            while events := self._events.of_user(user_id, state.seq, TOGETHER):
                 self._take_in(state, events, online, made_for[0])
-            if events or state.profile is None or state.made_for != made_for:
+                if len(events) < TOGETHER:
+                    break
+            if state.profile is None or state.made_for != (*made_for, state.seq):
                 state.profile = _profile(user_id, state, record, online, made_for)
-                state.made_for = made_for
+                state.made_for = (*made_for, state.seq)
             return state.profile
 
     def guest(self, events: Sequence[Event], *, described: int = 20) -> Profile:
@@ -137,6 +142,14 @@ class UserProfiles:
         """Forget a user. What the log of this bundle, or a later one, says of the time before is not used."""
         expect_id(user_id)
         self._users.erase(user_id, self._clock())
+        self.forget(user_id)
+
+    def erased(self, after: int) -> Erased:
+        """Return who was erased after an erasure, by whichever process."""
+        return self._users.erased(after)
+
+    def forget(self, user_id: str) -> None:
+        """Drop what is in memory of a user: he is erased."""
         self._states.forget(user_id)
 
     def popular(self, most: int) -> Sequence[tuple[str, int]]:

@@ -24,7 +24,7 @@ class State:
     )  # items met since the bundle, in the order of arrival
     crowded: int = 0  # events from which on the older ones are to be dropped
     profile: Profile | None = None
-    made_for: tuple[int, int] = (0, 0)  # border and how many events are described
+    made_for: tuple[int, int, int] = (0, 0, 0)  # border, how many events are described, and `seq`
     lock: Lock = field(default_factory=Lock)
 
 

@@ -26,7 +26,7 @@ Page = Literal["home", "wishlist", "search"]
 LONGEST = 1000
 """Events of a history that vectors are made of, the newest ones."""
 
-USERS = 10_000
+USERS = 2_000
 VECTORS = 100_000
 """What is kept of users and of met items, the last ones used: a few KB and a few hundred bytes each."""
 
@@ -55,6 +55,10 @@ class Askers:
             asker = self._make(profile, bundle, page)
             self._askers.put(key, asker)
         return asker
+
+    def forget(self, user_id: str) -> None:
+        """Drop what is kept of a user."""
+        self._askers.drop_all(lambda key: key[1] == user_id)
 
     def _make(self, profile: Profile, bundle: ServingBundle, page: Page) -> Asker:
         rows = bundle.single.profile(profile.values, profile.numbers, profile.own)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -38,6 +38,12 @@ class Bounded(Generic[K, V]):
         """Forget a value, if there is one."""
         with self._lock:
             self._kept.pop(key, None)
+
+    def drop_all(self, test: Callable[[K], bool]) -> None:
+        """Forget the values of all keys that pass. It looks at every one."""
+        with self._lock:
+            for key in [key for key in self._kept if test(key)]:
+                del self._kept[key]
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from dlrs.candidates.bundled import BundledItems
 from dlrs.schema import Features
@@ -12,7 +11,7 @@ from dlrs.service.ranking.bounded import Bounded
 from dlrs.service.ranking.reasons import Common, Reasons
 from dlrs.service.seams import Profile, Ranked
 
-BUNDLES, USERS = 4, 5_000
+BUNDLES, USERS = 4, 200
 LAST = 20
 """Events of a history that reasons speak of."""
 
@@ -38,9 +37,13 @@ class Explaining:
             return items
         found = reasons.of([item.features for item in items])
         return [
-            item if reason is None else replace(item, reason=str(reason))
+            item if reason is None else Ranked(item.id, item.score, item.features, str(reason))
             for item, reason in zip(items, found, strict=True)
         ]
+
+    def forget(self, user_id: str) -> None:
+        """Drop what is kept of a user."""
+        self._reasons.drop_all(lambda key: key[1] == user_id)
 
     def _of(self, profile: Profile, bundle_id: str) -> Reasons | None:
         key = (bundle_id, profile.user_id, profile.version)

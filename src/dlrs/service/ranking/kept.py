@@ -59,6 +59,8 @@ class Kept:
 
     def first(self, feature: str, value: str) -> Kept:
         """Return the same with those in front that have a value of a feature; it is made once."""
+        if not any(item.features.get(feature) == value for item in self.items):
+            return self  # and nothing is kept: a request may name any value
         if (found := self._firsts.get((feature, value))) is None:
             order = sorted(self.items, key=lambda item: item.features.get(feature) != value)
             found = Kept(self.bundle_id, self.seq, order, self.features, self.at)

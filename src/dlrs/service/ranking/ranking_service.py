@@ -76,9 +76,9 @@ class RankingService:
         self.decisions, self.clock = decisions, clock
         self._held, self._metrics, self._seconds = held, metrics, deadline
         of_profiles, of_candidates = self._guards = _guard("profiles", near), _guard("candidates", near)
-        self._explaining = Explaining()
+        self._explaining, self._askers = Explaining(), Askers()
         self._users = Users(profiles, of_profiles, held, clock, metrics)
-        self._path = WholePath(candidates, of_candidates, Askers(), metrics, count)
+        self._path = WholePath(candidates, of_candidates, self._askers, metrics, count)
         self._worse = WorseTimes(profiles, candidates, of_candidates, held, self._explaining)
 
     def start(self) -> None:
@@ -96,9 +96,11 @@ class RankingService:
         self._worse.refresh()
 
     def forget(self, user_id: str) -> None:
-        """Drop what is kept of a user for worse times: he is erased."""
+        """Drop all that is in memory of a user: he is erased."""
         self._users.forget(user_id)
         self._worse.forget(user_id)
+        self._askers.forget(user_id)
+        self._explaining.forget(user_id)
 
     def guest(self, events: Sequence[Event]) -> Profile:
         """Return the profile that a guest's events make. Unavailable, too."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +45,7 @@ class Common:
 
     values: Mapping[str, Mapping[str, float]]  # feature -> value -> share of the items
     numbers: Mapping[str, Doubles]  # feature -> its numbers, ascending
+    _surprises: dict[tuple[str, str | float], float] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, raws: Sequence[Raw], features: Features) -> Common:
@@ -67,14 +68,18 @@ class Common:
         names = [*_worded(features), *_bounded(features)]
         return cls.of(items.select(names).take(rows[: items.num_rows]).to_pylist(), features)
 
-    def share(self, part: Part) -> float:
-        """Return which share of the catalogue has it; what nobody has counts as rare."""
+    def surprise(self, part: Part) -> float:
+        """Return −log of the share of the catalogue that has it; what nobody has counts as rare."""
+        key = part.feature, part.most if part.value is None else part.value
+        if (found := self._surprises.get(key)) is None:
+            found = self._surprises[key] = -math.log(max(self._share(part), 1 / SAMPLE))
+        return found
+
+    def _share(self, part: Part) -> float:
         if part.value is not None:
-            return min(1.0, max(self.values.get(part.feature, {}).get(part.value, 0.0), 1 / SAMPLE))
+            return min(1.0, self.values.get(part.feature, {}).get(part.value, 0.0))
         numbers = self.numbers.get(part.feature, np.empty(0))
-        return max(
-            float(np.searchsorted(numbers, part.most, side="right")) / max(1, len(numbers)), 1 / SAMPLE
-        )
+        return float(np.searchsorted(numbers, part.most, side="right")) / max(1, len(numbers))
 
 
 @dataclass(frozen=True)
@@ -84,14 +89,6 @@ class Part:
     feature: str
     value: str | None = None
     most: float = math.inf
-
-    def holds(self, raw: Raw) -> bool:
-        """Tell whether an item has it."""
-        found = raw.get(self.feature)
-        if self.value is not None:
-            return self.value in _values(found)
-        number = _number(found)
-        return number is not None and number <= self.most
 
     def __str__(self) -> str:
         name = self.feature.removesuffix("_id").replace("_", " ")
@@ -131,8 +128,9 @@ class Reasons:
         self._raws = list(last.values())
         self._common = common
         self._least = max(LEAST, SHARE * len(self._raws))
+        self._log = [-math.inf, *(math.log(n / len(self._raws)) for n in range(1, len(self._raws) + 1))]
         self._valued = {name: self._values_of(name) for name in _worded(features)}
-        self._most = {name: self._largest(name) for name in _bounded(features)}
+        self._numbers = {name: self._numbers_of(name) for name in _bounded(features)}
         self._bounded: dict[tuple[str, float], _Shared | None] = {}
         self._chosen: dict[tuple[int, ...], tuple[tuple[Part, ...], int]] = {}
         self._place = _middle(self._raws) if {LATITUDE, LONGITUDE} <= set(features.continuous) else None
@@ -148,35 +146,45 @@ class Reasons:
         return found
 
     def _values_of(self, name: str) -> dict[str, _Shared]:
-        values = {value for raw in self._raws for value in _values(raw.get(name))}
-        shared = {value: self._of_part(Part(name, value)) for value in values}
+        masks: dict[str, int] = {}
+        for place, raw in enumerate(self._raws):
+            for value in _values(raw.get(name)):
+                masks[value] = masks.get(value, 0) | 1 << place
+        shared = {value: self._of_part(Part(name, value), mask) for value, mask in masks.items()}
         return {value: one for value, one in shared.items() if one is not None}
 
-    def _largest(self, name: str) -> float:
-        numbers = (_number(raw.get(name)) for raw in self._raws)
-        return max((number for number in numbers if number is not None), default=-math.inf)
+    def _numbers_of(self, name: str) -> list[tuple[float, int]]:
+        """Return the numbers of his items, each with the bit of its item, ascending."""
+        numbers = ((_number(raw.get(name)), 1 << place) for place, raw in enumerate(self._raws))
+        return sorted((number, bit) for number, bit in numbers if number is not None)
 
-    def _of_part(self, part: Part) -> _Shared | None:
-        mask = sum(1 << place for place, raw in enumerate(self._raws) if part.holds(raw))
+    def _of_part(self, part: Part, mask: int) -> _Shared | None:
         if mask.bit_count() < self._least:
             return None
-        return _Shared(part, mask, -math.log(self._common.share(part)))
+        return _Shared(part, mask, self._common.surprise(part))
 
     def _shared(self, item: Raw) -> list[_Shared]:
         """Return what an item has that enough of his have."""
         shared = []
         for name, values in self._valued.items():
-            shared += [values[value] for value in _values(item.get(name)) if value in values]
-        for name, most in self._most.items():
+            found = item.get(name)
+            if isinstance(found, str):
+                if found in values:
+                    shared.append(values[found])
+            elif found is not None:
+                shared += [values[value] for value in _values(found) if value in values]
+        for name, numbers in self._numbers.items():
             number = _number(item.get(name))
-            if number is not None and 0 < number <= most and (one := self._bound(name, nice(number))):
-                shared.append(one)
+            if number is not None and numbers and 0 < number <= numbers[-1][0]:
+                one = self._bound(name, nice(number))
+                shared += [] if one is None else [one]
         return shared
 
     def _bound(self, name: str, most: float) -> _Shared | None:
         key = name, most
         if key not in self._bounded:
-            self._bounded[key] = self._of_part(Part(name, most=most))
+            mask = sum(bit for number, bit in self._numbers[name] if number <= most)
+            self._bounded[key] = self._of_part(Part(name, most=most), mask)
         return self._bounded[key]
 
     def _best(self, shared: Sequence[_Shared]) -> tuple[tuple[Part, ...], int]:
@@ -194,14 +202,15 @@ class Reasons:
             best = None
             for one in shared:
                 count = (mask & one.mask).bit_count()
-                if one.part in parts or count < self._least:
+                if count < self._least:
                     continue
-                says = count * (math.log(count / len(self._raws)) + surprise + one.surprise)
+                says = count * (self._log[count] + surprise + one.surprise)
                 if says > said + 1e-9:
                     best, said = one, says
             if best is None:
                 break
             parts, mask, surprise = (*parts, best.part), mask & best.mask, surprise + best.surprise
+            shared = [one for one in shared if one is not best]
         return parts, mask.bit_count() if parts else 0
 
     def _distances(self, items: Sequence[Raw]) -> list[float]:

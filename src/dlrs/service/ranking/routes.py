@@ -15,6 +15,7 @@ from dlrs.candidates.filtering.filters import Filter, parse_filters
 from dlrs.candidates.filtering.relaxing import Step, parse_steps
 from dlrs.errors import RequestError
 from dlrs.service.http.access import needs
+from dlrs.service.http.parameters import known_parameters
 from dlrs.service.ranking.asking import Page
 from dlrs.service.ranking.forms import (
     AnswerForm,
@@ -39,7 +40,7 @@ MOST = {"where": 50, "relax": 20}
 
 def router(service: RankingService) -> APIRouter:
     """Return the routes of a Ranking Service."""
-    routes = APIRouter(tags=["ranking"], dependencies=[needs("read")])
+    routes = APIRouter(tags=["ranking"], dependencies=[needs("read"), known_parameters])
 
     @routes.get("/recommendations/{user:path}", response_model=AnswerForm)
     def recommendations(

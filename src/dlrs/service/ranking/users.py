@@ -17,7 +17,7 @@ from dlrs.service.ranking.tombstones import OLDEST
 from dlrs.service.ranking.wishes import Wish
 from dlrs.service.seams import Event, Profile, ProfileSource
 
-USERS = 5_000
+USERS = 500
 """Users whose last profile is kept for worse times."""
 
 SHARE = 0.4

@@ -17,12 +17,13 @@ from dlrs.service.ranking.guard import Deadline, Guard
 from dlrs.service.ranking.kept import Kept, popular
 from dlrs.service.ranking.pinning import Held
 from dlrs.service.ranking.tombstones import OLDEST, Tombstones
+from dlrs.service.ranking.whole_path import is_unknown
 from dlrs.service.ranking.wishes import Found, Wish
 from dlrs.service.seams import CandidateSource, Profile, ProfileSource
 
 log = logging.getLogger(__name__)
 
-USERS = 5_000
+USERS = 500
 """Users whose last list is kept."""
 
 FOLLOW, REFRESH, AGAIN = 0.1, 30.0, 1.0
@@ -77,6 +78,8 @@ class WorseTimes:
         """
         with suppress(Unavailable, StorageFull):
             self._guard.call(self._tombstones.follow, min(LOOK, deadline.left))
+        if wish.user_id is not None and profile is not None and is_unknown(profile):
+            self.forget(wish.user_id)  # by another process, and nobody told us yet
         if (last := self._last_list(wish)) is not None:
             found = self._admitted(last, profile, wish, "cached")
             if found.items:

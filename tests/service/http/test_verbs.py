@@ -1,0 +1,81 @@
+"""`dlrs keys new` and `dlrs replay`, and what `dlrs serve` refuses to begin with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dlrs.cli import app
+from dlrs.errors import RequestError
+from dlrs.folders import RunFolder
+from dlrs.service.http.access import open_access
+from dlrs.service.settings import Settings
+from dlrs.service.wiring import opened, read
+from service_stub import app as stub
+from service_stub import over_http
+
+ADDRESS = "https://candidates.example"
+
+
+def run(*words: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, words)
+    return done.exit_code, done.stdout, done.stderr or str(done.exception)
+
+
+def test_a_new_key_is_printed_once_and_opens_the_service(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    status, key, _ = run("keys", "new", "--scopes", "read, events", "--to", str(file), "--name", "shop")
+    assert status == 0
+    assert key.strip() not in file.read_text()
+    assert json.loads(file.read_text())["keys"][0]["scopes"] == ["events", "read"]
+    with over_http(stub(open_access(file))) as client:
+        headers = {"X-API-Key": key.strip()}
+        assert client.get("/small", headers=headers).status_code == 200
+        assert client.delete("/users/7", headers=headers).status_code == 403
+    status, _, told = run("keys", "new", "--scopes", "everything", "--to", str(file))
+    assert status != 0
+    assert "read, events, items, admin" in told
+
+
+@pytest.fixture
+def decisions(world: RunFolder, tmp_path: Path) -> list[str]:
+    """Ids of an answer from a profile, and of one without; the service has stopped."""
+    settings = Settings(world.registry, tmp_path / "state", as_of="watermark", deadline=10)
+    settings.state.mkdir()
+    with opened(settings, read(settings)) as service, over_http(service.app) as client:
+        items = client.get("/recommendations/nobody").json()["items"]
+        guest = {"events": [{"item_id": one["id"], "type": "view"} for one in items[:3]], "k": 4}
+        answers = [client.post("/recommendations", json=guest), client.get("/recommendations/nobody")]
+        return [answer.json()["decision_id"] for answer in answers]
+
+
+def test_a_list_is_rebuilt(decisions: list[str], world: RunFolder, tmp_path: Path) -> None:
+    where = ("--from", str(world.path), "--state", str(tmp_path / "state"))
+    status, text, _ = run("replay", decisions[0], *where)
+    assert status == 0
+    assert "gives the same 4 items in the same order" in text
+    for words, expected in (
+        ((decisions[1], *where), "popular"),
+        (("nothing", *where), "the id of a decision that is kept"),
+        ((decisions[0], *where, "--against", "nowhere"), "nowhere"),
+        ((decisions[0], *where[:2], "--state", str(tmp_path / "other")), "without service.db"),
+    ):
+        status, _, told = run("replay", *words)
+        assert status != 0
+        assert expected in told
+    assert not (tmp_path / "other").exists()
+
+
+def test_addresses_of_other_services_are_looked_at(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, tmp_path, only="profiles", candidates_url=f"{ADDRESS}/")
+    assert settings.candidates_url == ADDRESS
+    for wrong in (
+        {"candidates_url": ADDRESS},
+        {"only": "candidates", "profiles_url": ADDRESS},
+        {"only": "profiles", "candidates_url": "localhost:8001"},
+    ):
+        with pytest.raises(RequestError, match="-url: expected"):
+            Settings(tmp_path, tmp_path, **wrong)  # type: ignore[arg-type]
