@@ -26,24 +26,26 @@ class Batch:
     """One user at a time, at the border of buckets that follows the watermark."""
 
     def __init__(self, prepared: Prepared, watermark: datetime, weights: Mapping[str, float]) -> None:
-        self._prepared, self._watermark = prepared, micros(watermark)
+        self._prepared, self.watermark = prepared, micros(watermark)
         self.marketplace = prepared.recipe.marketplace
         self.types = list(self.marketplace.interaction_types)
         self._weight_T = np.array([weights[name] for name in self.types])
         width = bucket_width(self.marketplace) // MICROSECOND
         origin = micros(self.marketplace.split.test_from)
-        self.border = origin + ((self._watermark - origin) // width + 1) * width
+        self.border = origin + ((self.watermark - origin) // width + 1) * width
         self.schema = prepared.versions.take(np.arange(0)).schema
         self._rows = {id: row for row, id in enumerate(prepared.user_ids.to_pylist())}
 
     def past(self, user: str) -> Interactions:
         """Return what a user did before the watermark."""
-        log = self._prepared.interactions.between(ALL_TIME, self._watermark)
+        log = self._prepared.interactions.between(ALL_TIME, self.watermark)
         return log.take(log.user_E == self._rows.get(user, -1))
 
-    def profile(self, user: str, events: Sequence[Event], features: Mapping[str, Any]) -> Profiles:
+    def profile(
+        self, user: str, events: Sequence[Event], features: Mapping[str, Any], *, with_past: bool = True
+    ) -> Profiles:
         """Return the profile of a user's past and these events; `features` are those of their items."""
-        past = self.past(user)
+        past = self.past(user) if with_past else self.past("")
         seen, version_E = np.unique(past.version_E, return_inverse=True)
         items = sorted({event["item_id"] for event in events})
         rows = [{name: features[item].get(name) for name in self.schema.names} for item in items]
