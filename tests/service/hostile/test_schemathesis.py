@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
 from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import response_schema_conformance
 
 EXAMPLES = 12
 """Of each operation, and as many again that do not fit."""
@@ -37,7 +38,7 @@ def asked(operation: schemathesis.schemas.APIOperation, mode: schemathesis.Gener
     def ask(case: schemathesis.Case) -> None:
         answer = case.call()
         statuses.append(answer.status_code)
-        case.validate_response(answer, checks=[not_a_server_error])
+        case.validate_response(answer, checks=[not_a_server_error, response_schema_conformance])
 
     try:
         ask()
