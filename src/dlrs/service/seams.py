@@ -278,7 +278,7 @@ class EventStore(Protocol):
         ...
 
     def of_user(self, user_id: str, after: int = 0, most: int = ALL) -> Sequence[StoredEvent]:
-        """Return a user's first events that arrived after one, in the order of arrival.
+        """Return a user's newest `most` events that arrived after one, in the order of arrival.
 
         An indexed look-up.
         """

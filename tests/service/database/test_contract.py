@@ -47,8 +47,8 @@ class TestEvents:
         database.events.add([(event(str(n)), RED) for n in range(5)])
         found = database.events.of_user("ann")
         assert database.events.of_user("ann", found[2].seq) == found[3:]
-        assert database.events.of_user("ann", found[0].seq, 2) == found[1:3]
-        assert database.events.of_user("ann", most=1) == found[:1]
+        assert database.events.of_user("ann", found[0].seq, 2) == found[3:]
+        assert database.events.of_user("ann", most=1) == found[4:]
         assert database.events.of_user("ann", found[-1].seq) == []
         assert database.events.of_user("nobody") == []
 

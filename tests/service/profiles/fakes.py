@@ -30,7 +30,7 @@ class FakeEvents:
 
     def of_user(self, user_id: str, after: int = 0, most: int = ALL) -> Sequence[StoredEvent]:
         found = [s for s in self.stored.values() if s.event.user_id == user_id and s.seq > after]
-        return found[:most]
+        return found[-most:]
 
     def features(self, keys: Sequence[str]) -> Mapping[str, Raw]:
         return {key: self.raws[key] for key in keys}

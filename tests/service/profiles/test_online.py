@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlrs.errors import Unavailable
 from dlrs.features.single import SingleEncoding
 from dlrs.past.stored import Past
 from dlrs.profiles.profile import Profiles
@@ -22,7 +21,7 @@ from dlrs.service.metrics import Metrics
 from dlrs.service.profiles import source
 from dlrs.service.profiles.online import Online
 from dlrs.service.profiles.source import UserProfiles
-from dlrs.service.seams import Event, Profile, StoredEvent
+from dlrs.service.seams import Event, Profile
 from service.profiles.fakes import FakeCandidates, FakeEvents, FakeUsers
 from service.profiles.little import (
     CHANGE,
@@ -146,47 +145,13 @@ def test_the_order_of_arrival_changes_no_bit(order: Sequence[int]) -> None:
     assert first.history == second.history
 
 
-@pytest.mark.parametrize("together", [1, 3, 12, 100])
-def test_many_events_are_read_some_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int
-) -> None:
-    events = [Event(f"e{n}", "ann", item_id(n % 6), TYPES[n % 3], END + n) for n in range(12)]
-    past = past_of([], tmp_path)
-    one, _ = service((bundle(), past), Clock(NOW))
-    other, store = service((bundle(), past), Clock(NOW))
-    one.add(events)
-    other.add(events)
-    monkeypatch.setattr(source, "TOGETHER", together)
-    asked: list[int] = []
-    of_user = store.of_user
-
-    def counted(user_id: str, after: int, most: int) -> Sequence[StoredEvent]:
-        asked.append(most)
-        return of_user(user_id, after, most)
-
-    monkeypatch.setattr(store, "of_user", counted)
-    assert other.profile("ann") == one.profile("ann")
-    assert other.profile("ann").events == 12
-    assert set(asked) == {together}
-
-
-def test_a_trouble_while_events_are_read_loses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    profiles, store = service((bundle(), past_of([], tmp_path)), Clock(NOW))
-    assert profiles.profile("ann").events == 0
-    profiles.add([Event(f"e{n}", "ann", item_id(n), "view", END + n) for n in range(2)])
-    monkeypatch.setattr(source, "TOGETHER", 2)
-    of_user = store.of_user
-
-    def shaky(user_id: str, after: int, most: int) -> Sequence[StoredEvent]:
-        if after:
-            raise Unavailable("the database restarts")
-        return of_user(user_id, after, most)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "of_user", shaky)
-        with pytest.raises(Unavailable):
-            profiles.profile("ann")
-    assert profiles.profile("ann").events == 2
+def test_of_a_crowd_the_newest_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    profiles, _ = service((bundle(), past_of([], tmp_path)), Clock(NOW))
+    profiles.add([Event(f"e{n}", "ann", item_id(n), "view", END + n) for n in range(6)])
+    monkeypatch.setattr(source, "CROWD", 4)
+    assert [met.item_id for met in profiles.profile("ann").history] == [item_id(n) for n in range(2, 6)]
+    profiles.add([Event("e6", "ann", item_id(0), "view", END + 6)])
+    assert profiles.profile("ann").events == 5  # it goes on from there
 
 
 def test_of_a_guest_only_what_are_ids_is_looked_up(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ class Events:
         self._of_user = reader.prepared(
             select(event)
             .where(event.c.user_id == bindparam("user"), event.c.seq > bindparam("after"))
-            .order_by(event.c.seq)
+            .order_by(event.c.seq.desc())
             .limit(bindparam("most"))
         )
         self._features = reader.prepared(select(features).where(reader.lists.among(features.c.key, "keys")))
@@ -51,11 +51,11 @@ class Events:
         return self._grouped.add(rows) if rows else 0
 
     def of_user(self, user_id: str, after: int = 0, most: int = ALL) -> Sequence[StoredEvent]:
-        """Return a user's first events that arrived after one, in the order of arrival."""
+        """Return a user's newest `most` events that arrived after one, in the order of arrival."""
         return [
             StoredEvent(seq, Event(id, user, item, type, time), key)
             for seq, id, user, item, type, time, key in self._of_user(user=user_id, after=after, most=most)
-        ]
+        ][::-1]
 
     def features(self, keys: Sequence[str]) -> Mapping[str, Raw]:
         """Return features by their keys."""

@@ -40,8 +40,9 @@ from dlrs.service.seams import (
 USERS_KEPT = 500
 """Users whose profiles stay in memory: a few ten kilobytes each."""
 
-TOGETHER = 20_000
-"""Events read at once: who sends a million of them does not get 600 MB of memory for it."""
+CROWD = 20_000
+"""Events of a user that are read at once, the newest to arrive: to read the million that a program sent would
+keep everybody else waiting for ten seconds."""
 
 POPULAR_FOR = 30.0
 """Seconds for which the popular items are not counted again."""
@@ -85,10 +86,8 @@ class UserProfiles:
         state = self._states.of(user_id, online.bundle.id, record.revision, new)
         made_for = online.border(self._clock()), described
         with state.lock:
-            while events := self._events.of_user(user_id, state.seq, TOGETHER):
+            if events := self._events.of_user(user_id, state.seq, CROWD):
                 self._take_in(state, events, online, made_for[0])
-                if len(events) < TOGETHER:
-                    break
             if state.profile is None or state.made_for != (*made_for, state.seq):
                 state.profile = _profile(user_id, state, record, online, made_for)
                 state.made_for = (*made_for, state.seq)
