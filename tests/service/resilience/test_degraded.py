@@ -1,0 +1,108 @@
+"""Services that are slow, hang or are dead: answers say so, and full ones come back by themselves."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from dlrs.client import Client
+from dlrs.folders import RunFolder
+from service.resilience.proxy import Proxy, proxied
+from service.resilience.running import Served, eventually, ids, serving
+
+LEVELS = {None, "stale", "cosine", "cached", "popular"}
+
+
+@dataclass
+class Parts:
+    candidates: Served
+    profiles: Served
+    to_candidates: Proxy
+    to_profiles: Proxy
+    ranking: Client
+
+    def levels(self, user: str, asked: int = 8) -> set[str | None]:
+        """Ask some times; each answer is a whole list, or the 503 that the ladder ends in."""
+        levels: set[str | None] = set()
+        for _ in range(asked):
+            answer = httpx.get(f"{self.ranking._http.base_url}/recommendations/{user}?k=5", timeout=10)
+            if answer.status_code == 503:
+                assert int(answer.headers["Retry-After"]) >= 1
+                levels.add("503")
+                continue
+            assert answer.status_code == 200, answer.text
+            listed = answer.json()
+            assert len(ids(listed)) == 5
+            levels.add(listed["degraded"])
+        return levels
+
+    def is_whole(self) -> bool:
+        return self.levels("ada", 3) == self.levels("nobody", 3) == {None}
+
+
+@pytest.fixture
+def parts(world: RunFolder, tmp_path: Path) -> Iterator[Parts]:
+    registry, state = world.registry, tmp_path
+    with ExitStack() as stack:
+        candidates = stack.enter_context(serving(registry, state / "c", "--only", "candidates"))
+        to_candidates = stack.enter_context(proxied(candidates.url))
+        there = ("--candidates-url", to_candidates.url)
+        profiles = stack.enter_context(
+            serving(registry, state / "p", "--only", "profiles", "--candidates-url", candidates.url)
+        )
+        to_profiles = stack.enter_context(proxied(profiles.url))
+        both = (*there, "--profiles-url", to_profiles.url)
+        ranking = stack.enter_context(serving(registry, state / "r", "--only", "ranking", *both))
+        client = stack.enter_context(Client(ranking.url))
+        made = Parts(candidates, profiles, to_candidates, to_profiles, client)
+        item = ids(client.recommendations("nobody", 1))[0]
+        with Client(profiles.url) as events:
+            events.events([{"id": "e", "user_id": "ada", "item_id": item, "type": "view"}])
+        assert eventually(made.is_whole)
+        yield made
+
+
+def test_slow_hanging_and_killed_candidates(parts: Parts) -> None:
+    parts.to_candidates.delay = 0.5
+    assert parts.levels("ada") == {"cached"}
+    assert parts.levels("eve") == {"popular"}
+    parts.to_candidates.delay = 0
+    assert eventually(parts.is_whole)
+    parts.candidates.process.send_signal(signal.SIGSTOP)
+    assert parts.levels("ada") == {"cached"}
+    assert parts.levels("eve") == {"popular"}
+    parts.candidates.process.send_signal(signal.SIGCONT)
+    assert eventually(parts.is_whole)
+    parts.candidates.process.kill()
+    parts.candidates.process.wait()
+    assert parts.levels("ada") == {"cached"}
+    assert parts.levels("eve") == {"popular"}
+
+
+def test_slow_hanging_and_killed_profiles(parts: Parts) -> None:
+    parts.to_profiles.delay = 0.5
+    assert parts.levels("ada") == {"stale"}
+    assert parts.levels("eve") == {"popular"}
+    parts.to_profiles.delay = 0
+    assert eventually(parts.is_whole)
+    parts.profiles.process.send_signal(signal.SIGSTOP)
+    assert parts.levels("ada") == {"stale"}
+    parts.profiles.process.send_signal(signal.SIGCONT)
+    assert eventually(parts.is_whole)
+    parts.profiles.process.kill()
+    parts.profiles.process.wait()
+    assert parts.levels("ada") == {"stale"}
+    assert parts.levels("eve") == {"popular"}
+
+
+def test_a_little_slow_is_still_some_list(parts: Parts) -> None:
+    parts.to_candidates.delay = parts.to_profiles.delay = 0.05
+    assert parts.levels("ada") <= LEVELS
+    parts.to_candidates.delay = parts.to_profiles.delay = 0
+    assert eventually(parts.is_whole)
