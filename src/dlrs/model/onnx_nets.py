@@ -136,6 +136,7 @@ class _Graph:
         return self.node("Add", product, self.constant(f"{to}_bias", bias_O), to=to)
 
     def save(self, file: Path, metadata: Mapping[str, str]) -> None:
+        """Check the graph and write it, with these texts beside it."""
         import onnx
         from onnx import TensorProto, helper, numpy_helper
 

@@ -11,7 +11,8 @@ from threading import Event, Thread
 
 from dlrs.candidates.filtering.filters import Filter
 from dlrs.errors import DlrsError
-from dlrs.service.seams import Erased, UserRecord, UserStore
+from dlrs.service.seams import Erased
+from dlrs.service.stores import UserRecord, UserStore
 
 POLL, AGAIN = 0.25, 1.0  # seconds between two looks, and after a trouble
 LATER = 10.0  # seconds after which a user is forgotten once more: a request on its way may have kept him

@@ -24,7 +24,8 @@ from dlrs.service.bundle import ServingBundle
 from dlrs.service.ranking.encoded import decode, from_bytes
 from dlrs.service.ranking.ordering import best, logits
 from dlrs.service.ranking.tables import table_of
-from dlrs.service.seams import Decision, DecisionStore, ItemChange, ItemStore, Raw, Wanted
+from dlrs.service.seams import Raw, Wanted
+from dlrs.service.stores import Decision, DecisionStore, ItemChange, ItemStore
 
 CLOSE = 1e-4
 """Scores that differ by less are equal: in other batches numpy adds in another order."""

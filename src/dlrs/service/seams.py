@@ -1,4 +1,5 @@
-"""Seams: what the three services ask of one another, in one process or over HTTP, and of their stores.
+"""Seams: what the three services ask of one another, in one process or over HTTP. What they ask of the
+database stands in `stores`.
 
     Ranking Service ──▶ ProfileSource     what is known of a user
                     └──▶ CandidateSource  what is near, and what ItemNet made of it
@@ -6,7 +7,7 @@
     Candidate Service ──▶ ItemStore
 
 Whoever holds one of these does not know whether it is an object of the same process or a client. All of them
-may raise `errors.Unavailable`; stores raise `errors.StorageFull` where a write found no room.
+may raise `errors.Unavailable`.
 
     T candidates    D coordinates    Times are microseconds since 1970, UTC.
 """
@@ -248,146 +249,6 @@ class CandidateSource(Protocol):
 
     def delete(self, ids: Sequence[str]) -> Sequence[str]:
         """Delete items; on return that is safe, and nobody finds them. Returns those that were there."""
-        ...
-
-
-# --- stores --------------------------------------------------------------------------------------
-
-
-ALL = 2**62
-"""More than there ever is."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event, its place in the order of arrival, and a key of the features that its item had."""
-
-    seq: int
-    event: Event
-    features: str
-
-
-class EventStore(Protocol):
-    """Events and the features that their items had, by a hash of them."""
-
-    def add(self, events: Sequence[tuple[Event, Raw]]) -> int:
-        """Store events whose ids are new, in one transaction that is on the disk on return; return how many.
-
-        Concurrent calls share a transaction. Of several with one id the first that arrived counts.
-        """
-        ...
-
-    def of_user(self, user_id: str, after: int = 0, most: int = ALL) -> Sequence[StoredEvent]:
-        """Return a user's newest `most` events that arrived after one, in the order of arrival.
-
-        An indexed look-up.
-        """
-        ...
-
-    def features(self, keys: Sequence[str]) -> Mapping[str, Raw]:
-        """Return features by their keys."""
-        ...
-
-    def popular(self, since: int, most: int) -> Sequence[tuple[str, int]]:
-        """Return the items with most distinct users of events since a time, and how many users."""
-        ...
-
-
-@dataclass(frozen=True)
-class UserRecord:
-    """What is kept of a user beside his events."""
-
-    overrides: tuple[Filter, ...] = ()
-    erased: int | None = None  # when; events of the bundle's log before it do not exist
-    revision: int = 0  # grows with every change, erasure included
-
-
-class UserStore(Protocol):
-    """Overrides and erasures."""
-
-    def get(self, user_id: str) -> UserRecord:
-        """Return what is kept; an empty record for an unknown user."""
-        ...
-
-    def override(self, user_id: str, filters: Sequence[Filter]) -> None:
-        """Replace a user's overrides."""
-        ...
-
-    def erase(self, user_id: str, at: int) -> None:
-        """Delete events, overrides, decisions, all of a user, and remember that he is erased."""
-        ...
-
-    def erased(self, after: int) -> Erased:
-        """Return who was erased after an erasure."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class ItemChange:
-    """One change of the item storage. Numbers ascend; there are no gaps that fill up later."""
-
-    seq: int
-    item_id: str
-    features: Raw | None  # None: deleted
-    time: int  # when it was taken: the version holds from then on
-
-
-class ItemStore(Protocol):
-    """The item storage: every version since the service began, as a list of changes."""
-
-    def put(self, items: Mapping[str, Raw | None], at: int, *, unchanged_since: int | None = None) -> int:
-        """Append a change for each item (None: it is deleted), in one transaction; return the last number.
-
-        Return 0, and do nothing, if one of the items has a change after the number `unchanged_since`.
-        """
-        ...
-
-    def after(self, seq: int, most: int) -> Sequence[ItemChange]:
-        """Return the changes after a number, ascending, `most` at a time."""
-        ...
-
-    def last(self) -> int:
-        """Return the number of the last change, 0 before the first."""
-        ...
-
-    def at(self, wanted: Sequence[Wanted]) -> Sequence[ItemChange | None]:
-        """Return the change of each item that held at a time; None where all are later, or there is none."""
-        ...
-
-    def first(self, ids: Sequence[str]) -> Mapping[str, ItemChange]:
-        """Return the first change of each item that has any."""
-        ...
-
-    def latest(self, ids: Sequence[str]) -> Mapping[str, ItemChange]:
-        """Return the newest change of each item that has any."""
-        ...
-
-
-@dataclass(frozen=True)
-class Decision:
-    """One answer of the Ranking Service, with all that it followed from."""
-
-    id: str
-    time: int
-    user_id: str | None
-    bundle_id: str
-    seq: int  # of the item storage
-    request: Mapping[str, Any]  # JSON: k, page, filters, …
-    profile: bytes  # the encoded profile: safetensors
-    candidates: Sequence[str]  # ids, in the order in which they came
-    answer: Sequence[tuple[str, float]]  # ids and scores
-    degraded: str | None = None
-
-
-class DecisionStore(Protocol):
-    """Decisions of late."""
-
-    def keep(self, decision: Decision) -> None:
-        """Keep it soon, in the background; the oldest ones make room. Never raises, never waits."""
-        ...
-
-    def get(self, id: str) -> Decision | None:
-        """Return a decision, None if there is none or it is not kept any more."""
         ...
 
 

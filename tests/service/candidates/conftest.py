@@ -24,6 +24,7 @@ from dlrs.service.candidates.client import HttpCandidates
 from dlrs.service.candidates.routes import router
 from dlrs.service.http.errors import add_errors
 from dlrs.service.metrics import Metrics
+from dlrs.service.other_service import OtherService
 from dlrs.service.seams import CandidateSource
 from service.candidates.fakes import MemoryItems
 
@@ -58,7 +59,11 @@ def market(bundle: ServingBundle, tmp_path: Path) -> Iterator[Market]:
 
 @pytest.fixture(params=["here", "http"])
 def candidates(request: pytest.FixtureRequest, market: Market) -> CandidateSource:
-    return market.service if request.param == "here" else HttpCandidates(market.client)
+    return (
+        market.service
+        if request.param == "here"
+        else HttpCandidates(OtherService("Candidate Service", market.client))
+    )
 
 
 @contextmanager

@@ -1,11 +1,12 @@
-"""An item storage in memory, as the contract of `seams.ItemStore` says."""
+"""An item storage in memory, as the contract of `stores.ItemStore` says."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
 
-from dlrs.service.seams import ItemChange, Raw, Wanted
+from dlrs.service.seams import Raw, Wanted
+from dlrs.service.stores import ItemChange
 
 
 class MemoryItems:

@@ -16,7 +16,7 @@ from dlrs.folders import RunFolder
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.candidates.catalogue import Catalogue, sweep
 from dlrs.service.metrics import Metrics
-from dlrs.service.seams import ItemChange
+from dlrs.service.stores import ItemChange
 from older_bundle import as_before
 from service.candidates.conftest import Market
 

@@ -9,7 +9,8 @@ import pytest
 from dlrs.candidates.filtering.filters import parse_filters
 from dlrs.errors import RequestError
 from dlrs.service.database import Database
-from dlrs.service.seams import Decision, Erased, Event, ItemChange, Raw, UserRecord, Wanted
+from dlrs.service.seams import Erased, Event, Raw, Wanted
+from dlrs.service.stores import Decision, ItemChange, UserRecord
 
 RED: Raw = {"colour": "red", "price": 1000, "extras": ["abs", "gps"], "seats": None}
 BLUE: Raw = {"colour": "blue", "price": 12.5}

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from dlrs.candidates.filtering.filters import Filter
-from dlrs.service.seams import ALL, Erased, Event, Raw, StoredEvent, UserRecord, Wanted
+from dlrs.service.seams import Erased, Event, Raw, Wanted
+from dlrs.service.stores import ALL, StoredEvent, UserRecord
 
 
 class FakeEvents:

@@ -18,6 +18,7 @@ from dlrs.past.stored import Past
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.database.database import Database
 from dlrs.service.metrics import Metrics
+from dlrs.service.other_service import OtherService
 from dlrs.service.profiles.client import HttpProfiles
 from dlrs.service.profiles.online import Online
 from dlrs.service.profiles.source import UserProfiles
@@ -341,4 +342,4 @@ def test_errors_come_back_as_they_were(status: int, error: type[Exception]) -> N
         httpx.Client(transport=answer, base_url="http://there") as client,
         pytest.raises(error, match="why"),
     ):
-        HttpProfiles(client).profile("ann")
+        HttpProfiles(OtherService("User Profile API", client)).profile("ann")

@@ -27,18 +27,8 @@ from dlrs.schema import ITEM
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.metrics import Metrics
 from dlrs.service.ranking.ranking_service import RankingService
-from dlrs.service.seams import (
-    CandidateAnswer,
-    CandidateRequest,
-    Decision,
-    Event,
-    Gone,
-    Item,
-    ItemChange,
-    Met,
-    Profile,
-    Wanted,
-)
+from dlrs.service.seams import CandidateAnswer, CandidateRequest, Event, Gone, Item, Met, Profile, Wanted
+from dlrs.service.stores import Decision, ItemChange
 
 
 @dataclass

@@ -12,7 +12,7 @@ from dlrs.errors import ArtifactError, RequestError
 from dlrs.folders import RunFolder
 from dlrs.service.ranking.encoded import decode, from_bytes, to_bytes
 from dlrs.service.replaying import as_text, replay, replay_text
-from dlrs.service.seams import ItemChange
+from dlrs.service.stores import ItemChange
 from service.ranking.conftest import User
 from service.ranking.fakes import FakeItemStore, Stage
 

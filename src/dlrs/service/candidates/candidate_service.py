@@ -16,15 +16,8 @@ from dlrs.service.candidates.encoding import embedded, raw_table, sound
 from dlrs.service.candidates.popular import popular_places
 from dlrs.service.clock import Clock
 from dlrs.service.metrics import Metrics
-from dlrs.service.seams import (
-    CandidateAnswer,
-    CandidateRequest,
-    Gone,
-    Item,
-    ItemStore,
-    Raw,
-    Wanted,
-)
+from dlrs.service.seams import CandidateAnswer, CandidateRequest, Gone, Item, Raw, Wanted
+from dlrs.service.stores import ItemStore
 
 MOST_CHANGES = 10_000
 """Changes that `gone` looks at at once."""

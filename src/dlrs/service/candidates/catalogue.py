@@ -33,7 +33,7 @@ from dlrs.service.bundle import ServingBundle
 from dlrs.service.candidates.bundle_items import BundleItems
 from dlrs.service.candidates.indexing import apply
 from dlrs.service.metrics import Metrics
-from dlrs.service.seams import ItemStore
+from dlrs.service.stores import ItemStore
 
 LIVE, INDEX, WRITER = "live", "index", "writer"
 

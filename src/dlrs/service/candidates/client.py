@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 import httpx
 import orjson
 
 from dlrs.candidates.filtering.filters import Filter
-from dlrs.errors import DataError, RequestError, StorageFull, Unavailable, WrongBundle
+from dlrs.errors import DataError
 from dlrs.service.candidates.forms import BINARY, MOST_ITEMS, answer_of, filters_json
+from dlrs.service.other_service import PATIENCE, OtherService
 from dlrs.service.seams import CandidateAnswer, CandidateRequest, Gone, Item, Raw, Wanted
-
-PATIENCE = httpx.Timeout(2.0, connect=0.5)
-"""Seconds until another process counts as unavailable, if nothing else is said."""
 
 WRITING = httpx.Timeout(30.0, connect=0.5)
 """The same of changes, which wait until they are found."""
@@ -23,18 +21,13 @@ WRITING = httpx.Timeout(30.0, connect=0.5)
 class HttpCandidates:
     """`CandidateSource` over HTTP. Safe for threads."""
 
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
+    def __init__(self, service: OtherService) -> None:
+        self._ask, self.close = service.ask, service.close
 
     @classmethod
     def at(cls, url: str, *, key: str | None = None, timeout: httpx.Timeout = PATIENCE) -> Self:
         """Talk to the service at an address, with an API key where it asks for one."""
-        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        return cls(httpx.Client(base_url=url, headers=headers, timeout=timeout))
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._client.close()
+        return cls(OtherService.at("Candidate Service", url, key, timeout))
 
     def candidates(self, request: CandidateRequest) -> CandidateAnswer:
         """Return candidates."""
@@ -100,40 +93,3 @@ class HttpCandidates:
             body = {"delete": list(ids[first : first + MOST_ITEMS])}
             deleted += orjson.loads(self._ask("POST", "/items", body, timeout=WRITING))["deleted"]
         return deleted
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        accept: str = "application/json",
-        timeout: httpx.Timeout | None = None,
-    ) -> bytes:
-        content = None if body is None else orjson.dumps(body)
-        headers = {"Accept": accept} | ({} if body is None else {"Content-Type": "application/json"})
-        patience: Any = self._client.timeout if timeout is None else timeout
-        try:
-            answer = self._client.request(method, path, content=content, headers=headers, timeout=patience)
-        except httpx.TransportError as error:
-            raise Unavailable(
-                f"Candidate Service at {self._client.base_url}: expected an answer, received "
-                f"{type(error).__name__}: {error}. Ask again soon."
-            ) from error
-        if answer.is_success:
-            return answer.content
-        raise _error(answer)
-
-
-def _error(answer: httpx.Response) -> Exception:
-    try:
-        told = orjson.loads(answer.content)["error"]
-        message = told["message"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        told, message = {}, f"Candidate Service: expected an answer, received status {answer.status_code}."
-    if answer.status_code == 409 and "asked" in told:
-        return WrongBundle(told["asked"], told["held"])
-    if told.get("type") == "DataError":
-        return DataError(message)
-    kinds = {413: RequestError, 422: RequestError, 507: StorageFull}
-    return kinds.get(answer.status_code, Unavailable)(message)

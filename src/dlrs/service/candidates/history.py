@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dlrs.service.candidates.catalogue import Catalogue
-from dlrs.service.seams import Item, ItemChange, ItemStore, Raw, Wanted
+from dlrs.service.seams import Item, Raw, Wanted
+from dlrs.service.stores import ItemChange, ItemStore
 
 
 def items_now(store: ItemStore, catalogues: Sequence[Catalogue], ids: Sequence[str]) -> dict[str, Item]:

@@ -15,7 +15,7 @@ from dlrs.errors import ArtifactError, DataError
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.candidates.encoding import embedded, raw_table
 from dlrs.service.metrics import Metrics
-from dlrs.service.seams import ItemChange
+from dlrs.service.stores import ItemChange
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,8 @@ from dlrs.service.database.contents import decoded, encoded
 from dlrs.service.database.reading import Reader
 from dlrs.service.database.tables import FOLLOWED, decision, number, user_record
 from dlrs.service.database.writing import Row, Writer
-from dlrs.service.seams import Decision, Erased
+from dlrs.service.seams import Erased
+from dlrs.service.stores import Decision
 
 BATCH = 200  # decisions in one transaction
 PAUSE = 0.25  # seconds between transactions: events want the disk, too
@@ -42,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 class Decisions:
-    """The decisions of one database, as `seams.DecisionStore` has them."""
+    """The decisions of one database, as `stores.DecisionStore` has them."""
 
     def __init__(self, reader: Reader, writer: Writer, most: int, waiting: int) -> None:
         """`most` are kept, 0: none; at most `waiting` of them in memory, while the database is down."""

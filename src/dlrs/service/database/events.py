@@ -12,7 +12,8 @@ from dlrs.service.database.grouping import Grouped
 from dlrs.service.database.reading import Reader
 from dlrs.service.database.tables import event, features
 from dlrs.service.database.writing import Row, Writer
-from dlrs.service.seams import ALL, Event, Raw, StoredEvent
+from dlrs.service.seams import Event, Raw
+from dlrs.service.stores import ALL, StoredEvent
 
 MOST = 5000
 """Events in one transaction, unless one call brings more."""
@@ -23,7 +24,7 @@ NEW = select(event.c.seq).where(event.c.seq > bindparam("before"))
 
 
 class Events:
-    """The events of one database, as `seams.EventStore` has them."""
+    """The events of one database, as `stores.EventStore` has them."""
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._writer = writer
@@ -45,7 +46,7 @@ class Events:
         )
 
     def add(self, events: Sequence[tuple[Event, Raw]]) -> int:
-        """Store events whose ids are new, and return how many; see `seams.EventStore`."""
+        """Store events whose ids are new, and return how many; see `stores.EventStore`."""
         rows = [_row(*each) for each in events]
         _check(rows)  # here, as what fails in the transaction fails for all who share it
         return self._grouped.add(rows) if rows else 0

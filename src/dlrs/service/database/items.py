@@ -13,13 +13,14 @@ from dlrs.service.database.contents import decoded, encoded
 from dlrs.service.database.reading import Ask, Reader
 from dlrs.service.database.tables import item_change
 from dlrs.service.database.writing import Writer
-from dlrs.service.seams import ItemChange, Raw, Wanted
+from dlrs.service.seams import Raw, Wanted
+from dlrs.service.stores import ItemChange
 
 COLUMNS = (item_change.c.seq, item_change.c.item_id, item_change.c.features, item_change.c.time)
 
 
 class Items:
-    """The item changes of one database, as `seams.ItemStore` has them."""
+    """The item changes of one database, as `stores.ItemStore` has them."""
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._writer = writer

@@ -12,7 +12,8 @@ from dlrs.service.database.contents import decoded, encoded
 from dlrs.service.database.reading import Reader
 from dlrs.service.database.tables import decision, event, features, user_record
 from dlrs.service.database.writing import Writer
-from dlrs.service.seams import Erased, UserRecord
+from dlrs.service.seams import Erased
+from dlrs.service.stores import UserRecord
 
 NOTHING = "[]"
 MOST = 1000  # erasures that are told at a time
@@ -23,7 +24,7 @@ ITS_DECISIONS = delete(decision).where(decision.c.user_id == bindparam("user"))
 
 
 class Users:
-    """The users of one database, as `seams.UserStore` has them."""
+    """The users of one database, as `stores.UserStore` has them."""
 
     def __init__(self, reader: Reader, writer: Writer, forget: Callable[[str], None]) -> None:
         """`forget`: is called for an erased user, for what waits to be written of him."""

@@ -10,30 +10,22 @@ import httpx
 import orjson
 
 from dlrs.candidates.filtering.filters import Filter
-from dlrs.errors import RequestError, StorageFull, Unavailable
+from dlrs.service.other_service import PATIENCE, OtherService
 from dlrs.service.profiles.forms import MOST_EVENTS, event_json, filters_json, profile_of
 from dlrs.service.profiles.taking import expect_id, unsendable
 from dlrs.service.seams import Added, Erased, Event, Profile, Refused
-
-PATIENCE = httpx.Timeout(2.0, connect=0.5)
-"""Seconds until another process counts as unavailable, if nothing else is said."""
 
 
 class HttpProfiles:
     """`ProfileSource` over HTTP. Safe for threads."""
 
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
+    def __init__(self, service: OtherService) -> None:
+        self._service, self.close = service, service.close
 
     @classmethod
     def at(cls, url: str, *, key: str | None = None, timeout: httpx.Timeout = PATIENCE) -> Self:
         """Talk to the service at an address, with an API key where it asks for one."""
-        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        return cls(httpx.Client(base_url=url, headers=headers, timeout=timeout))
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._client.close()
+        return cls(OtherService.at("User Profile API", url, key, timeout))
 
     def profile(self, user_id: str, *, described: int = 20) -> Profile:
         """Return the profile of now."""
@@ -77,27 +69,8 @@ class HttpProfiles:
         return [(one["item_id"], one["users"]) for one in found["items"]][: max(most, 0)]
 
     def _ask(self, method: str, path: str, body: Any = None, params: dict[str, Any] | None = None) -> Any:
-        content = None if body is None else orjson.dumps(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        try:
-            answer = self._client.request(method, path, content=content, params=params, headers=headers)
-        except httpx.TransportError as error:
-            raise Unavailable(
-                f"User Profile API at {self._client.base_url}: expected an answer, received "
-                f"{type(error).__name__}: {error}. Ask again soon."
-            ) from error
-        if answer.is_success:
-            return orjson.loads(answer.content) if answer.content else None
-        raise _error(answer)
-
-
-def _error(answer: httpx.Response) -> Exception:
-    try:
-        message = orjson.loads(answer.content)["error"]["message"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        message = f"User Profile API: expected an answer, received status {answer.status_code}."
-    kinds = {413: RequestError, 422: RequestError, 507: StorageFull}
-    return kinds.get(answer.status_code, Unavailable)(message)
+        content = self._service.ask(method, path, body, params=params)
+        return orjson.loads(content) if content else None
 
 
 def _in_path(user_id: str) -> str:

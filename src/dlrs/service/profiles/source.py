@@ -24,18 +24,8 @@ from dlrs.service.metrics import Metrics
 from dlrs.service.profiles.online import Described, Online
 from dlrs.service.profiles.states import State, States
 from dlrs.service.profiles.taking import expect_id, features_then, id_problem, take
-from dlrs.service.seams import (
-    Added,
-    CandidateSource,
-    Erased,
-    Event,
-    EventStore,
-    Number,
-    Profile,
-    StoredEvent,
-    UserRecord,
-    UserStore,
-)
+from dlrs.service.seams import Added, CandidateSource, Erased, Event, Number, Profile
+from dlrs.service.stores import EventStore, StoredEvent, UserRecord, UserStore
 
 USERS_KEPT = 500
 """Users whose profiles stay in memory: a few ten kilobytes each."""

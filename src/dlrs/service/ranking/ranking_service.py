@@ -29,16 +29,8 @@ from dlrs.service.ranking.users import Users
 from dlrs.service.ranking.whole_path import Asked, WholePath
 from dlrs.service.ranking.wishes import Found, Wish
 from dlrs.service.ranking.worse_times import WorseTimes
-from dlrs.service.seams import (
-    Answer,
-    CandidateSource,
-    Decision,
-    DecisionStore,
-    Event,
-    Number,
-    Profile,
-    ProfileSource,
-)
+from dlrs.service.seams import Answer, CandidateSource, Event, Number, Profile, ProfileSource
+from dlrs.service.stores import Decision, DecisionStore
 from dlrs.service.timing import Stages
 
 log = logging.getLogger(__name__)

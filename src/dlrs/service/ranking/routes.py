@@ -27,7 +27,8 @@ from dlrs.service.ranking.forms import (
     is_text,
 )
 from dlrs.service.ranking.ranking_service import RankingService
-from dlrs.service.seams import Answer, Decision, Event, Number, Profile
+from dlrs.service.seams import Answer, Event, Number, Profile
+from dlrs.service.stores import Decision
 
 GUEST = "guest"
 """Stands for the user in a guest's events, which are kept nowhere."""
