@@ -26,6 +26,7 @@ from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.data.interactions import ALL_TIME
 from dlrs.model.forward import Nets, load_nets
+from dlrs.model.history_forward import SHAPE, HistoryNets, load_history
 from dlrs.prepared import Prepared
 from dlrs.recipe import Rival
 from dlrs.recommender import Audience, Recommender, TwoStageRecommender
@@ -98,7 +99,7 @@ def fit_contenders(prepared: Prepared, networks: Mapping[str, Path]) -> Contende
     """
     history = _History(prepared)
     rivals: dict[str, Build] = {name: _fit(name, history) for name in prepared.recipe.baselines.models}
-    ours = {name: _ours(load_nets(folder), history) for name, folder in networks.items()}
+    ours = {name: _ours(_load(folder), history) for name, folder in networks.items()}
     return Contenders(prepared, rivals | ours)
 
 
@@ -110,7 +111,7 @@ class _History:
         self.cut = int(prepared.starts_Q[-1])
         profile_of_U = prepared.profile_of_QU[prepared.cut_period]
         space, own = prepared.encoding.space, prepared.own_features
-        needed = prepared.recipe.candidates.needs_histories
+        needed = prepared.recipe.needs_histories
         histories = histories_before(prepared, self.cut) if needed else None
         self.audience = Audience(prepared.profiles, profile_of_U, space, own, histories)
 
@@ -158,7 +159,11 @@ def _fit(name: Rival, history: _History) -> Build:
             assert_never(name)
 
 
-def _ours(nets: Nets, history: _History) -> Build:
+def _load(folder: Path) -> Nets | HistoryNets:
+    return load_history(folder) if (folder / SHAPE).is_file() else load_nets(folder)
+
+
+def _ours(nets: Nets | HistoryNets, history: _History) -> Build:
     settings = history.prepared.recipe.candidates
     recent_N = recent_counts(history.prepared, history.cut)
 

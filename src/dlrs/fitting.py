@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from dlrs.fitting_history import fit_history, save_history_net
 from dlrs.model.network import Network, save_nets
 from dlrs.prepared import REUSE, Prepared
 from dlrs.samples.pairs import Pairs
 from dlrs.training.loop import Trained, train
+from dlrs.training.retrieval import TrainedHistory
 from dlrs.training.validation import Validation, validate_on
 from dlrs.training.workers import ALONE, Workers
 
@@ -41,19 +43,26 @@ def remove_others(work: Path) -> None:
             shutil.rmtree(other)
 
 
-def fit_both(prepared: Prepared, work: Path, workers: Workers) -> tuple[Trained, Trained]:
+AnyTrained = Trained | TrainedHistory
+
+
+def fit_both(prepared: Prepared, work: Path, workers: Workers) -> tuple[AnyTrained, AnyTrained]:
     """Train twice: with the validation periods held back, then on all for as many epochs as were best."""
-    validated = fit(prepared, work / VALIDATED, workers, until=prepared.validation_period)
+    fit_one = fit_history if prepared.recipe.training.network == "history" else fit
+    validated = fit_one(prepared, work / VALIDATED, workers, until=prepared.validation_period)
     epochs = validated.best_epoch
-    return validated, fit(prepared, work / REFIT, workers, until=prepared.cut_period, epochs=epochs)
+    return validated, fit_one(prepared, work / REFIT, workers, until=prepared.cut_period, epochs=epochs)
 
 
-def write_both(both: tuple[Trained, Trained], work: Path, folder: Path) -> dict[str, Any]:
+def write_both(both: tuple[AnyTrained, AnyTrained], work: Path, folder: Path) -> dict[str, Any]:
     """Write both networks and TensorBoard's files into `folder`, and return how the trainings went."""
     facts = {}
     for name, trained in zip((VALIDATED, REFIT), both, strict=True):
-        save_nets(trained.network, folder / name)
-        shutil.copytree(work / name / "tensorboard", folder / "tensorboard" / name)
+        if isinstance(trained, TrainedHistory):
+            save_history_net(trained.network, folder / name)
+        else:
+            save_nets(trained.network, folder / name)
+            shutil.copytree(work / name / "tensorboard", folder / "tensorboard" / name)
         facts[name] = {
             "best_epoch": trained.best_epoch,
             "history": [asdict(epoch) for epoch in trained.history],

@@ -118,8 +118,8 @@ def _yardsticks(contenders: Contenders, test: StaticTest) -> Yardsticks:
 
 def _ours(prepared: Prepared) -> tuple[str, str]:
     """Return the names of our two: trained without the validation period, and refit with it."""
-    objective = prepared.recipe.training.objective
-    return objective, f"{objective}, refit"
+    name = prepared.recipe.model
+    return name, f"{name}, refit"
 
 
 def _settings(prepared: Prepared) -> dict[str, object]:

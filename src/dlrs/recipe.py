@@ -34,6 +34,9 @@ class Samples(Description):
 class Training(Description):
     """How the networks are trained (method §4); defaults: the thesis's, but for one Adam and `together`."""
 
+    network: Literal["thesis", "history"] = Field(
+        default="thesis", description="history: its settings are in [history], the following do not count"
+    )
     objective: Literal["single", "multi-cos", "multi-cos-bar"] = "multi-cos"
     similarity_weight: float = Field(default=0.5, ge=0, description="λ of the similarity term")
     similarity_optimiser: Literal["joint", "separate"] = Field(
@@ -59,6 +62,39 @@ class Training(Description):
                 "similarity_optimiser: expected 'joint' unless the objective is 'multi-cos', "
                 f"received 'separate' with '{self.objective}'"
             )
+        return self
+
+
+class History(Description):
+    """The history network: what it is like and how it is trained (`model.history_net`)."""
+
+    width: int = Field(default=64, ge=2, description="of e_u and e_v")
+    length: int = Field(default=50, ge=1, description="events of a user that it looks back at")
+    blocks: int = Field(default=1, ge=1, description="of self-attention")
+    heads: int = Field(default=1, ge=1)
+    unordered: Duration = Field(
+        default=timedelta(0), description="events of one user within such a span of time have no order"
+    )
+    minimum_uses: int = Field(
+        default=2, ge=1, description="events whose item has a value; a value with fewer counts as unknown"
+    )
+    negatives: int = Field(default=1024, ge=1, description="items a step, of those alive, all alike")
+    popular_negatives: int = Field(default=0, ge=0, description="beside them, by how often they were met")
+    temperature: float = Field(default=0.08, gt=0, description="the cosine is divided by it")
+    dropout: float = Field(default=0.4, ge=0, lt=1)
+    field_dropout: float = Field(
+        default=0.1, ge=0, lt=1, description="share of features left out in training"
+    )
+    learning_rate: float = Field(default=0.002, gt=0, description="of Adam")
+    batch_size: int = Field(default=128, ge=1, description="stretches of users' histories a step")
+    epochs: int = Field(default=30, ge=1)
+    patience: int = Field(default=3, ge=1, description="epochs without a better validation before stopping")
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width: expected a multiple of heads ({self.heads}), received {self.width}")
         return self
 
 
@@ -189,9 +225,20 @@ class Recipe(Description):
     marketplace: Marketplace
     samples: Samples = Samples()
     training: Training = Training()
+    history: History = History()
     candidates: Candidates = Candidates()
     baselines: Baselines = Baselines()
     evaluation: Evaluation = Evaluation()
+
+    @property
+    def needs_histories(self) -> bool:
+        """Whether candidates or networks ask what users met."""
+        return self.candidates.needs_histories or self.training.network == "history"
+
+    @property
+    def model(self) -> str:
+        """What reports call the networks."""
+        return "history" if self.training.network == "history" else self.training.objective
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -25,6 +25,7 @@ from dlrs.candidates.strategies import build_strategy
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.model.forward import Nets, Representations
+from dlrs.model.history_forward import HistoryNets
 from dlrs.ranking.ranker import rank
 from dlrs.recipe import Candidates as Settings
 
@@ -95,7 +96,7 @@ class TwoStageRecommender:
 
     def __init__(
         self,
-        nets: Nets,
+        nets: Nets | HistoryNets,
         items: Representations,
         items_A: Ints,
         audience: Audience,
@@ -153,7 +154,14 @@ class TwoStageRecommender:
     def askers(self, profiles: EncodedRows, histories: Histories | None = None) -> Askers:
         """Return what the strategy knows of whoever has these profiles and histories."""
         needed = histories if self.settings.needs_histories else None
-        return Askers.of(self.nets.embed_users(profiles), needed, self.nets.embed_items)
+        return Askers.of(self.embed_users(profiles, histories), needed, self.nets.embed_items)
+
+    def embed_users(self, profiles: EncodedRows, histories: Histories | None) -> Representations:
+        """Return e_u of whoever has these profiles and histories; which of them counts, the networks know."""
+        if isinstance(self.nets, Nets):
+            return self.nets.embed_users(profiles)
+        tokens = None if histories is None else histories.tokens(self.nets.settings.length)
+        return self.nets.embed_users(profiles, tokens)
 
     def candidates(
         self, askers: Askers, count: int, *, known_UN: sparse.csr_array, where: Where | None = None
@@ -170,6 +178,8 @@ class TwoStageRecommender:
     def score(self, users_P: Ints, items_P: Ints) -> Floats:
         """Return RankNet's logit for each pair; −inf for items outside of the catalogue."""
         distinct, user_P = np.unique(users_P, return_inverse=True)
-        users = self.nets.embed_users(self.audience.take(distinct)).take(user_P)
+        histories = self.audience.histories
+        some = None if histories is None else histories.take(distinct)
+        users = self.embed_users(self.audience.take(distinct), some).take(user_P)
         positions_P = positions_in(self.items_A, items_P)
         return self.nets.logits(users, self.halves, positions_P[:, None])[:, 0]

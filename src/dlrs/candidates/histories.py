@@ -13,10 +13,11 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import Bools, Doubles, Floats, Ints, gather_ranges
+from dlrs.arrays import AnyArray, Bools, Doubles, Floats, Ints, gather_ranges
 from dlrs.data.interactions import Interactions, micros
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Representations
+from dlrs.model.history_forward import Tokens
 from dlrs.popularity import item_counts
 from dlrs.prepared import Prepared
 from dlrs.recipe import Candidates
@@ -37,6 +38,7 @@ class Histories:
     version_E: Ints  # rows of `versions`
     weight_E: Floats
     versions: EncodedRows
+    type_E: AnyArray | None = None  # position in the marketplace's interaction types
 
     @classmethod
     def collect(cls, log: Interactions, users: int, weight_T: Doubles, versions: EncodedRows) -> Self:
@@ -45,7 +47,7 @@ class Histories:
         counts_U = np.bincount(log.user_E, minlength=users)
         offsets_U1 = np.concatenate(([0], np.cumsum(counts_U)))
         weight_E = weight_T.astype(np.float32)[log.type_E[order_E]]
-        return cls(offsets_U1, log.version_E[order_E], weight_E, versions)
+        return cls(offsets_U1, log.version_E[order_E], weight_E, versions, log.type_E[order_E])
 
     def __len__(self) -> int:
         return len(self.offsets_U1) - 1
@@ -56,12 +58,22 @@ class Histories:
         lengths_U = self.offsets_U1[users_U + 1] - starts_U
         events = gather_ranges(starts_U, lengths_U)
         offsets_U1 = np.concatenate(([0], np.cumsum(lengths_U)))
-        return Histories(offsets_U1, self.version_E[events], self.weight_E[events], self.versions)
+        type_E = None if self.type_E is None else self.type_E[events]
+        return Histories(offsets_U1, self.version_E[events], self.weight_E[events], self.versions, type_E)
 
     @property
     def any_U(self) -> Bools:
         """Who has a history."""
         return np.diff(self.offsets_U1) > 0
+
+    def tokens(self, length: int) -> Tokens:
+        """Return the last `length` events of each user, as the history network takes them."""
+        counts_U = np.minimum(np.diff(self.offsets_U1), length)
+        events = gather_ranges(self.offsets_U1[1:] - counts_U, counts_U)
+        seen_S, place_E = np.unique(self.version_E[events], return_inverse=True)
+        type_E = np.zeros(len(events), dtype=np.int64) if self.type_E is None else self.type_E[events]
+        offsets_U1 = np.concatenate(([0], np.cumsum(counts_U)))
+        return Tokens(offsets_U1, place_E, type_E, self.versions.take(seen_S))
 
     def vectors(self, embed: Embed) -> tuple[Floats, Floats]:
         """Return the pseudo-user of each user and what he met last, both (U, D), 0 without a history.

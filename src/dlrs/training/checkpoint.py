@@ -39,7 +39,7 @@ class Checkpoint:
     identity: str
     writes: bool = True
 
-    def save(self, run: Run) -> None:
+    def save(self, run: Run[Any]) -> None:
         """Replace the file by the run's state, at once."""
         if not self.writes:
             return
@@ -51,7 +51,7 @@ class Checkpoint:
             # written by Python, for safetensors' own writer has an error of its own for a full disk
             partial.write_bytes(save(tensors, metadata={"facts": facts}))
 
-    def restore(self, run: Run) -> None:
+    def restore(self, run: Run[Any]) -> None:
         """Put the run where the file says, if there is one; it must just have begun.
 
         Raises:

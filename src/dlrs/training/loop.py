@@ -146,14 +146,14 @@ def _identity(batches: Batches, space: FeatureSpace, settings: Training, validat
     return identify(description, batches.pairs, batches.profiles, batches.versions)
 
 
-def _remaining(run: Run, batches: Batches, epochs: int) -> Iterator[Batch]:
+def _remaining(run: Run[Network], batches: Batches, epochs: int) -> Iterator[Batch]:
     progress = run.progress
     steps = batches.epoch(progress.epoch, step=progress.step)
     title = f"epoch {progress.epoch + 1} of {epochs}, {batches.size:,} pairs a step"
     return track(steps, title, total=len(batches) - progress.step)
 
 
-def _steps(run: Run, batches: Batches) -> int:
+def _steps(run: Run[Network], batches: Batches) -> int:
     return run.progress.epoch * len(batches) + run.progress.step
 
 
@@ -162,14 +162,14 @@ def _sample(pairs: Pairs, seed: int) -> Pairs:
     return pairs.take(np.random.default_rng(seed).choice(len(pairs), count, replace=False))
 
 
-def _seed_dropout(seed: int, run: Run) -> None:
+def _seed_dropout(seed: int, run: Run[Network]) -> None:
     """Make a worker's masks of a step depend on where it stands: then a resumed run draws the same."""
     entropy = np.random.SeedSequence([seed, run.progress.epoch, run.progress.step, run.workers.rank])
     # `torch.manual_seed` would do the same after it has formatted a stack trace, for most of a millisecond
     torch.default_generator.manual_seed(int(entropy.generate_state(1, np.uint64)[0]))
 
 
-def _validation(validate: Validate | None, run: Run) -> Validation | None:
+def _validation(validate: Validate | None, run: Run[Network]) -> Validation | None:
     if validate is None:
         return None
     value = Validation(0.0, 0.0)
@@ -193,7 +193,7 @@ def _require_pairs(pairs: Pairs) -> None:
         )
 
 
-def _require_agreement(run: Run, identity: str, folder: Path) -> None:
+def _require_agreement(run: Run[Network], identity: str, folder: Path) -> None:
     """Make sure that all workers train the same, from the same step on."""
     own = torch.tensor([run.progress.epoch, run.progress.step, int(identity[:15], 16)])
     leaders = run.workers.told(own)
@@ -205,7 +205,7 @@ def _require_agreement(run: Run, identity: str, folder: Path) -> None:
         )
 
 
-def _require_finite(losses: Losses, run: Run, settings: Training) -> None:
+def _require_finite(losses: Losses, run: Run[Network], settings: Training) -> None:
     if not math.isfinite(losses.total.item()):
         raise DlrsError(
             f"training, epoch {run.progress.epoch + 1}, step {run.progress.step + 1}: expected a loss, "

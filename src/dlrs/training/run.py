@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from dlrs.model.network import Network
@@ -29,7 +30,7 @@ class EpochResult:
     loss: float
     cross_entropy: float
     similarity_gap: float | None  # of `multi-cos` only
-    validation: float | None  # the AUC
+    validation: float | None  # the AUC; of the history network NDCG@10
     accuracy: float | None  # beside it
 
 
@@ -58,32 +59,42 @@ class Progress:
         if losses.gap is not None:
             self.gap_sum = (self.gap_sum or 0.0) + losses.gap.item() * pairs
 
+    def count(self, loss: float, places: int) -> None:
+        """Count one step more, whose only loss is a mean over so many places."""
+        self.step += 1
+        self.pairs += places
+        self.loss_sum += loss * places
+        self.cross_entropy_sum += loss * places
+
     def result(self, validation: Validation | None) -> EpochResult:
         """Return what the running epoch gave, after its last step."""
         return EpochResult(
-            loss=self.loss_sum / self.pairs,
-            cross_entropy=self.cross_entropy_sum / self.pairs,
-            similarity_gap=None if self.gap_sum is None else self.gap_sum / self.pairs,
+            loss=self.loss_sum / max(1, self.pairs),
+            cross_entropy=self.cross_entropy_sum / max(1, self.pairs),
+            similarity_gap=None if self.gap_sum is None else self.gap_sum / max(1, self.pairs),
             validation=None if validation is None else validation.auc,
             accuracy=None if validation is None else validation.accuracy,
         )
 
 
+AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
+
+
 @dataclass
-class Run:
+class Run(Generic[AnyNetwork]):
     """A network in training, its optimisers by name, how far it is, and its best weights so far.
 
     Where several workers train it, each has a run of its own, in the same state as the others'.
     """
 
-    network: Network
+    network: AnyNetwork
     optimisers: dict[str, Optimizer]
     workers: Workers = ALONE
     progress: Progress = field(default_factory=Progress)
     best: Weights | None = None
 
-    @classmethod
-    def begin(cls, network: Network, settings: Training, workers: Workers = ALONE) -> Run:
+    @staticmethod
+    def begin(network: Network, settings: Training, workers: Workers = ALONE) -> Run[Network]:
         """Give the wide part to FTRL and the rest to Adam, the embeddings to a second one too if need be."""
         rate = settings.learning_rate
         # The usual β = 1 is meant for gradients summed over examples; ours are means over a batch.
@@ -94,7 +105,7 @@ class Run:
         }
         if settings.similarity_optimiser == "separate":
             optimisers[SIMILARITY] = Adam(network.embedding_parameters(), lr=rate, fused=True)
-        return cls(network, optimisers, workers)
+        return Run(network, optimisers, workers)
 
     def descend(self, losses: Losses) -> None:
         """Take one step down the total loss; where there are two Adams, each goes down its own part."""
@@ -113,7 +124,7 @@ class Run:
 
     def _descend_apart(self, losses: Losses, second: Optimizer) -> None:
         assert losses.similarity is not None  # the settings allow two Adams for `multi-cos` only
-        weights = self.network.embedding_parameters()
+        weights = second.param_groups[0]["params"]
         # both gradients are taken where the weights are now: the two steps add up
         gradients = torch.autograd.grad(losses.similarity, weights, retain_graph=True)
         self.workers.add(gradients)
@@ -124,9 +135,15 @@ class Run:
 
     def finish_epoch(self, validation: Validation | None) -> EpochResult:
         """Close the running epoch, and keep its weights if it is the best so far."""
-        result = self.progress.result(validation)
+        return self._close(self.progress.result(validation))
+
+    def close_epoch(self, value: float | None) -> EpochResult:
+        """Do the same where the validation is one number, the higher the better."""
+        return self._close(replace(self.progress.result(None), validation=value))
+
+    def _close(self, result: EpochResult) -> EpochResult:
         self.progress = Progress(history=[*self.progress.history, result])
-        if validation is not None and best_epoch(self.progress.history) == self.progress.epoch:
+        if result.validation is not None and best_epoch(self.progress.history) == self.progress.epoch:
             self.best = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         return result
 
@@ -137,7 +154,7 @@ class Run:
 
 
 def best_epoch(history: Sequence[EpochResult]) -> int:
-    """Return the epoch with the highest AUC on validation, the first of equals; without any, the last.
+    """Return the epoch with the highest validation, the first of equals; without any, the last.
 
     Epochs are counted from 1.
     """

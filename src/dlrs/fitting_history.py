@@ -1,0 +1,130 @@
+"""Fitting of the history network on a prepared data set, and its worth on what was held back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from safetensors.torch import save
+from scipy import sparse
+
+from dlrs.arrays import Ints, stores
+from dlrs.baselines.factors import FactorRecommender
+from dlrs.candidates.histories import Histories, histories_before
+from dlrs.data.interactions import ALL_TIME
+from dlrs.errors import DataError, DlrsError
+from dlrs.evaluation.protocol import lists_of
+from dlrs.evaluation.static import StaticTest, static_test
+from dlrs.features.rows import EncodedRows, FeatureSpace
+from dlrs.metrics.ranked import per_user
+from dlrs.model.history_forward import NETS, HistoryNets, save_history
+from dlrs.model.history_net import HistoryNet
+from dlrs.prepared import Prepared
+from dlrs.profiles.buckets import MICROSECOND
+from dlrs.recommender import Audience
+from dlrs.samples.sequences import Sequences
+from dlrs.training.retrieval import Log, TrainedHistory, train_history
+from dlrs.training.workers import Workers
+
+VALIDATED_BY = 10
+"""NDCG@k with this k tells when to stop."""
+
+MOST_USERS = 5_000
+"""Users that early stopping looks at."""
+
+
+def fit_history(
+    prepared: Prepared, folder: Path, workers: Workers, *, until: int, epochs: int | None = None
+) -> TrainedHistory:
+    """Train on what happened before the start of period `until`.
+
+    Without fixed epochs, stop by NDCG@10 of what users turned to from there to the cut: exact retrieval
+    from all items alive then.
+    """
+    if workers.count > 1:
+        raise DlrsError(
+            f"training: expected one process for the history network, received {workers.count}. "
+            "Start it without torchrun."
+        )
+    recipe, end = prepared.recipe, int(prepared.starts_Q[until])
+    log = Log(
+        sequences=Sequences.collect(prepared.interactions.between(ALL_TIME, end), len(prepared.user_ids)),
+        versions=prepared.encoded_versions,
+        catalog=prepared.catalog,
+        own_UO=_own_matrix(prepared),
+        types=len(recipe.marketplace.interaction_types),
+        unordered=recipe.history.unordered // MICROSECOND,
+    )
+    space = prepared.encoding.space
+    validation = None if epochs is not None else _Validation.of(prepared, end)
+    validate = None if validation is None else validation.ndcg
+    return train_history(log, space, recipe.history, folder=folder, epochs=epochs, validate=validate)
+
+
+def history_without_torch(network: HistoryNet) -> HistoryNets:
+    """Return the network as numpy runs it; the weights are shared, not copied."""
+    weights = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
+    return HistoryNets(network.space, network.settings, weights)
+
+
+def save_history_net(network: HistoryNet, folder: Path) -> None:
+    """Write weights and shape into `folder`; `history_forward.load_history` reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / NETS).write_bytes(save(network.state_dict()))
+    save_history(history_without_torch(network), folder)
+
+
+class _Validation:
+    """A static test from the end of training to the cut."""
+
+    def __init__(self, prepared: Prepared, test: StaticTest, histories: Histories) -> None:
+        self._test = test
+        self._items = prepared.encoded_versions.take(test.versions_A)
+        audience = _audience(prepared, histories)
+        self._profiles, self._histories = audience.take(test.users_U), histories.take(test.users_U)
+
+    @classmethod
+    def of(cls, prepared: Prepared, since: int) -> _Validation:
+        histories = histories_before(prepared, since)
+        try:
+            test = static_test(
+                prepared.interactions,
+                prepared.catalog,
+                users=len(prepared.user_ids),
+                since=since,
+                until=int(prepared.starts_Q[-1]),
+                profiled_users=np.flatnonzero(histories.any_U),
+                max_users=MOST_USERS,
+                seed=prepared.recipe.evaluation.seed,
+            )
+        except DataError as error:
+            raise DataError(f"early stopping: {error}") from error
+        return cls(prepared, test, histories)
+
+    def ndcg(self, network: HistoryNet) -> float:
+        """Return the mean NDCG@10 of exact retrieval."""
+        nets, test = history_without_torch(network), self._test
+        tokens = self._histories.tokens(network.settings.length)
+        users_UD = np.zeros((int(test.users_U.max()) + 1, network.settings.width), dtype=np.float32)
+        users_UD[test.users_U] = nets.embed_users(self._profiles, tokens).embedding_ND
+        items_AD = nets.embed_items(self._items).embedding_ND
+        exact = FactorRecommender(test.items_A, users_UD, items_AD, np.zeros(len(items_AD), np.float32))
+        items_UK = lists_of("validation", exact, test, VALIDATED_BY)
+        relevant_U = test.positives(np.ones_like(test.cold_N))
+        values = per_user(stores(test.relevant_UN, items_UK), relevant_U, [VALIDATED_BY])
+        return float(values[f"ndcg@{VALIDATED_BY}"].mean())
+
+
+def _audience(prepared: Prepared, histories: Histories) -> Audience:
+    nobody_U: Ints = np.full(len(prepared.user_ids), -1)
+    space = prepared.encoding.space
+    blank = EncodedRows.blank(0, space, side="user")
+    return Audience(blank, nobody_U, space, prepared.own_features, histories)
+
+
+def _own_matrix(prepared: Prepared) -> sparse.csr_array | None:
+    if prepared.own_features is None:
+        return None
+    space = prepared.encoding.space
+    own = FeatureSpace(space.own_continuous, space.own_categorical, space.own_sizes_F)
+    return prepared.own_features.matrix(own, side="item")

@@ -1,0 +1,201 @@
+"""The history network in numpy: what serving runs, without torch.
+
+It is built from the arrays of `HistoryNet.state_dict()` and gives the same numbers to about 1e-5. It stands
+where `forward.Nets` stands: e_u and e_v have length 1, and a logit is their cosine over the temperature.
+
+    U users    E their events    N items    L events looked back at    D width    H heads
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+from scipy import sparse
+from scipy.special import expit, softmax
+
+from dlrs.arrays import AnyArray, Bools, Floats, Ints
+from dlrs.errors import ArtifactError
+from dlrs.features.rows import EncodedRows, FeatureSpace
+from dlrs.model.forward import ItemHalves, Representations
+from dlrs.recipe import History
+
+NETS, SHAPE = "history.safetensors", "history.json"
+ROWS = 16_384
+"""Items embedded at a time, which bounds the memory for their sparse rows."""
+TOKENS = 65_536
+"""Events attended to at a time."""
+EPSILON = 1e-5  # torch's, in a layer normalisation
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The events of U users, user by user, in the order of time: which item, as a row of `versions`."""
+
+    offsets_U1: Ints
+    place_E: Ints
+    type_E: AnyArray
+    versions: EncodedRows
+
+    def __len__(self) -> int:
+        return len(self.offsets_U1) - 1
+
+
+class HistoryNets:
+    """UserNet and ItemNet over histories. Reading only: one object may serve many threads."""
+
+    def __init__(self, space: FeatureSpace, settings: History, weights: Mapping[str, Floats]) -> None:
+        self.space, self.settings, self.weights = space, settings, weights
+        self._table_KD = weights["table"] * weights["used_K"][:, None]
+
+    def embed_items(self, rows: EncodedRows) -> Representations:
+        """Return e_v of each row; there is no wide scalar, so that is 0."""
+        parts = [
+            unit(self._items(rows.take(np.arange(start, min(start + ROWS, len(rows))))))
+            for start in range(0, len(rows), ROWS)
+        ]
+        return _representations(np.concatenate([np.empty((0, self.settings.width), np.float32), *parts]))
+
+    def embed_users(self, rows: EncodedRows, tokens: Tokens | None = None) -> Representations:
+        """Return e_u of each user.
+
+        Args:
+            rows: his profile, of which only the features of his own are looked at.
+            tokens: what he met, a row for each; None: nobody met anything.
+        """
+        D = self.settings.width
+        total_UD = np.tile(self.weights["anybody"], (len(rows), 1))
+        if len(self.weights["own_table"]):
+            total_UD += rows.own_matrix(self.space) @ self.weights["own_table"]
+        if tokens is not None:
+            items_SD = self._items(tokens.versions)
+            step = max(1, TOKENS // self.settings.length)
+            for start in range(0, len(rows), step):
+                some = np.arange(start, min(start + step, len(rows)))
+                total_UD[some] += self._met(items_SD, tokens, some)
+        return _representations(unit(total_UD.reshape(len(rows), D)))
+
+    def item_halves(self, items: Representations) -> ItemHalves:
+        """Return what `logits` needs of each item: e_v itself."""
+        return ItemHalves(items.embedding_ND, items.wide_N)
+
+    def logits(self, users: Representations, items: ItemHalves, rows_UT: Ints) -> Floats:
+        """Return cos(e_u, e_v) / temperature for each of a user's T candidates, (U, T); −inf at NO_ITEM."""
+        logits_UT = np.empty(rows_UT.shape, dtype=np.float32)
+        step = max(1, TOKENS // max(1, rows_UT.shape[1]))
+        for start in range(0, len(users), step):
+            some = slice(start, start + step)
+            found_UTD = items.half_NL[rows_UT[some]]
+            logits_UT[some] = np.einsum("utd,ud->ut", found_UTD, users.embedding_ND[some])
+        logits_UT /= np.float32(self.settings.temperature)
+        logits_UT[rows_UT < 0] = -np.inf
+        return logits_UT
+
+    def _items(self, rows: EncodedRows) -> Floats:
+        bags = sparse.csr_array(
+            (rows.weights_E, rows.columns_E, rows.offsets[:: rows.features or 1]),
+            shape=(len(rows), self.space.columns),
+        )
+        return np.asarray(bags @ self._table_KD + rows.continuous_NC @ self.weights["numbers"])
+
+    def _met(self, items_SD: Floats, tokens: Tokens, users_U: Ints) -> Floats:
+        """Return the share of e_u that comes from what users met: (U, D), 0 for who met nothing."""
+        of, L = self.weights, self.settings.length
+        place_UL, type_UL = _side_by_side(tokens, users_U, L)
+        known_UL = np.asarray(place_UL >= 0)
+        tokens_ULD = items_SD[place_UL] * known_UL[..., None]
+        weights_UL = np.exp(of["type_weights"])[type_UL] * known_UL
+        total_U1 = np.maximum(weights_UL.sum(axis=1, keepdims=True), 1e-6)
+        mean_UD = np.einsum("uld,ul->ud", tokens_ULD, weights_UL / total_U1) @ of["pooled"]
+        attended_UD = self._attended(tokens_ULD + of["types"][type_UL], known_UL)
+        shares = expit(of["shares"])
+        met_UD = shares[0] * attended_UD + shares[1] * mean_UD
+        anything_U1 = known_UL.any(axis=1, keepdims=True)
+        return np.where(anything_U1, met_UD, 0).astype(np.float32)
+
+    def _attended(self, tokens_ULD: Floats, known_UL: Bools) -> Floats:
+        """Return the last block's output at the last event: (U, D)."""
+        hidden = tokens_ULD + self.weights["positions"][-tokens_ULD.shape[1] :]
+        for block in range(self.settings.blocks):
+            hidden = self._block(f"blocks.{block}", hidden, known_UL, last=block == self.settings.blocks - 1)
+        return self._norm("last_norm", hidden[:, -1])
+
+    def _block(self, name: str, hidden: Floats, known_UL: Bools, *, last: bool) -> Floats:
+        """Return a block's output; of the last one only at the last event, which is all that is needed."""
+        U, L, D = hidden.shape
+        H = self.settings.heads
+        split = self._dense(f"{name}.attention", self._norm(f"{name}.attention_norm", hidden))
+        query, key, value = (split[..., i * D : (i + 1) * D].reshape(U, L, H, D // H) for i in range(3))
+        if last:
+            query, hidden = query[:, -1:], hidden[:, -1:]
+        Q = query.shape[1]
+        scores_UHQL = np.einsum("uqhd,ulhd->uhql", query, key, optimize=True) / np.float32((D // H) ** 0.5)
+        asking_Q1 = np.arange(L - Q, L)[:, None]
+        earlier_QL, own_QL = np.arange(L) <= asking_Q1, np.arange(L) == asking_Q1
+        seen_UQL = np.asarray((earlier_QL & known_UL[:, None, :]) | own_QL)
+        scores_UHQL = np.where(seen_UQL[:, None], scores_UHQL, -np.inf)
+        mixed = np.einsum("uhql,ulhd->uqhd", softmax(scores_UHQL, axis=-1), value, optimize=True)
+        hidden = hidden + self._dense(f"{name}.joined", mixed.reshape(U, Q, D))
+        wider = np.maximum(self._dense(f"{name}.wider", self._norm(f"{name}.dense_norm", hidden)), 0)
+        return np.asarray(hidden + self._dense(f"{name}.narrower", wider))
+
+    def _dense(self, name: str, values: Floats) -> Floats:
+        return np.asarray(values @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"])
+
+    def _norm(self, name: str, values: Floats) -> Floats:
+        centred = values - values.mean(axis=-1, keepdims=True)
+        scale = np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + np.float32(EPSILON))
+        return np.asarray(centred / scale * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"])
+
+
+def unit(vectors_ND: Floats) -> Floats:
+    """Return the vectors scaled to length 1; zero stays zero."""
+    norm_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
+    return np.asarray(vectors_ND / np.maximum(norm_N1, 1e-12), dtype=np.float32)
+
+
+def save_history(net: HistoryNets, folder: Path) -> None:
+    """Write the shape beside the weights, which `history_net` wrote."""
+    shape = {"space": asdict(net.space), "settings": net.settings.model_dump(mode="json")}
+    (folder / SHAPE).write_text(json.dumps(shape, indent=1), encoding="utf-8")
+
+
+def load_history(folder: Path) -> HistoryNets:
+    """Read what training wrote.
+
+    Raises:
+        ArtifactError: the folder holds no history network, or a damaged one.
+    """
+    try:
+        shape = json.loads((folder / SHAPE).read_text(encoding="utf-8"))
+        space = FeatureSpace(**{name: tuple(values) for name, values in shape["space"].items()})
+        return HistoryNets(space, History.model_validate(shape["settings"]), load_file(folder / NETS))
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, SafetensorError) as error:
+        raise ArtifactError(
+            f"{folder}: expected a history network ({NETS}, {SHAPE}), received: {error}. Train it anew."
+        ) from error
+
+
+def _representations(embedding_ND: Floats) -> Representations:
+    return Representations(embedding_ND, np.zeros(len(embedding_ND), dtype=np.float32))
+
+
+def _side_by_side(tokens: Tokens, users_U: Ints, most: int) -> tuple[Ints, Ints]:
+    """Return place and type of the last events of each user, at the right edge; places −1 where none is."""
+    end_U = tokens.offsets_U1[users_U + 1]
+    count_U = np.minimum(end_U - tokens.offsets_U1[users_U], most)
+    L = max(1, int(count_U.max(initial=0)))
+    behind_L = np.arange(L, 0, -1)
+    known_UL = behind_L <= count_U[:, None]
+    event_UL = np.where(known_UL, end_U[:, None] - behind_L, 0)
+    if len(tokens.place_E) == 0:
+        return np.full((len(users_U), L), -1), np.zeros((len(users_U), L), dtype=np.int64)
+    return (
+        np.where(known_UL, tokens.place_E[event_UL], -1),
+        np.where(known_UL, tokens.type_E[event_UL], 0).astype(np.int64),
+    )

@@ -1,0 +1,158 @@
+"""The history network: e_u from what a user met, e_v from an item's features, both of length 1.
+
+All features of an item, its id among them if the recipe makes that one, are embedded in one space and
+summed: what an item is like stands for it until enough users have met it. A user is the sum of three
+parts, of which any may be missing:
+
+    the mean of the items that he met of late (the profile, one-many over ids and features alike),
+    self-attention over them in their order, as it stands at the last one (Kang & McAuley, ICDM 2018),
+    features of his own.
+
+In training each part and each feature is left out at random (Volkovs et al., NIPS 2017: DropoutNet), so that
+one network serves new items, new users and old ones. `history_forward` runs the same weights without torch.
+
+What an event was (a view, a contact) is told by an embedding of its type beside the item's, and by how much
+the type weighs in the mean; both are learnt.
+
+    B stretches of L events    S distinct item versions of a step    D width    K columns of the vocabulary
+    T interaction types        O columns of the users' own features, numbers first
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dlrs.features.rows import FeatureSpace
+from dlrs.model.bags import sum_bags
+from dlrs.model.dropout import Dropout
+from dlrs.model.tower import RowTensors
+from dlrs.recipe import History
+
+SMALL = 0.02
+"""Standard deviation of embeddings and positions at the start."""
+
+
+class Events(NamedTuple):
+    """Events side by side: rows of the items, −1 for padding on the left, and interaction types."""
+
+    place_BL: Tensor
+    type_BL: Tensor
+
+
+class Bags(NamedTuple):
+    """A sparse matrix row by row: int32 columns and offsets."""
+
+    columns_E: Tensor
+    weights_E: Tensor
+    offsets: Tensor
+
+
+class HistoryNet(nn.Module):
+    """UserNet and ItemNet over histories. Columns that training hardly saw count as unknown."""
+
+    used_K: Tensor
+
+    def __init__(self, space: FeatureSpace, settings: History, used_K: Tensor, types: int) -> None:
+        """Take the shape of the inputs, and 1 for each column that may count, else 0: (K,)."""
+        super().__init__()
+        D = settings.width
+        self.space, self.settings = space, settings
+        self.register_buffer("used_K", used_K.float())
+        self.table = nn.Parameter(torch.randn(space.columns, D) * SMALL)
+        self.numbers = nn.Parameter(torch.randn(len(space.continuous), D) * SMALL)
+        self.positions = nn.Parameter(torch.randn(settings.length, D) * SMALL)
+        self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.blocks))
+        self.last_norm = nn.LayerNorm(D)
+        self.pooled = nn.Parameter(torch.eye(D))
+        self.shares = nn.Parameter(torch.zeros(2, D))  # of attention and of the mean, before a sigmoid
+        own_columns = len(space.own_continuous) + sum(space.own_sizes_F)
+        self.own_table = nn.Parameter(torch.randn(own_columns, D) * SMALL)
+        self.types = nn.Parameter(torch.zeros(types, D))
+        self.type_weights = nn.Parameter(torch.zeros(types))  # logarithms
+        self.anybody = nn.Parameter(torch.randn(D) * SMALL)
+        self.dropout = Dropout(settings.dropout)
+
+    def items(self, rows: RowTensors) -> Tensor:
+        """Return the embedding of each row, before it is scaled to length 1: (S, D)."""
+        weights_E = rows.weights_E * self.used_K[rows.columns_E]
+        numbers_SC = rows.continuous_BM
+        if self.training and self.settings.field_dropout:
+            weights_E, numbers_SC = self._fields_dropped(rows, weights_E)
+        features = len(self.space.categorical)
+        summed_SD = sum_bags(self.table, rows.columns_E, weights_E, rows.offsets[::features])
+        return summed_SD + numbers_SC @ self.numbers
+
+    def _fields_dropped(self, rows: RowTensors, weights_E: Tensor) -> tuple[Tensor, Tensor]:
+        """Leave out each discrete feature of each row, and all of its numbers, at random.
+
+        What stays keeps its weight: a missing feature looks the same when the network serves.
+        """
+        lengths = rows.offsets.diff().long()
+        kept = torch.rand(len(lengths)) >= self.settings.field_dropout
+        kept_S = torch.rand(len(rows.continuous_BM), 1) >= self.settings.field_dropout
+        return weights_E * kept.repeat_interleave(lengths), rows.continuous_BM * kept_S
+
+    def users(self, items_SD: Tensor, events: Events, own: Bags | None) -> Tensor:
+        """Return what stands for each user after each of his events, before scaling: (B, L, D).
+
+        `own` has a row for each of the B users: the features that are his own.
+        """
+        known_BL = events.place_BL >= 0
+        tokens_BLD = items_SD[events.place_BL.clamp(min=0)]
+        attended = self.attended(tokens_BLD + self.types[events.type_BL], known_BL)
+        weights_BL1 = (torch.exp(self.type_weights)[events.type_BL] * known_BL)[..., None]
+        total_BL1 = weights_BL1.cumsum(1).clamp(min=1e-6)
+        mean = ((tokens_BLD * weights_BL1).cumsum(1) / total_BL1) @ self.pooled
+        shares = torch.sigmoid(self.shares)
+        parts = self._part_dropped(shares[0] * attended) + self._part_dropped(shares[1] * mean)
+        if own is not None:
+            parts = parts + self._part_dropped(sum_bags(self.own_table, *own))[:, None]
+        return parts + self.anybody
+
+    def attended(self, tokens_BLD: Tensor, known_BL: Tensor) -> Tensor:
+        """Return the last block's output at each event, which sees itself and those before it."""
+        L = tokens_BLD.shape[1]
+        hidden = self.dropout(tokens_BLD + self.positions[-L:])
+        earlier = torch.ones(L, L, dtype=torch.bool).tril()
+        # padding sees itself, so that no row of the softmax is empty
+        seen = (earlier & known_BL[:, None, :]) | torch.eye(L, dtype=torch.bool)
+        for block in self.blocks:
+            hidden = block(hidden, seen[:, None])
+        normed: Tensor = self.last_norm(hidden)
+        return normed
+
+    def _part_dropped(self, part: Tensor) -> Tensor:
+        if not self.training or not self.settings.field_dropout:
+            return part
+        shape = (len(part),) + (1,) * (part.dim() - 1)
+        return part * (torch.rand(shape) >= self.settings.field_dropout)
+
+
+class Block(nn.Module):
+    """Self-attention and two dense layers, each normalised before and added to what came in."""
+
+    def __init__(self, settings: History) -> None:
+        super().__init__()
+        D = settings.width
+        self.heads = settings.heads
+        self.attention_norm, self.dense_norm = nn.LayerNorm(D), nn.LayerNorm(D)
+        self.attention = nn.Linear(D, 3 * D)
+        self.joined = nn.Linear(D, D)
+        self.wider = nn.Linear(D, 2 * D)
+        self.narrower = nn.Linear(2 * D, D)
+        self.dropout = Dropout(settings.dropout)
+
+    def forward(self, hidden: Tensor, seen: Tensor) -> Tensor:
+        """Return the block's output (B, L, D); `seen` (B, 1, L, L) says which event sees which."""
+        B, L, D = hidden.shape
+        split = self.attention(self.attention_norm(hidden)).view(B, L, 3, self.heads, D // self.heads)
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
+        hidden = hidden + self.dropout(self.joined(mixed.transpose(1, 2).reshape(B, L, D)))
+        dense = self.narrower(functional.relu(self.wider(self.dense_norm(hidden))))
+        added: Tensor = hidden + self.dropout(dense)
+        return added

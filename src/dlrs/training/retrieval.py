@@ -1,0 +1,254 @@
+"""Training of the history network: each item that a user turned to, told from many that he did not.
+
+The loss is softmax cross-entropy over the item and the negatives of the step, which all positions share
+(sampled softmax: Bengio & Senécal, 2008). Negatives are drawn from the items alive at the moments of the
+step's own targets, all alike; some more by how often they were met, if the recipe says so. Each logit has
+log Q taken off, Q being how often the item is to be expected among the negatives, so that the popular ones
+are not punished for being drawn (Yi et al., RecSys 2019).
+
+    B stretches of L events    P positions with a target    M negatives    S distinct versions of a step
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+from torch.nn import functional
+from torch.optim import Adam
+
+from dlrs.arrays import Bools, Doubles, Ints
+from dlrs.data.catalog import Catalog
+from dlrs.errors import DataError, DlrsError
+from dlrs.features.rows import EncodedRows, FeatureSpace
+from dlrs.model.history_net import Bags, Events, HistoryNet
+from dlrs.model.threads import one_thread
+from dlrs.model.tower import row_tensors
+from dlrs.progress import track
+from dlrs.recipe import History
+from dlrs.samples.sequences import SequenceBatch, Sequences, batches_an_epoch, sequence_batches
+from dlrs.training.checkpoint import CHECKPOINT, Checkpoint, identify
+from dlrs.training.run import ADAM, EpochResult, Run, best_epoch
+
+REDRAWS = 4
+"""So often a negative that was not alive at its moment is drawn again."""
+
+SECONDS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Log:
+    """What the network learns from: sequences of rows of `versions`, and what else there was to choose."""
+
+    sequences: Sequences
+    versions: EncodedRows
+    catalog: Catalog
+    own_UO: sparse.csr_array | None  # the features of the users' own, numbers first
+    types: int
+    unordered: int  # microseconds: see History.unordered
+
+
+@dataclass(frozen=True)
+class TrainedHistory:
+    """A network with its best weights, and how it came there."""
+
+    network: HistoryNet
+    history: tuple[EpochResult, ...]
+    best_epoch: int  # counted from 1
+
+
+Validate = Callable[[HistoryNet], float]
+"""What a network is worth on what was held back: the higher the better."""
+
+
+@one_thread()
+def train_history(
+    log: Log,
+    space: FeatureSpace,
+    settings: History,
+    *,
+    folder: Path,
+    epochs: int | None = None,
+    validate: Validate | None = None,
+    checkpoint_every: int = 1000,
+) -> TrainedHistory:
+    """Fit the network to a log; `folder` gets a checkpoint every so many steps and after each epoch.
+
+    Stops after `epochs` (default: those of the settings), or when `settings.patience` epochs brought no
+    higher `validate(network)`; then the best epoch's weights are taken. A run that was interrupted goes on
+    from there and ends with the same weights as one that was not.
+
+    Raises:
+        DataError: nobody met two items.
+        DlrsError: the loss is no longer a number.
+        ArtifactError: the folder's checkpoint is of a training with other settings or data.
+    """
+    epochs = settings.epochs if epochs is None else epochs
+    folder.mkdir(parents=True, exist_ok=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        network = HistoryNet(space, settings, _used_columns(log, space, settings.minimum_uses), log.types)
+        run = Run(network, {ADAM: Adam(network.parameters(), lr=settings.learning_rate, fused=True)})
+        checkpoint = Checkpoint(folder / CHECKPOINT, _identity(log, space, settings, validate))
+        checkpoint.restore(run)
+        negatives = Negatives(log, settings)
+        while run.progress.epoch < epochs and not run.is_stale(settings.patience):
+            network.train()
+            for batch, sequences in _remaining(run, log, settings, epochs):
+                _seed(settings.seed, run)
+                loss, count = _loss(network, log, sequences, batch, negatives, settings, run)
+                if not torch.isfinite(loss):
+                    raise DlrsError(_not_finite(run))
+                run.optimisers[ADAM].zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                run.optimisers[ADAM].step()
+                run.progress.count(loss.item(), count)
+                if run.progress.step % checkpoint_every == 0:
+                    checkpoint.save(run)
+            network.eval()
+            with torch.no_grad():
+                run.close_epoch(None if validate is None else validate(network))
+            checkpoint.save(run)
+    if run.best is not None:
+        network.load_state_dict(run.best)
+    return TrainedHistory(network.eval(), tuple(run.progress.history), best_epoch(run.progress.history))
+
+
+class Negatives:
+    """Draws items that could have been chosen at given moments."""
+
+    def __init__(self, log: Log, settings: History) -> None:
+        self._catalog = log.catalog
+        self._uniform, self._popular = settings.negatives, settings.popular_negatives
+        met_N = np.bincount(log.sequences.item_E, minlength=log.catalog.items)
+        self._share_N: Doubles = met_N / max(1, met_N.sum())
+        end = int(log.sequences.time_E.max(initial=0))
+        begun_N = log.catalog.valid_from_V[log.catalog.first_N[:-1]] <= end
+        self._begun = np.flatnonzero(begun_N)
+
+    def draw(self, times_P: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
+        """Return M item rows and the versions of them at moments drawn from `times_P`."""
+        moment_M = rng.choice(times_P, self._uniform + self._popular)
+        item_M = self._begun[rng.integers(0, len(self._begun), len(moment_M))]
+        gone = np.arange(self._uniform)
+        for _ in range(REDRAWS):
+            gone = gone[~self._alive(item_M[gone], moment_M[gone])]
+            item_M[gone] = self._begun[rng.integers(0, len(self._begun), len(gone))]
+        if self._popular:
+            item_M[self._uniform :] = rng.choice(len(self._share_N), self._popular, p=self._share_N)
+        return item_M, self._catalog.version_at(item_M, moment_M)
+
+    def log_expected(self, items_P: Ints) -> Doubles:
+        """Return log of how often each item is to be expected among the negatives: (P,)."""
+        return np.log(self._uniform / len(self._begun) + self._popular * self._share_N[items_P])
+
+    def _alive(self, items_P: Ints, times_P: Ints) -> Bools:
+        versions_P = self._catalog.version_at(items_P, times_P)
+        return (self._catalog.valid_from_V[versions_P] <= times_P) & (
+            times_P < self._catalog.valid_to_V[versions_P]
+        )
+
+
+def _loss(
+    network: HistoryNet,
+    log: Log,
+    sequences: Sequences,
+    batch: SequenceBatch,
+    negatives: Negatives,
+    settings: History,
+    run: Run[HistoryNet],
+) -> tuple[Tensor, int]:
+    """Return the loss of a batch, and how many positions it is the mean of."""
+    new_BL = batch.known_BL & sequences.new_E[batch.target_BL]
+    target_P = batch.target_BL[new_BL]
+    if len(target_P) == 0:
+        return network.anybody.sum() * 0, 0
+    rng = np.random.default_rng([settings.seed, run.progress.epoch, run.progress.step])
+    item_M, version_M = negatives.draw(sequences.time_E[target_P], rng)
+    version_BL = np.where(batch.known_BL, sequences.version_E[batch.event_BL], -1)
+    wanted = (version_BL[batch.known_BL], sequences.version_E[target_P], version_M)
+    versions_S, place = np.unique(np.concatenate(wanted), return_inverse=True)
+    items_SD = network.items(row_tensors(log.versions.take(versions_S)))
+    ends = np.cumsum([len(part) for part in wanted])[:-1]
+    place_known, place_P, place_M = (torch.from_numpy(part) for part in np.split(place, ends))
+    place_BL = torch.full(batch.event_BL.shape, -1)
+    place_BL[torch.from_numpy(batch.known_BL)] = place_known
+    type_BL = torch.from_numpy(np.where(batch.known_BL, sequences.type_E[batch.event_BL], 0))
+    own = None if log.own_UO is None else _own(log.own_UO, sequences, batch)
+    users_BLD = network.users(items_SD, Events(place_BL, type_BL.long()), own)
+    users_PD = functional.normalize(users_BLD[torch.from_numpy(new_BL)], dim=-1)
+    unit_SD = functional.normalize(items_SD, dim=-1)
+    item_P = sequences.item_E[target_P]
+    logits_P = (users_PD * unit_SD[place_P]).sum(1) / settings.temperature
+    logits_PM = users_PD @ unit_SD[place_M].T / settings.temperature
+    if settings.popular_negatives:
+        logits_P = logits_P - torch.from_numpy(negatives.log_expected(item_P)).float()
+        logits_PM = logits_PM - torch.from_numpy(negatives.log_expected(item_M)).float()
+    logits_PM = logits_PM.masked_fill(torch.from_numpy(item_M == item_P[:, None]), -torch.inf)
+    losses_P = torch.logsumexp(torch.cat([logits_P[:, None], logits_PM], dim=1), dim=1) - logits_P
+    return losses_P.mean(), len(target_P)
+
+
+def _own(own_UO: sparse.csr_array, sequences: Sequences, batch: SequenceBatch) -> Bags:
+    """Return the own features of the user of each stretch."""
+    last_B = batch.target_BL[:, -1]
+    users_B = np.searchsorted(sequences.offsets_U1, last_B, side="right") - 1
+    rows = own_UO[users_B]
+    return Bags(
+        torch.from_numpy(rows.indices).int(), torch.from_numpy(rows.data), torch.from_numpy(rows.indptr).int()
+    )
+
+
+def _used_columns(log: Log, space: FeatureSpace, minimum: int) -> Tensor:
+    """Return 1 for each column that items of so many events have, else 0: (K,)."""
+    events_V = np.bincount(log.sequences.version_E, minlength=len(log.versions))
+    features = log.versions.features
+    row_offsets = log.versions.offsets[:: max(1, features)]
+    events_E = np.repeat(events_V, np.diff(row_offsets))
+    uses_K = np.bincount(log.versions.columns_E, weights=events_E, minlength=space.columns)
+    return torch.from_numpy(uses_K >= minimum)
+
+
+def _remaining(
+    run: Run[HistoryNet], log: Log, settings: History, epochs: int
+) -> Iterator[tuple[SequenceBatch, Sequences]]:
+    epoch = run.progress.epoch
+    rng = np.random.default_rng([settings.seed, epoch])
+    sequences = log.sequences.mixed(log.unordered, rng)
+    starts_W, lengths_W = sequences.stretches(settings.length, rng)
+    if len(starts_W) == 0:
+        raise DataError(
+            "training: expected users who met two items, received none. Give the training more time."
+        )
+    done = run.progress.step
+    batches = sequence_batches(starts_W, lengths_W, settings.batch_size, rng)
+    total = batches_an_epoch(len(starts_W), settings.batch_size)
+    shown = track(batches, f"epoch {epoch + 1} of {epochs}, {settings.batch_size} histories a step", total)
+    for number, batch in enumerate(shown):
+        if number >= done:
+            yield batch, sequences
+
+
+def _seed(seed: int, run: Run[HistoryNet]) -> None:
+    entropy = np.random.SeedSequence([seed, run.progress.epoch, run.progress.step, 1])
+    torch.default_generator.manual_seed(int(entropy.generate_state(1, np.uint64)[0]))
+
+
+def _identity(log: Log, space: FeatureSpace, settings: History, validate: Validate | None) -> str:
+    # A training may be resumed for more epochs than it was begun for.
+    facts = settings.model_dump(mode="json", exclude={"epochs"}) | asdict(space)
+    description = json.dumps({**facts, "validated": validate is not None}, sort_keys=True)
+    return identify(description, log.sequences, log.versions)
+
+
+def _not_finite(run: Run[HistoryNet]) -> str:
+    return (
+        f"training, epoch {run.progress.epoch + 1}, step {run.progress.step + 1}: expected a finite loss, "
+        "received none. Lower history.learning_rate, or raise history.temperature."
+    )

@@ -1,0 +1,118 @@
+"""The history network: what it sees, what it must not, and that numpy gives the same numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from dlrs.features.rows import EncodedRows, FeatureSpace
+from dlrs.model.history_forward import HistoryNets, Tokens
+from dlrs.model.history_net import Bags, Events, HistoryNet
+from dlrs.model.tower import row_tensors
+from dlrs.recipe import History
+
+SPACE = FeatureSpace(("price",), ("id", "tags"), (5, 3), ("age",), ("role",), (2,))
+SETTINGS = History(width=8, length=4, blocks=2, heads=2, field_dropout=0.3, dropout=0.2)
+
+
+def items() -> EncodedRows:
+    """Return four items with an id and up to two tags, and a fifth about which nothing is known."""
+    return EncodedRows(
+        continuous_NC=np.array([[0.5], [-1.0], [0.0], [2.0], [0.0]], dtype=np.float32),
+        offsets=np.array([0, 1, 2, 3, 5, 6, 6, 7, 8, 8, 8]),
+        columns_E=np.array([0, 5, 1, 5, 6, 2, 3, 7], dtype=np.int32),
+        weights_E=np.array([1, 1, 1, 0.5, 0.5, 1, 1, 1], dtype=np.float32),
+    )
+
+
+def users(count: int) -> EncodedRows:
+    """Return profiles of which only the features of the users' own are known: an age and a role."""
+    return EncodedRows(
+        continuous_NC=np.column_stack([np.zeros((count, 2)), np.arange(count)]).astype(np.float32),
+        offsets=np.repeat(np.arange(count + 1), 3)[2:],
+        columns_E=np.full(count, 8, dtype=np.int32),
+        weights_E=np.ones(count, dtype=np.float32),
+    )
+
+
+@pytest.fixture
+def network() -> HistoryNet:
+    torch.manual_seed(3)
+    network = HistoryNet(SPACE, SETTINGS, torch.ones(8), types=2)
+    for parameter in network.parameters():
+        parameter.data += 0.3 * torch.randn_like(parameter)
+    return network.eval()
+
+
+def in_numpy(network: HistoryNet) -> HistoryNets:
+    weights = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
+    return HistoryNets(SPACE, SETTINGS, weights)
+
+
+def own(rows: EncodedRows) -> Bags:
+    matrix = rows.own_matrix(SPACE)
+    return Bags(
+        torch.from_numpy(matrix.indices).int(),
+        torch.from_numpy(matrix.data),
+        torch.from_numpy(matrix.indptr).int(),
+    )
+
+
+def test_numpy_gives_the_same_representations(network: HistoryNet) -> None:
+    nets = in_numpy(network)
+    with torch.no_grad():
+        items_SD = network.items(row_tensors(items()))
+        events = Events(torch.tensor([[-1, 0, 3], [2, 1, 4]]), torch.tensor([[0, 1, 0], [1, 1, 0]]))
+        users_BLD = functional.normalize(network.users(items_SD, events, own(users(2))), dim=-1)
+    tokens = Tokens(np.array([0, 2, 5]), np.array([0, 3, 2, 1, 4]), np.array([1, 0, 1, 1, 0]), items())
+    np.testing.assert_allclose(
+        nets.embed_items(items()).embedding_ND, functional.normalize(items_SD), atol=1e-6
+    )
+    np.testing.assert_allclose(nets.embed_users(users(2), tokens).embedding_ND, users_BLD[:, -1], atol=1e-5)
+    alone = Tokens(tokens.offsets_U1[:2], tokens.place_E[:2], tokens.type_E[:2], items())
+    np.testing.assert_allclose(nets.embed_users(users(1), alone).embedding_ND[0], users_BLD[0, -1], atol=1e-5)
+
+
+def test_what_comes_later_changes_nothing_before_it(network: HistoryNet) -> None:
+    with torch.no_grad():
+        items_SD = network.items(row_tensors(items()))
+        types = torch.zeros(1, 3, dtype=torch.long)
+        one = network.users(items_SD, Events(torch.tensor([[0, 1, 2]]), types), None)
+        other = network.users(items_SD, Events(torch.tensor([[0, 1, 3]]), types), None)
+    assert torch.equal(one[:, :2], other[:, :2])
+    assert not torch.equal(one[:, 2], other[:, 2])
+
+
+def test_only_the_last_events_count(network: HistoryNet) -> None:
+    nets, place_E = in_numpy(network), np.array([4, 3, 0, 1, 2, 3])
+    types_E = np.zeros(6, dtype=np.int64)
+    long = nets.embed_users(users(1), Tokens(np.array([0, 6]), place_E, types_E, items()))
+    short = nets.embed_users(users(1), Tokens(np.array([0, 4]), place_E[2:], types_E[2:], items()))
+    np.testing.assert_array_equal(long.embedding_ND, short.embedding_ND)
+
+
+def test_a_logit_is_the_cosine_over_the_temperature(network: HistoryNet) -> None:
+    nets = in_numpy(network)
+    e_u, e_v = nets.embed_users(users(1)), nets.embed_items(items())
+    np.testing.assert_allclose(np.linalg.norm(e_v.embedding_ND[:4], axis=1), 1, rtol=1e-6)
+    logits = nets.logits(e_u, nets.item_halves(e_v), np.array([[2, -1]]))
+    assert logits[0, 0] == pytest.approx(
+        e_u.embedding_ND[0] @ e_v.embedding_ND[2] / SETTINGS.temperature, rel=1e-5
+    )
+    assert logits[0, 1] == -np.inf
+
+
+def test_a_column_that_training_hardly_saw_says_nothing() -> None:
+    torch.manual_seed(0)
+    unused = torch.ones(8)
+    unused[3] = 0
+    nets = in_numpy(HistoryNet(SPACE, SETTINGS, unused, types=1).eval())
+    rows = items().take(np.array([3, 3]))
+    rows.columns_E[2] = 4  # the second one has another id, which counts
+    first, second = nets.embed_items(rows).embedding_ND
+    without = items().take(np.array([3]))
+    without.weights_E[0] = 0  # the id
+    np.testing.assert_array_equal(first, nets.embed_items(without).embedding_ND[0])
+    assert not np.array_equal(first, second)
