@@ -15,9 +15,12 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Ints
+from dlrs.baselines.bpr import fit_bpr
 from dlrs.baselines.cf import cf_recommender, fit_cf
+from dlrs.baselines.cf_warp import fit_cf_warp
 from dlrs.baselines.content_knn import content_recommender, fit_content
 from dlrs.baselines.ease import ease_recommender, fit_ease
+from dlrs.baselines.gf_cf import fit_gf_cf, gf_cf_recommender
 from dlrs.baselines.hybrid import fit_hybrid, hybrid_recommender
 from dlrs.baselines.item_knn import item_knn_recommender
 from dlrs.baselines.popular import most_popular, recently_popular
@@ -140,11 +143,20 @@ def _fit(name: Rival, history: _History) -> Build:
         case "CF":
             factors = fit_cf(history.train_UN, settings)
             return lambda offer: cf_recommender(factors, offer.items_A)
+        case "CF, WARP":
+            warp = fit_cf_warp(history.train_UN, settings)
+            return lambda offer: cf_recommender(warp, offer.items_A)
+        case "BPR":
+            bpr = fit_bpr(history.train_UN, settings)
+            return lambda offer: cf_recommender(bpr, offer.items_A)
         case "item-kNN":
             return lambda offer: item_knn_recommender(history.train_UN, offer.items_A, settings)
         case "EASE":
             ease = fit_ease(history.train_UN, settings)
             return lambda offer: ease_recommender(ease, offer.items_A)
+        case "GF-CF":
+            graph = fit_gf_cf(history.train_UN, settings)
+            return lambda offer: gf_cf_recommender(graph, offer.items_A)
         case "content-kNN":
             content = fit_content(history.train_UN, versions, history.version_of_N, space)
             return lambda offer: content_recommender(content, offer.items_A, versions, offer.version_of_N)
