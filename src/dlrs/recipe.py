@@ -15,6 +15,7 @@ from dlrs.errors import SchemaError
 from dlrs.schema import Description, Duration, Marketplace
 
 DATA_VARIABLE = "DLRS_DATA"
+SQL_SUFFIX = ".sql"
 
 
 class Samples(Description):
@@ -213,6 +214,11 @@ class Recipe(Description):
     """A whole run."""
 
     data: str = Field(description="data folder; $DLRS_DATA is expanded; relative to the recipe's folder")
+    sql: str | None = Field(
+        default=None,
+        description="file beside the recipe (.sql), or statements. DuckDB runs them in the data folder "
+        "before it reads; what tables and views they make can be named as `table`",
+    )
     marketplace: Marketplace
     samples: Samples = Samples()
     training: Training = Training()
@@ -233,7 +239,18 @@ def read_recipe(path: Path) -> Recipe:
         raise SchemaError(f"{path}: expected a recipe (TOML), received no such file.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
         raise SchemaError(f"{path}: expected a TOML file, received: {error}.") from error
+    sql = content.get("sql")
+    if isinstance(sql, str) and sql.endswith(SQL_SUFFIX):
+        content["sql"] = _read_sql(path.parent / sql)
     return parse_recipe(content, source=str(path))
+
+
+def _read_sql(file: Path) -> str:
+    """Return the statements: a recipe that is kept somewhere else has no file beside it."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SchemaError(f'sql = "{file.name}": expected the file {file}, received: {error}.') from error
 
 
 def parse_recipe(content: dict[str, object], *, source: str) -> Recipe:
