@@ -173,11 +173,14 @@ class Baselines(Description):
     item_knn_neighbours: int = Field(default=30, ge=1, description="of each item of a history")
     item_knn_shrinkage: float = Field(default=10, ge=0, description="beside the norms in the cosine")
     ease_size: int = Field(default=5000, ge=1, description="most rows of the inverse, items or users")
+    ease_single: bool = Field(default=False, description="float32: half the time and memory for the inverse")
     ease_regularisation: float = Field(default=200, gt=0, description="λ")
     gf_cf_width: int = Field(default=256, ge=1, description="singular vectors of the ideal low-pass filter")
     gf_cf_low_pass: float = Field(
         default=0.3, ge=0, description="α: that filter's weight beside the linear one"
     )
+    content_idf_power: float = Field(default=1, ge=0, description="of how telling a value is; 0: all alike")
+    content_count_power: float = Field(default=1, ge=0, description="of how often an item was met; 0: once")
     hybrid_factors: int = Field(default=64, ge=1)
     hybrid_epochs: int = Field(default=10, ge=1)
     hybrid_learning_rate: float = Field(default=0.03, gt=0)

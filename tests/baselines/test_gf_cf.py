@@ -52,6 +52,12 @@ def test_vectors_of_no_weight_are_left_out() -> None:
     np.testing.assert_allclose(np.abs(vectors_NW), np.array([[2.0], [0], [1], [0]]) / 5**0.5, atol=1e-12)
 
 
+def test_leaves_the_counts_alone() -> None:
+    train_UN = sparse.csr_array([[3.0, 2], [7, 0]])
+    fit_gf_cf(train_UN, Baselines())
+    assert train_UN.data.tolist() == [3, 2, 7]
+
+
 def test_recovers_the_groups(planted: Planted, model: GraphFilter) -> None:
     users_U = np.arange(NEWCOMER)
     ranking = gf_cf_recommender(model, np.arange(WARM)).recommend(

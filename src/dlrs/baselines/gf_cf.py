@@ -46,7 +46,7 @@ class GraphFilter:
 
 def fit_gf_cf(train_UN: sparse.csr_array, settings: Baselines) -> GraphFilter:
     """Fit on the unique pairs of users and items; how often somebody met an item does not matter."""
-    history_UN = sparse.csr_array(train_UN, dtype=np.float64)
+    history_UN = sparse.csr_array(train_UN, dtype=np.float64, copy=True)
     history_UN.data[:] = 1
     degrees_U, degrees_N = (np.asarray(history_UN.sum(axis=axis)).ravel() for axis in (1, 0))
     normalised_UN = sparse.csr_array(
