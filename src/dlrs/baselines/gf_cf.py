@@ -29,6 +29,9 @@ from dlrs.recipe import Baselines
 DENSE = 512
 """Up to this smaller side the dense decomposition is as quick, and it gives all vectors."""
 
+MOSTLY = 0.2
+"""Filled to such a share, a matrix takes less time when it is dense, and not much more memory."""
+
 NEGLIGIBLE = 1e-9
 """Singular values below belong to vectors that are as good as any other: R knows nothing of them."""
 
@@ -64,16 +67,16 @@ def gf_cf_recommender(model: GraphFilter, items_A: Ints) -> ScoredRecommender:
 
     An item that nobody met before the cut scores 0, and so does every item for a user without history.
     """
-    users_NU = sparse.csr_array(model.normalised_UN.T)
-    normalised_UA = sparse.csr_array(model.normalised_UN[:, items_A])
+    linear_NA = _linear_filter(model.normalised_UN, items_A)
     inwards_NW = _inverse_root(model.degrees_N)[:, None] * model.vectors_NW
     outwards_WA = model.low_pass * (np.sqrt(model.degrees_N)[:, None] * model.vectors_NW)[items_A].T
 
     def score_users(users_U: Ints) -> Doubles:
         history_BN = model.history_UN[users_U]
-        linear_BA: Doubles = (history_BN @ users_NU @ normalised_UA).toarray()
-        linear_BA += (history_BN @ inwards_NW) @ outwards_WA
-        return linear_BA
+        scores_BA = (history_BN @ inwards_NW) @ outwards_WA
+        linear_BA = history_BN @ linear_NA
+        scores_BA += linear_BA.toarray() if sparse.issparse(linear_BA) else linear_BA
+        return np.asarray(scores_BA)
 
     return ScoredRecommender(items_A, score_users)
 
@@ -93,6 +96,13 @@ def right_vectors(matrix_UN: sparse.csr_array, width: int) -> Doubles:
     strongest = np.argsort(-values_S, kind="stable")[:width]
     strongest = strongest[values_S[strongest] > NEGLIGIBLE]
     return np.ascontiguousarray(vectors_SN[strongest].T)
+
+
+def _linear_filter(normalised_UN: sparse.csr_array, items_A: Ints) -> sparse.csr_array | Doubles:
+    """Return RᵀR towards the items of the catalogue, dense where most of it is not zero anyway."""
+    linear_NA = sparse.csr_array(normalised_UN.T @ normalised_UN[:, items_A])
+    filled = linear_NA.nnz / max(1, linear_NA.shape[0] * linear_NA.shape[1])
+    return np.asarray(linear_NA.toarray()) if filled > MOSTLY else linear_NA
 
 
 def _inverse_root(degrees_S: Doubles) -> Doubles:
