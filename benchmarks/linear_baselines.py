@@ -1,12 +1,14 @@
-"""EASE and item-kNN on published splits: Recall@20 and NDCG@20 beside the figures of others.
+"""EASE, item-kNN and GF-CF on published splits: Recall@20 and NDCG@20 beside the figures of others.
 
     DLRS_DATA=<data folder> python benchmarks/linear_baselines.py ml1m_lcfn gowalla
-        [--regularisation 100 300 1000] [--neighbours 20 50 100] [--shrinkage 0 20] [--validation]
+        [--regularisation 100 300 1000] [--single] [--neighbours 20 50 100] [--shrinkage 0 20]
+        [--low-pass 0.3] [--validation]
 
 The data folder holds `train` and `test`, Parquet tables of (user, item), for each name. All items
 are ranked, those of training excepted. With --validation the test stays closed: a tenth of the
 training pairs, drawn with seed 0, is found from the other nine. EASE is exact here: on gowalla it
-inverts a matrix of 29,858 users, which takes 8 GB and a quarter of an hour.
+inverts a matrix of 29,858 users, which takes 8 GB and a quarter of an hour; with --single, in float32, half
+of both. An option without values leaves its model out.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from dlrs.baselines.ease import ease_recommender, fit_ease
+from dlrs.baselines.gf_cf import fit_gf_cf, gf_cf_recommender
 from dlrs.baselines.item_knn import item_knn_recommender
 from dlrs.baselines.scored import ScoredRecommender
 from dlrs.metrics import ranked as metrics
@@ -37,15 +40,21 @@ def main() -> None:
     arguments.add_argument("--regularisation", type=float, nargs="*", default=[200])
     arguments.add_argument("--neighbours", type=int, nargs="*", default=[30])
     arguments.add_argument("--shrinkage", type=float, nargs="*", default=[10])
+    arguments.add_argument("--low-pass", type=float, nargs="*", default=[0.3])
+    arguments.add_argument("--single", action="store_true")
     arguments.add_argument("--validation", action="store_true")
     options = arguments.parse_args()
     settings = [
-        *(Baselines(ease_size=EXACT, ease_regularisation=value) for value in options.regularisation),
+        *(
+            Baselines(ease_size=EXACT, ease_regularisation=value, ease_single=options.single)
+            for value in options.regularisation
+        ),
         *(
             Baselines(item_knn_neighbours=count, item_knn_shrinkage=value)
             for count in options.neighbours
             for value in options.shrinkage
         ),
+        *(Baselines(models=("most popular", "GF-CF"), gf_cf_low_pass=value) for value in options.low_pass),
     ]
     print(f"{'data':14}{'model':38}{'Recall@20':>10}{'NDCG@20':>10}{'fit s':>8}{'rank s':>8}")
     for name in options.data:
@@ -69,6 +78,9 @@ def fit(train_UN: Csr, settings: Baselines) -> tuple[str, ScoredRecommender]:
     if settings.ease_size == EXACT:
         model = ease_recommender(fit_ease(train_UN, settings), items_A)
         return f"EASE, λ = {settings.ease_regularisation:g}", model
+    if "CF" not in settings.models:
+        graph = gf_cf_recommender(fit_gf_cf(train_UN, settings), items_A)
+        return f"GF-CF, {settings.gf_cf_width}, α = {settings.gf_cf_low_pass:g}", graph
     label = f"item-kNN, {settings.item_knn_neighbours}, shrinkage {settings.item_knn_shrinkage:g}"
     return label, item_knn_recommender(train_UN, items_A, settings)
 

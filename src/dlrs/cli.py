@@ -23,6 +23,7 @@ from dlrs.progress import FOLLOWS
 from dlrs.serve_verbs import keys, replay, require_services, serve
 from dlrs.simulator.settings import Scale
 from dlrs.stopping import stoppable
+from dlrs.tune_verb import tune
 
 console = Console(quiet=FOLLOWS)
 
@@ -142,6 +143,7 @@ def simulate(
 
 app.command()(rollback)
 app.command()(bundles)
+app.command()(tune)
 app.add_typer(experiment, name="experiment")
 app.add_typer(candidates, name="candidates")
 app.add_typer(keys, name="keys")

@@ -15,9 +15,12 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Ints
+from dlrs.baselines.bpr import fit_bpr
 from dlrs.baselines.cf import cf_recommender, fit_cf
+from dlrs.baselines.cf_warp import fit_cf_warp
 from dlrs.baselines.content_knn import content_recommender, fit_content
 from dlrs.baselines.ease import ease_recommender, fit_ease
+from dlrs.baselines.gf_cf import fit_gf_cf, gf_cf_recommender
 from dlrs.baselines.hybrid import fit_hybrid, hybrid_recommender
 from dlrs.baselines.item_knn import item_knn_recommender
 from dlrs.baselines.popular import most_popular, recently_popular
@@ -97,19 +100,20 @@ def fit_contenders(prepared: Prepared, networks: Mapping[str, Path]) -> Contende
         prepared: the data set.
         networks: folder of the trained networks, by the name that reports show.
     """
-    history = _History(prepared)
-    rivals: dict[str, Build] = {name: _fit(name, history) for name in prepared.recipe.baselines.models}
-    ours = {name: _ours(_load(folder), history) for name, folder in networks.items()}
+    history = History(prepared, prepared.cut_period)
+    rivals: dict[str, Build] = {name: fit_rival(name, history) for name in prepared.recipe.baselines.models}
+    ours = {name: build_ours(open_nets(folder), history) for name, folder in networks.items()}
     return Contenders(prepared, rivals | ours)
 
 
-class _History:
-    """What is known before the cut."""
+class History:
+    """What is known before a cut: the log until then, and the profiles of that moment."""
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared, period: int) -> None:
+        """Cut at the start of a period of `prepared`: its `cut_period`, or the `validation_period`."""
         self.prepared = prepared
-        self.cut = int(prepared.starts_Q[-1])
-        profile_of_U = prepared.profile_of_QU[prepared.cut_period]
+        self.cut = int(prepared.starts_Q[period])
+        profile_of_U = prepared.profile_of_QU[period]
         space, own = prepared.encoding.space, prepared.own_features
         needed = prepared.recipe.needs_histories
         histories = histories_before(prepared, self.cut) if needed else None
@@ -117,6 +121,7 @@ class _History:
 
     @cached_property
     def train_UN(self) -> sparse.csr_array:
+        """How often each user row met each item row."""
         before = self.prepared.interactions.between(ALL_TIME, self.cut)
         return before.matrix(len(self.prepared.user_ids), self.prepared.catalog.items)
 
@@ -129,7 +134,8 @@ class _History:
         return version_of_N
 
 
-def _fit(name: Rival, history: _History) -> Build:
+def fit_rival(name: Rival, history: History) -> Build:
+    """Fit a baseline on what is known, by the settings of the data set's recipe."""
     prepared, settings, cut = history.prepared, history.prepared.recipe.baselines, history.cut
     log, items = prepared.interactions, prepared.catalog.items
     versions, space = prepared.encoded_versions, prepared.encoding.space
@@ -141,13 +147,22 @@ def _fit(name: Rival, history: _History) -> Build:
         case "CF":
             factors = fit_cf(history.train_UN, settings)
             return lambda offer: cf_recommender(factors, offer.items_A)
+        case "CF, WARP":
+            warp = fit_cf_warp(history.train_UN, settings)
+            return lambda offer: cf_recommender(warp, offer.items_A)
+        case "BPR":
+            bpr = fit_bpr(history.train_UN, settings)
+            return lambda offer: cf_recommender(bpr, offer.items_A)
         case "item-kNN":
             return lambda offer: item_knn_recommender(history.train_UN, offer.items_A, settings)
         case "EASE":
             ease = fit_ease(history.train_UN, settings)
             return lambda offer: ease_recommender(ease, offer.items_A)
+        case "GF-CF":
+            graph = fit_gf_cf(history.train_UN, settings)
+            return lambda offer: gf_cf_recommender(graph, offer.items_A)
         case "content-kNN":
-            content = fit_content(history.train_UN, versions, history.version_of_N, space)
+            content = fit_content(history.train_UN, versions, history.version_of_N, space, settings)
             return lambda offer: content_recommender(content, offer.items_A, versions, offer.version_of_N)
         case "hybrid CF-CBF":
             audience = history.audience
@@ -159,11 +174,13 @@ def _fit(name: Rival, history: _History) -> Build:
             assert_never(name)
 
 
-def _load(folder: Path) -> Nets | HistoryNets:
+def open_nets(folder: Path) -> Nets | HistoryNets:
+    """Read trained networks, of either kind."""
     return load_history(folder) if (folder / SHAPE).is_file() else load_nets(folder)
 
 
-def _ours(nets: Nets | HistoryNets, history: _History) -> Build:
+def build_ours(nets: Nets | HistoryNets, history: History) -> Build:
+    """Return ours, of networks that learned from nothing after the cut."""
     settings = history.prepared.recipe.candidates
     recent_N = recent_counts(history.prepared, history.cut)
 

@@ -75,7 +75,7 @@ def prepare(
     """
     marketplace = recipe.marketplace
     write_recipe(recipe, folder)
-    tables = _read(marketplace, data, folder, engine)
+    tables = _read(recipe, data, folder, engine)
     write_ids(tables.events.user_ids, folder)
     write_quarantine({name: table.quarantine.rows for name, table in tables.by_name.items()}, folder)
     weights = _weights(tables, marketplace)
@@ -119,8 +119,13 @@ class _Tables:
         return tables if self.users is None else {**tables, "users": self.users}
 
 
-def _read(marketplace: Marketplace, data: Path, folder: Path, engine: str) -> _Tables:
+def _read(recipe: Recipe, data: Path, folder: Path, engine: str) -> _Tables:
+    marketplace = recipe.marketplace
     with connect(engine, spill=folder / SPILL) as connection:
+        if recipe.sql is not None:
+            data = data.resolve()
+            with stage("Run the recipe's SQL"):
+                connection.run_sql(recipe.sql, data)
         with stage("Read items"):
             items = load_items(connection, marketplace, data)
             versions = Versions.write(version_table(items), folder / VERSIONS)

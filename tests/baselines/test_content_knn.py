@@ -20,6 +20,7 @@ from contracts.recommender import Case, RecommenderContract
 from dlrs.arrays import Ints
 from dlrs.baselines.content_knn import ContentModel, content_recommender, fit_content
 from dlrs.baselines.scored import ScoredRecommender
+from dlrs.recipe import Baselines
 
 # four items of three versions: colours 0, 0 and 1, kinds 0, 1 and 1; nothing describes the last one
 VERSIONS = encode(
@@ -30,7 +31,7 @@ VERSION_OF_N = np.array([0, 1, 2, -1])
 
 @pytest.fixture(scope="module")
 def model(planted: Planted) -> ContentModel:
-    return fit_content(planted.train_UN, planted.versions, planted.version_of_N, SPACE)
+    return fit_content(planted.train_UN, planted.versions, planted.version_of_N, SPACE, planted.settings)
 
 
 def recommender(model: ContentModel, planted: Planted, items_A: Ints) -> ScoredRecommender:
@@ -38,20 +39,32 @@ def recommender(model: ContentModel, planted: Planted, items_A: Ints) -> ScoredR
 
 
 def test_a_column_weighs_the_more_the_fewer_items_have_it() -> None:
-    fitted = fit_content(sparse.csr_array((1, 4)), VERSIONS, VERSION_OF_N, SPACE)
+    fitted = fit_content(sparse.csr_array((1, 4)), VERSIONS, VERSION_OF_N, SPACE, Baselines())
     two, one, none = np.log(4 / 3), np.log(4 / 2), np.log(4)
     np.testing.assert_allclose(fitted.idf_K, [two, one, none, none, one, two])
 
 
 def test_what_all_items_have_says_nothing() -> None:
-    fitted = fit_content(sparse.csr_array((1, 2)), VERSIONS, np.array([0, 1]), SPACE)
+    fitted = fit_content(sparse.csr_array((1, 2)), VERSIONS, np.array([0, 1]), SPACE, Baselines())
     assert fitted.idf_K[0] == 0
+
+
+def test_powers_take_the_weights_away() -> None:
+    train_UN = sparse.csr_array([[4.0, 0, 1, 0]])
+    settings = Baselines(content_idf_power=0, content_count_power=0)
+    fitted = fit_content(train_UN, VERSIONS, VERSION_OF_N, SPACE, settings)
+    assert fitted.idf_K.tolist() == [1] * 6
+    # of colours 0 and 1 and kinds 0 and 1 the two items have each one: all weigh alike
+    np.testing.assert_allclose(fitted.tastes_UK.toarray(), [[0.5, 0.5, 0, 0, 0.5, 0.5]])
+    halved = fit_content(train_UN, VERSIONS, VERSION_OF_N, SPACE, Baselines(content_count_power=0.5))
+    by_two = fit_content(sparse.csr_array([[2.0, 0, 1, 0]]), VERSIONS, VERSION_OF_N, SPACE, Baselines())
+    np.testing.assert_allclose(halved.tastes_UK.toarray(), by_two.tastes_UK.toarray())
 
 
 def test_a_score_is_the_cosine_to_the_mean_item() -> None:
     """User 0 met item 0 twice and item 2 once; user 1 nothing but the undescribed item."""
     train_UN = sparse.csr_array([[2.0, 0, 1, 0], [0, 0, 0, 1]])
-    fitted = fit_content(train_UN, VERSIONS, VERSION_OF_N, SPACE)
+    fitted = fit_content(train_UN, VERSIONS, VERSION_OF_N, SPACE, Baselines())
     content = content_recommender(fitted, np.arange(4), VERSIONS, VERSION_OF_N)
     two, one = np.log(4 / 3), np.log(2)
     items = np.array([[two, 0, one, 0], [two, 0, 0, two], [0, one, 0, two]])  # colours 0, 1, kinds 0, 1
@@ -64,7 +77,7 @@ def test_a_score_is_the_cosine_to_the_mean_item() -> None:
 
 def test_items_are_described_by_the_versions_of_the_catalogue() -> None:
     """A user who met item 0 finds it equal to item 3, once that has the same version."""
-    fitted = fit_content(sparse.csr_array([[1.0, 0, 0, 0]]), VERSIONS, VERSION_OF_N, SPACE)
+    fitted = fit_content(sparse.csr_array([[1.0, 0, 0, 0]]), VERSIONS, VERSION_OF_N, SPACE, Baselines())
     content = content_recommender(fitted, np.array([1, 3]), VERSIONS, np.array([-1, 2, -1, 0]))
     np.testing.assert_allclose(content.score(np.array([0, 0]), np.array([3, 1])), [1, 0], atol=1e-6)
 

@@ -40,6 +40,14 @@ def test_both_ways_are_the_published_formula(users: int, items: int, monkeypatch
     np.testing.assert_allclose(scores, X @ B, atol=1e-6)
 
 
+@pytest.mark.parametrize("rows", [np.arange(USERS), FEW], ids=["over items", "over users"])
+def test_single_precision_agrees_to_five_digits(planted: Planted, rows: Ints) -> None:
+    train_UN, single = planted.train_UN[rows], planted.settings.model_copy(update={"ease_single": True})
+    assert fit_ease(train_UN, single).right_HM.dtype == np.float32
+    exact = all_scores(train_UN, planted.settings)
+    np.testing.assert_allclose(all_scores(train_UN, single), exact, atol=1e-5)
+
+
 def test_the_smaller_side_is_inverted(planted: Planted) -> None:
     assert fit_ease(planted.train_UN, planted.settings).right_HM.shape == (WARM, WARM)
     few = fit_ease(planted.train_UN[FEW], planted.settings)

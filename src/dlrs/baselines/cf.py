@@ -1,4 +1,5 @@
-"""CF: collaborative filtering on ids alone, matrix factorisation by alternating least squares."""
+"""CF: collaborative filtering on ids alone, matrix factorisation by alternating least squares (iALS: Hu,
+Koren, Volinsky, *Collaborative filtering for implicit feedback datasets*, 2008)."""
 
 from __future__ import annotations
 
@@ -12,12 +13,6 @@ from dlrs.baselines.factors import FactorRecommender
 from dlrs.errors import MissingExtra
 from dlrs.progress import stage
 from dlrs.recipe import Baselines
-
-# Weight of an interaction against 1 of its absence (α of Hu, Koren, Volinsky, 2008), and λ. Of some
-# twenty pairs tried on MovieLens-1M, Gowalla and the validation week of a simulated marketplace, it is at
-# worst 10 % below the best for each; a larger λ does better there, but on little data shrinks all to 0.
-CONFIDENCE = 4.0
-REGULARISATION = 10.0
 
 
 @dataclass(frozen=True)
@@ -47,8 +42,8 @@ def fit_cf(train_UN: sparse.csr_array, settings: Baselines) -> Factors:
         model = AlternatingLeastSquares(
             factors=settings.cf_factors,
             iterations=settings.cf_iterations,
-            alpha=CONFIDENCE,
-            regularization=REGULARISATION,
+            alpha=settings.cf_confidence,
+            regularization=settings.cf_regularisation,
             random_state=settings.seed,
         )
         model.fit(counts_UN, show_progress=False)

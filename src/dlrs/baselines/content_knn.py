@@ -16,6 +16,7 @@ from dlrs.arrays import Doubles, Ints
 from dlrs.baselines.scored import ScoredRecommender
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.features.similarity import unit_rows
+from dlrs.recipe import Baselines
 
 
 @dataclass(frozen=True)
@@ -28,23 +29,31 @@ class ContentModel:
 
 
 def fit_content(
-    train_UN: sparse.csr_array, versions: EncodedRows, version_of_N: Ints, space: FeatureSpace
+    train_UN: sparse.csr_array,
+    versions: EncodedRows,
+    version_of_N: Ints,
+    space: FeatureSpace,
+    settings: Baselines,
 ) -> ContentModel:
     """Weigh the columns by inverse document frequency, and each user's items by how often he met them.
 
-    A column that n of N described items have weighs log((1 + N) / (1 + n)): nothing, if all have it.
+    A column that n of N described items have weighs log((1 + N) / (1 + n)): nothing, if all have it. Both
+    weights are raised to the powers that the settings name.
 
     Args:
         train_UN: how often each user row met each item row.
         versions: encoded item versions.
         version_of_N: the version that describes each item row in training, −1 for none.
         space: which features there are.
+        settings: the powers.
     """
     columns_NK = _columns(versions, version_of_N, space)
     having_K = np.bincount(columns_NK.indices, minlength=space.columns)
-    idf_K = np.log((1 + (version_of_N >= 0).sum()) / (1 + having_K))
+    idf_K = np.log((1 + (version_of_N >= 0).sum()) / (1 + having_K)) ** settings.content_idf_power
     described_NK = unit_rows(columns_NK @ sparse.diags_array(idf_K))
-    return ContentModel(space, unit_rows(sparse.csr_array(train_UN @ described_NK)), idf_K)
+    weights_UN = sparse.csr_array(train_UN, dtype=np.float64, copy=True)
+    weights_UN.data **= settings.content_count_power
+    return ContentModel(space, unit_rows(sparse.csr_array(weights_UN @ described_NK)), idf_K)
 
 
 def content_recommender(

@@ -41,14 +41,17 @@ def fit_ease(train_UN: sparse.csr_array, settings: Baselines) -> Ease:
     """Fit on the unique pairs of users and items.
 
     The inverse takes time with the cube of its side and memory with the square: no more than
-    `settings.ease_size`. It is over the users if there are so few, and fewer than items, and then
-    exact; otherwise over the items, the most met ones if there are too many.
+    `settings.ease_size`. In float32 (`settings.ease_single`) it takes half of either. It is over the users
+    if there are so few, and fewer than items, and then exact; otherwise over the items, the most met ones
+    if there are too many.
     """
     met_N = np.bincount(train_UN.indices, minlength=train_UN.shape[1])
     users, items = train_UN.shape[0], int((met_N > 0).sum())
     by_users = users <= settings.ease_size and users < items
     items_M = np.flatnonzero(met_N > 0) if by_users else most_met(met_N, settings.ease_size)
-    history_UM = sparse.csr_array(train_UN[:, items_M], dtype=np.float64)
+    history_UM = sparse.csr_array(
+        train_UN[:, items_M], dtype=np.float32 if settings.ease_single else np.float64
+    )
     history_UM.data[:] = 1
     # one thread gives the same bits on every machine's number of cores; and OpenBLAS (scipy 1.17) crashed
     # on two at a side of 29,858
@@ -94,11 +97,12 @@ def most_met(met_N: Ints, count: int) -> Ints:
 
 
 def _regularised_inverse(rows_HX: sparse.csr_array, regularisation: float) -> Doubles:
-    """Return (RRᵀ + λI)⁻¹ by Cholesky, in the memory of the one dense matrix."""
+    """Return (RRᵀ + λI)⁻¹ by Cholesky, of R's precision, in the memory of the one dense matrix."""
     gram_HH = (rows_HX @ rows_HX.T).toarray()
     gram_HH[np.diag_indices_from(gram_HH)] += regularisation
-    factor, _ = lapack.dpotrf(gram_HH.T, lower=True, overwrite_a=True)
-    inverse_HH, _ = lapack.dpotri(factor, lower=True, overwrite_c=True)
+    factorise, invert = lapack.get_lapack_funcs(("potrf", "potri"), (gram_HH,))
+    factor, _ = factorise(gram_HH.T, lower=True, overwrite_a=True)
+    inverse_HH, _ = invert(factor, lower=True, overwrite_c=True)
     for start in range(0, len(inverse_HH), ROWS_AT_ONCE):  # LAPACK leaves the upper triangle zero
         stop = start + ROWS_AT_ONCE
         inverse_HH[start:stop, stop:] = inverse_HH[stop:, start:stop].T

@@ -97,6 +97,7 @@ def train_warp(
     epochs: int,
     learning_rate: float,
     seed: int,
+    name: str = "hybrid",
 ) -> tuple[Floats, Floats]:
     """Return the embeddings of the users' inputs (·, D) and of the items' (·, D + 1), the last a bias.
 
@@ -108,6 +109,7 @@ def train_warp(
         epochs: how often every positive is seen.
         learning_rate: of Adagrad.
         seed: of the start, the order and the negatives.
+        name: what the progress bar calls the model.
     """
     rng = np.random.default_rng(seed)
     positives = Positives.of(train_UN)
@@ -116,7 +118,7 @@ def train_warp(
     users = Side(user_inputs, _start(user_inputs.shape[1], factors, rng), learning_rate)
     start_LD = np.pad(_start(item_inputs.shape[1], factors, rng), ((0, 0), (0, 1)))
     items = Side(item_inputs, start_LD, learning_rate)
-    for _ in track(range(epochs), "Fit hybrid: epochs"):
+    for _ in track(range(epochs), f"Fit {name}: epochs"):
         order_P = rng.permutation(len(user_P))
         for first in range(0, len(order_P), BATCH):
             batch = order_P[first : first + BATCH]

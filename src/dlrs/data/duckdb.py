@@ -33,6 +33,9 @@ CASE WHEN json_valid(cell) THEN json_extract_string(cell, '$[*]') ELSE TRY_CAST(
 MEMORY = "2GB"
 """What tables and joins may take where there is a folder to spill into. The arrays need room, too."""
 
+MADE = "made"
+"""The schema of what a recipe's SQL makes: its names and ours, as `items`, do not meet."""
+
 NO_ROOM = ("No space left on device", "Out of Memory")
 """What DuckDB says when the results of a query, not the table, are the trouble."""
 
@@ -65,6 +68,31 @@ class DuckDB:
         """See `engine.Engine`."""
         self.backend.con.from_arrow(batches).create(name)
         return _numbered(self.backend.table(name))
+
+    def run_sql(self, statements: str, folder: Path) -> None:
+        """See `engine.Engine`."""
+        quoted = str(folder).replace("'", "''")
+        try:
+            self.backend.raw_sql(f"SET file_search_path = '{quoted}'")
+            self.backend.raw_sql(f"CREATE SCHEMA {MADE}; USE {MADE}")
+            self.backend.con.execute(statements)
+            self.backend.raw_sql("USE main")
+        except duckdb.Error as error:
+            if any(sign in str(error) for sign in NO_ROOM):
+                raise
+            raise DataError(
+                f"sql: expected statements that DuckDB can run in {folder}, received: {_in_short(error)}. "
+                "Mend them, or check 'data'."
+            ) from error
+
+    def made(self, name: str) -> Table | None:
+        """See `engine.Engine`."""
+        found = self.backend.con.execute(
+            "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", [MADE, name]
+        )
+        if found.fetchone() is None:
+            return None
+        return _numbered(self.backend.table(name, database=MADE))
 
     def kept(self, name: str, expression: Table) -> Table:
         """See `engine.Engine`."""

@@ -54,6 +54,18 @@ class Engine(Protocol):
         """Return a table `name` with what the batches hold, and `ROW`."""
         ...
 
+    def run_sql(self, statements: str, folder: Path) -> None:
+        """Run statements; file names in them are relative to `folder`, an absolute path.
+
+        Raises:
+            DataError: a statement is wrong, or this engine runs none.
+        """
+        ...
+
+    def made(self, name: str) -> Table | None:
+        """Return a table or view that `run_sql` made, and `ROW`; None if there is none of that name."""
+        ...
+
     def kept(self, name: str, expression: Table) -> Table:
         """Compute an expression once and keep the result under a name for the life of the connection."""
         ...

@@ -26,7 +26,10 @@ JSON_SUFFIXES = (".jsonl", ".ndjson")
 
 @dataclass(frozen=True)
 class Source:
-    """One table: a file in `folder`, or a table of `database`. Cells that hold one of `missing` are empty."""
+    """One table: a file in `folder`, what the recipe's SQL made, or a table of `database`.
+
+    Cells that hold one of `missing` are empty.
+    """
 
     folder: Path
     table: str
@@ -85,6 +88,9 @@ class Source:
         return read_database(connection, name, url, self.table, place=str(self))
 
     def _read_file(self, connection: Engine) -> Table:
+        made = connection.made(self.table)
+        if made is not None:
+            return made
         file = self.folder / self.table
         if not file.is_file():
             raise DataError(f"{file}: expected a table, received no such file. Check 'data' and 'table'.")

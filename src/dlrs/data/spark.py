@@ -108,6 +108,17 @@ class Spark:
                 writer.write_batch(batch)
         return self.read_parquet(file)
 
+    def run_sql(self, statements: str, folder: Path) -> None:
+        """See `engine.Engine`."""
+        raise DataError(
+            "sql: expected the engine duckdb, whose SQL it is, received a Spark. Prepare without --engine, "
+            "or have the tables written first."
+        )
+
+    def made(self, name: str) -> Table | None:
+        """See `engine.Engine`."""
+        return None
+
     def kept(self, name: str, expression: Table) -> Table:
         """See `engine.Engine`."""
         place = self.folder / name

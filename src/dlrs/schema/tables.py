@@ -11,7 +11,10 @@ from dlrs.schema.features import Features
 
 TableName = Annotated[
     str,
-    Field(description="file in the data folder (.parquet, .csv, .tsv, .jsonl), or table of the database"),
+    Field(
+        description="file in the data folder (.parquet, .csv, .tsv, .jsonl), what the recipe's `sql` made, "
+        "or table of the database"
+    ),
 ]
 Database = Annotated[
     str,

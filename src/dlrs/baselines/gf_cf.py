@@ -1,0 +1,110 @@
+"""GF-CF: collaborative filtering as a low-pass filter over the items, in closed form (Shen et al., *How
+powerful is graph convolution for recommendation?*, 2021).
+
+With X what users met, d how often each user and each item was met, and R = D_U^(−1/2) X D_I^(−1/2), a
+user's items x become the scores
+
+    x (RᵀR + α D_I^(−1/2) V Vᵀ D_I^(1/2)):
+
+a linear filter, and an ideal one that keeps the W strongest right singular vectors V of R. Nothing is
+learned by descent.
+
+    W singular vectors; A items of the catalogue, ascending by item row; N all item rows; S a side of R
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import svds
+from threadpoolctl import threadpool_limits
+
+from dlrs.arrays import Doubles, Ints
+from dlrs.baselines.scored import ScoredRecommender
+from dlrs.progress import stage
+from dlrs.recipe import Baselines
+
+DENSE = 512
+"""Up to this smaller side the dense decomposition is as quick, and it gives all vectors."""
+
+MOSTLY = 0.2
+"""Filled to such a share, a matrix takes less time when it is dense, and not much more memory."""
+
+NEGLIGIBLE = 1e-9
+"""Singular values below belong to vectors that are as good as any other: R knows nothing of them."""
+
+
+@dataclass(frozen=True)
+class GraphFilter:
+    """What the scores are made of: X, R, V and d, and the weight α of the ideal filter."""
+
+    history_UN: sparse.csr_array
+    normalised_UN: sparse.csr_array
+    vectors_NW: Doubles
+    degrees_N: Doubles
+    low_pass: float
+
+
+def fit_gf_cf(train_UN: sparse.csr_array, settings: Baselines) -> GraphFilter:
+    """Fit on the unique pairs of users and items; how often somebody met an item does not matter."""
+    history_UN = sparse.csr_array(train_UN, dtype=np.float64, copy=True)
+    history_UN.data[:] = 1
+    degrees_U, degrees_N = (np.asarray(history_UN.sum(axis=axis)).ravel() for axis in (1, 0))
+    normalised_UN = sparse.csr_array(
+        sparse.diags_array(_inverse_root(degrees_U))
+        @ history_UN
+        @ sparse.diags_array(_inverse_root(degrees_N))
+    )
+    with threadpool_limits(1, "blas"), stage("Fit GF-CF"):
+        vectors_NW = right_vectors(normalised_UN, settings.gf_cf_width)
+    return GraphFilter(history_UN, normalised_UN, vectors_NW, degrees_N, settings.gf_cf_low_pass)
+
+
+def gf_cf_recommender(model: GraphFilter, items_A: Ints) -> ScoredRecommender:
+    """Recommend from a catalogue (ascending by item row).
+
+    An item that nobody met before the cut scores 0, and so does every item for a user without history.
+    """
+    linear_NA = _linear_filter(model.normalised_UN, items_A)
+    inwards_NW = _inverse_root(model.degrees_N)[:, None] * model.vectors_NW
+    outwards_WA = model.low_pass * (np.sqrt(model.degrees_N)[:, None] * model.vectors_NW)[items_A].T
+
+    def score_users(users_U: Ints) -> Doubles:
+        history_BN = model.history_UN[users_U]
+        scores_BA = (history_BN @ inwards_NW) @ outwards_WA
+        linear_BA = history_BN @ linear_NA
+        scores_BA += linear_BA.toarray() if sparse.issparse(linear_BA) else linear_BA
+        return np.asarray(scores_BA)
+
+    return ScoredRecommender(items_A, score_users)
+
+
+def right_vectors(matrix_UN: sparse.csr_array, width: int) -> Doubles:
+    """Return the right singular vectors of the largest singular values, (N, W), the strongest first.
+
+    There are fewer than `width` where the matrix has a smaller rank.
+    """
+    side = min(matrix_UN.shape)
+    if side <= max(DENSE, width):
+        _, values_S, vectors_SN = np.linalg.svd(matrix_UN.toarray(), full_matrices=False)
+    else:
+        # from the same start the same bits; all ones would be close to the first vector itself
+        start_S = np.random.default_rng(0).standard_normal(side)
+        _, values_S, vectors_SN = svds(matrix_UN, k=width, v0=start_S, return_singular_vectors="vh")
+    strongest = np.argsort(-values_S, kind="stable")[:width]
+    strongest = strongest[values_S[strongest] > NEGLIGIBLE]
+    return np.ascontiguousarray(vectors_SN[strongest].T)
+
+
+def _linear_filter(normalised_UN: sparse.csr_array, items_A: Ints) -> sparse.csr_array | Doubles:
+    """Return RᵀR towards the items of the catalogue, dense where most of it is not zero anyway."""
+    linear_NA = sparse.csr_array(normalised_UN.T @ normalised_UN[:, items_A])
+    filled = linear_NA.nnz / max(1, linear_NA.shape[0] * linear_NA.shape[1])
+    return np.asarray(linear_NA.toarray()) if filled > MOSTLY else linear_NA
+
+
+def _inverse_root(degrees_S: Doubles) -> Doubles:
+    """Return d^(−1/2), 0 where d is 0."""
+    return np.where(degrees_S > 0, 1 / np.sqrt(np.maximum(degrees_S, 1)), 0.0)
