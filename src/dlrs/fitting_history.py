@@ -53,7 +53,7 @@ def fit_history(
         catalog=prepared.catalog,
         own_UO=_own_matrix(prepared),
         types=len(recipe.marketplace.interaction_types),
-        unordered=recipe.history.unordered // MICROSECOND,
+        unordered=0 if (span := recipe.history.unordered) is None else span // MICROSECOND,
     )
     space = prepared.encoding.space
     validation = None if epochs is not None else _Validation.of(prepared, end)

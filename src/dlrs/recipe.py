@@ -73,8 +73,8 @@ class History(Description):
     length: int = Field(default=50, ge=1, description="events of a user that it looks back at")
     blocks: int = Field(default=1, ge=1, description="of self-attention")
     heads: int = Field(default=1, ge=1)
-    unordered: Duration = Field(
-        default=timedelta(0), description="events of one user within such a span of time have no order"
+    unordered: Duration | None = Field(
+        default=None, description="events of one user within such a span of time have no order"
     )
     minimum_uses: int = Field(
         default=2, ge=1, description="events whose item has a value; a value with fewer counts as unknown"
