@@ -20,10 +20,10 @@ from dlrs.bundle import Folder
 from dlrs.candidates.histories import Histories, histories_before
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
-from dlrs.model.forward import Nets, load_nets
+from dlrs.model.nets import AnyNets, open_nets
 from dlrs.prepared import Prepared
 from dlrs.profiles.profile import Profiles, ValueCounts
-from dlrs.recipe import Candidates, parse_recipe
+from dlrs.recipe import Candidates, Recipe, parse_recipe
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,20 @@ class BundleNets:
     """The networks of one bundle, and what they need."""
 
     encoding: Encoding
-    nets: Nets
-    settings: Candidates
+    nets: AnyNets
+    recipe: Recipe
 
     @classmethod
     def load(cls, bundle: Folder) -> Self:
         """Read them. ArtifactError if they are damaged."""
         content = json.loads((bundle / "recipe.json").read_text(encoding="utf-8"))
-        settings = parse_recipe(content, source=str(bundle / "recipe.json")).candidates
-        return cls(Encoding.load(bundle / "encoding.json"), load_nets(bundle.path), settings)
+        recipe = parse_recipe(content, source=str(bundle / "recipe.json"))
+        return cls(Encoding.load(bundle / "encoding.json"), open_nets(bundle.path), recipe)
+
+    @property
+    def settings(self) -> Candidates:
+        """How candidates are found."""
+        return self.recipe.candidates
 
     def profiles(self, prepared: Prepared, rows_U: Ints) -> EncodedRows:
         """Return prepared profiles in the columns and scales of these networks."""
@@ -61,8 +66,8 @@ class BundleNets:
         return self.encoding.encode_items(prepared.versions.take(versions_A))
 
     def histories(self, prepared: Prepared, users_U: Ints) -> Histories | None:
-        """Return what users did in the window before the cut, if the strategy asks for it."""
-        if not self.settings.needs_histories:
+        """Return what users did in the window before the cut, if strategy or networks ask for it."""
+        if not self.recipe.needs_histories:
             return None
         known = histories_before(prepared, int(prepared.starts_Q[-1])).take(users_U)
         versions, version_E = np.unique(known.version_E, return_inverse=True)

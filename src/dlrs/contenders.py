@@ -28,8 +28,7 @@ from dlrs.candidates.histories import histories_before, recent_counts
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.data.interactions import ALL_TIME
-from dlrs.model.forward import Nets, load_nets
-from dlrs.model.history_forward import SHAPE, HistoryNets, load_history
+from dlrs.model.nets import AnyNets, open_nets
 from dlrs.prepared import Prepared
 from dlrs.recipe import Rival
 from dlrs.recommender import Audience, Recommender, TwoStageRecommender
@@ -174,12 +173,7 @@ def fit_rival(name: Rival, history: History) -> Build:
             assert_never(name)
 
 
-def open_nets(folder: Path) -> Nets | HistoryNets:
-    """Read trained networks, of either kind."""
-    return load_history(folder) if (folder / SHAPE).is_file() else load_nets(folder)
-
-
-def build_ours(nets: Nets | HistoryNets, history: History) -> Build:
+def build_ours(nets: AnyNets, history: History) -> Build:
     """Return ours, of networks that learned from nothing after the cut."""
     settings = history.prepared.recipe.candidates
     recent_N = recent_counts(history.prepared, history.cut)

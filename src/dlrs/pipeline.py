@@ -174,6 +174,11 @@ def publish(
     if onnx:
         require_onnx()
     prepared, trained = open_pair(prepared_folder, trained_folder)
+    if onnx and prepared.recipe.training.network == "history":
+        raise ArtifactError(
+            f"{trained_folder}: expected the thesis's three networks to write as ONNX, received a history "
+            "network, which has no such form yet. Publish without --onnx."
+        )
     evaluated = None if evaluated_folder is None else bundle.open_folder(evaluated_folder, EVALUATED)
     end = prepared.recipe.marketplace.split.test_until
     versions_A = prepared.catalog.alive_at(micros(end))

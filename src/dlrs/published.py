@@ -1,6 +1,6 @@
 """Published: the content of a bundle as objects, ready to recommend; needs no torch.
 
-nets.safetensors, space.json    UserNet, ItemNet, RankNet
+nets.safetensors, space.json    UserNet, ItemNet, RankNet; or the history network: history.safetensors, .json
 encoding.json                   vocabularies and scalers
 live/, items.arrow, retrieval/  the items of the catalogue, ascending by id; see `candidates.bundled`
 recipe.json                     the marketplace and the settings it was trained under
@@ -33,7 +33,7 @@ from dlrs.candidates.histories import Histories
 from dlrs.errors import ArtifactError
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
-from dlrs.model.forward import load_nets
+from dlrs.model.nets import open_nets
 from dlrs.recipe import Recipe, parse_recipe
 from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
@@ -73,7 +73,7 @@ class Published:
         """Map a bundle's arrays and its index; what a bundle of an older dlrs lacks is built."""
         content = json.loads((bundle / "recipe.json").read_text(encoding="utf-8"))
         recipe = parse_recipe(content, source=str(bundle / "recipe.json"))
-        nets = load_nets(bundle.path)
+        nets = open_nets(bundle.path)
         stored = BundledItems.open(bundle.path, recipe)
         recommender = TwoStageRecommender(
             nets,
@@ -179,6 +179,6 @@ def write_content(
     """
     for file in nets_folder.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
-    BundledItems.write(folder, items, versions, load_nets(folder), recipe, recent_A)
+    BundledItems.write(folder, items, versions, open_nets(folder), recipe, recent_A)
     (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
     encoding.save(folder / "encoding.json")

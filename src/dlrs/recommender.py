@@ -18,14 +18,14 @@ from dlrs.arrays import Floats, Ints, positions_in
 from dlrs.candidates.askers import Askers
 from dlrs.candidates.filtering.where import Where
 from dlrs.candidates.generator import Candidates
-from dlrs.candidates.histories import Histories
+from dlrs.candidates.histories import Histories, embed_users
 from dlrs.candidates.index import ItemIndex
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.strategies import build_strategy
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.features.rows import EncodedRows, FeatureSpace
-from dlrs.model.forward import Nets, Representations
-from dlrs.model.history_forward import HistoryNets
+from dlrs.model.forward import Representations
+from dlrs.model.nets import AnyNets
 from dlrs.ranking.ranker import rank
 from dlrs.recipe import Candidates as Settings
 
@@ -96,7 +96,7 @@ class TwoStageRecommender:
 
     def __init__(
         self,
-        nets: Nets | HistoryNets,
+        nets: AnyNets,
         items: Representations,
         items_A: Ints,
         audience: Audience,
@@ -154,14 +154,8 @@ class TwoStageRecommender:
     def askers(self, profiles: EncodedRows, histories: Histories | None = None) -> Askers:
         """Return what the strategy knows of whoever has these profiles and histories."""
         needed = histories if self.settings.needs_histories else None
-        return Askers.of(self.embed_users(profiles, histories), needed, self.nets.embed_items)
-
-    def embed_users(self, profiles: EncodedRows, histories: Histories | None) -> Representations:
-        """Return e_u of whoever has these profiles and histories; which of them counts, the networks know."""
-        if isinstance(self.nets, Nets):
-            return self.nets.embed_users(profiles)
-        tokens = None if histories is None else histories.tokens(self.nets.settings.length)
-        return self.nets.embed_users(profiles, tokens)
+        users = embed_users(self.nets, profiles, histories)
+        return Askers.of(users, needed, self.nets.embed_items)
 
     def candidates(
         self, askers: Askers, count: int, *, known_UN: sparse.csr_array, where: Where | None = None
@@ -180,6 +174,6 @@ class TwoStageRecommender:
         distinct, user_P = np.unique(users_P, return_inverse=True)
         histories = self.audience.histories
         some = None if histories is None else histories.take(distinct)
-        users = self.embed_users(self.audience.take(distinct), some).take(user_P)
+        users = embed_users(self.nets, self.audience.take(distinct), some).take(user_P)
         positions_P = positions_in(self.items_A, items_P)
         return self.nets.logits(users, self.halves, positions_P[:, None])[:, 0]

@@ -92,7 +92,7 @@ class Answers:
     @cached_property
     def histories(self) -> Histories | None:
         """What every user row did before serving, if the strategy asks for it."""
-        return serving_histories(self.prepared, self.published.recipe.candidates)
+        return serving_histories(self.prepared, self.published.recipe)
 
     def of_block(self, number: int) -> pa.Table:
         """Return the best k items of one block of users, a row for each; see SCHEMA."""

@@ -32,7 +32,7 @@ from dlrs.bundle import Folder
 from dlrs.bundle_nets import BundleNets
 from dlrs.candidates.askers import Askers
 from dlrs.candidates.exact import ExactIndex
-from dlrs.candidates.histories import recent_counts
+from dlrs.candidates.histories import embed_users, recent_counts
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.data.interactions import micros
@@ -146,8 +146,9 @@ def _recall(prepared: Prepared, model: BundleNets, published: Published, users_U
     count = min(model.settings.count, len(index))
     rows_U = prepared.profile_of_QU[prepared.cut_period][users_U]
     histories = model.histories(prepared, users_U)
-    users = model.nets.embed_users(model.profiles(prepared, rows_U))
-    queries_UD = _queries(Askers.of(users, histories, model.nets.embed_items), model.settings)
+    users = embed_users(model.nets, model.profiles(prepared, rows_U), histories)
+    asked = histories if model.settings.needs_histories else None
+    queries_UD = _queries(Askers.of(users, asked, model.nets.embed_items), model.settings)
     if isinstance(index, ExactIndex):
         return Recall(1.0, count, len(queries_UD))
     found_UT, _ = index.propose(queries_UD, count)

@@ -66,7 +66,7 @@ def recommend_to_user(
     profile = prepared.profiles.take(np.array([row]))
     seen = prepared.interactions.item_E[prepared.interactions.user_E == prepared.profile_facts.user_P[row]]
     known_ids = prepared.item_ids.take(np.unique(seen))
-    histories = serving_histories(prepared, published.recipe.candidates)
+    histories = serving_histories(prepared, published.recipe)
     history = None if histories is None else histories.take(prepared.profile_facts.user_P[[row]])
     found = published.recommend(
         profile, k, known_ids=known_ids, history=history, filters=filters, relax=relax

@@ -28,7 +28,8 @@ from dlrs.candidates.live.snapshot import Kept, Snapshot, mapped
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.features.rows import EncodedRows
-from dlrs.model.forward import Nets, Representations
+from dlrs.model.forward import Representations
+from dlrs.model.nets import AnyNets
 from dlrs.recipe import Recipe
 from dlrs.schema import ITEM
 
@@ -57,7 +58,7 @@ class BundledItems:
         folder: Path,
         items: pa.Table,
         versions: EncodedRows,
-        nets: Nets,
+        nets: AnyNets,
         recipe: Recipe,
         recent_A: Ints | None,
     ) -> None:

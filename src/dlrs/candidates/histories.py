@@ -16,11 +16,12 @@ from scipy import sparse
 from dlrs.arrays import AnyArray, Bools, Doubles, Floats, Ints, gather_ranges
 from dlrs.data.interactions import Interactions, micros
 from dlrs.features.rows import EncodedRows
-from dlrs.model.forward import Representations
+from dlrs.model.forward import Nets, Representations
 from dlrs.model.history_forward import Tokens
+from dlrs.model.nets import AnyNets
 from dlrs.popularity import item_counts
 from dlrs.prepared import Prepared
-from dlrs.recipe import Candidates
+from dlrs.recipe import Recipe
 
 Embed = Callable[[EncodedRows], Representations]
 """ItemNet."""
@@ -91,6 +92,17 @@ class Histories:
         return liked_UD, last_UD
 
 
+def embed_users(nets: AnyNets, profiles: EncodedRows, histories: Histories | None) -> Representations:
+    """Return e_u of whoever has these profiles and histories, a row of each for everybody.
+
+    Which of them counts depends on the networks; without histories nobody met anything.
+    """
+    if isinstance(nets, Nets):
+        return nets.embed_users(profiles)
+    tokens = None if histories is None else histories.tokens(nets.settings.length)
+    return nets.embed_users(profiles, tokens)
+
+
 def histories_before(prepared: Prepared, end: int) -> Histories:
     """Return what every user row did in the window that profiles are made of: [end − window, end).
 
@@ -103,9 +115,9 @@ def histories_before(prepared: Prepared, end: int) -> Histories:
     return Histories.collect(log, len(prepared.user_ids), weight_T, prepared.encoded_versions)
 
 
-def serving_histories(prepared: Prepared, settings: Candidates) -> Histories | None:
-    """Return what every user row did in the window before serving, if the settings' strategy asks for it."""
-    if not settings.needs_histories:
+def serving_histories(prepared: Prepared, recipe: Recipe) -> Histories | None:
+    """Return what every user row did in the window before serving, if strategy or networks ask for it."""
+    if not recipe.needs_histories:
         return None
     return histories_before(prepared, micros(prepared.recipe.marketplace.split.test_until))
 

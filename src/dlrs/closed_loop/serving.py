@@ -114,8 +114,8 @@ class BundleRecommender:
         )
 
     def _histories(self, log: Interactions, weights: InteractionWeights, day: Day) -> Histories | None:
-        """Return the users' histories as `histories_before` does, if the strategy asks for them."""
-        if not self.published.recipe.candidates.needs_histories:
+        """Return the users' histories as `histories_before` does, if strategy or networks ask for them."""
+        if not self.published.recipe.needs_histories:
             return None
         until = self.records.moment(day.day)
         window = log.between(micros(until - self.records.marketplace.profiles.window), micros(until))

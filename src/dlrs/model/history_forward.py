@@ -96,6 +96,11 @@ class HistoryNets:
         logits_UT[rows_UT < 0] = -np.inf
         return logits_UT
 
+    def logits_of_one(self, user: Representations, items: Representations) -> Floats:
+        """Return the logit of one user with each of T items that come with the request: (T,)."""
+        logits_T: Floats = items.embedding_ND @ user.embedding_ND[0]
+        return logits_T / np.float32(self.settings.temperature)
+
     def _items(self, rows: EncodedRows) -> Floats:
         bags = sparse.csr_array(
             (rows.weights_E, rows.columns_E, rows.offsets[:: rows.features or 1]),

@@ -6,13 +6,13 @@ import numpy as np
 
 from dlrs.arrays import Floats, Ints
 from dlrs.candidates.generator import Candidates
-from dlrs.model.forward import ItemHalves, Nets, Representations
-from dlrs.model.history_forward import HistoryNets
+from dlrs.model.forward import ItemHalves, Representations
+from dlrs.model.nets import AnyNets
 from dlrs.ranking.top import top_k
 
 
 def rank(
-    nets: Nets | HistoryNets, users: Representations, items: ItemHalves, candidates: Candidates, k: int
+    nets: AnyNets, users: Representations, items: ItemHalves, candidates: Candidates, k: int
 ) -> tuple[Ints, Floats]:
     """Return each user's best k catalogue positions and their logits, best first: both (U, K).
 
