@@ -102,7 +102,9 @@ def test_ours_is_trained_on_what_precedes_the_validation(
 
 def test_another_marketplace_is_refused(recipe_file: Path, folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
-    text = recipe_file.read_text().replace('refresh = "7d"', 'refresh = "7d"\nminimum_events = 3')
+    text = recipe_file.read_text()
+    assert "minimum_events = 2" in text
+    text = text.replace("minimum_events = 2", "minimum_events = 3")
     other.write_text(text)
     with pytest.raises(DataError, match=r"Prepare it again"):
         tune(other, folder, tmp_path / "out", ["EASE"], Tuning(2))
