@@ -32,6 +32,8 @@ def test_the_thesis_is_followed_to_the_letter() -> None:
     assert len(recipe.marketplace.period_starts) == 4 + 1  # four weeks and the cut
     baselines = recipe.baselines
     assert baselines.cf_factors == 100
+    warp = (baselines.warp_factors, baselines.warp_epochs, baselines.warp_learning_rate)
+    assert warp == (100, 40, 0.03)
     assert (baselines.hybrid_factors, baselines.hybrid_epochs) == (700, 40)
     assert baselines.hybrid_learning_rate == 0.03
     assert recipe.evaluation.k == (1, 5, 10, 30, 100)

@@ -87,7 +87,7 @@ SPACES: Mapping[Model, Space] = {
         "baselines.gf_cf_low_pass": Between(0.01, 3.0),
     },
     "content-kNN": {
-        "baselines.content_idf_power": Between(0.0, 3.0, linear=True),
+        "baselines.content_idf_power": Between(0.0, 6.0, linear=True),
         "baselines.content_count_power": Between(0.0, 1.0, linear=True),
     },
     "hybrid CF-CBF": {

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dlrs.atomic import write_text
+from dlrs.atomic import replacing
 from dlrs.errors import ArtifactError
 from dlrs.tuning.spaces import Space, Value
 
@@ -41,7 +41,8 @@ class Trials:
     def save(self, file: Path) -> None:
         """Write or replace the file."""
         content = {**self.common, "trials": [asdict(trial) for trial in self.done]}
-        write_text(file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        with replacing(file) as partial:  # the folder is the search's own: it holds the lock
+            partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
     def begin(cls, file: Path, common: Mapping[str, Any]) -> Trials:

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import get_args
+
+import pytest
+
+from dlrs.recipe import Recipe, Rival
+from dlrs.tuning.search import applied, value_of
+from dlrs.tuning.spaces import NAMED, OURS, SPACES, THESIS, Between, Model, OneOf, Space, combinations
+
+EVERY = [(model, space) for spaces in NAMED.values() for model, space in spaces.items()]
+
+
+def test_every_model_has_a_space() -> None:
+    assert set(SPACES) == {*get_args(Rival), OURS}
+
+
+@pytest.mark.parametrize(("model", "space"), EVERY, ids=lambda value: value if isinstance(value, str) else "")
+def test_both_ends_of_every_setting_fit_the_recipe(model: Model, space: Space, recipe: Recipe) -> None:
+    for name, values in space.items():
+        assert name.startswith("training." if model == OURS else "baselines.")
+        ends = values.values if isinstance(values, OneOf) else (values.low, values.high)
+        for value in ends:
+            assert values.holds(value)
+            assert value_of(applied(recipe, {name: value}), name) == value
+
+
+def test_the_grid_is_the_thesiss() -> None:
+    grid = combinations(THESIS["hybrid CF-CBF"])
+    assert grid is not None
+    assert len(grid) == 12
+    assert grid[0] == {
+        "baselines.hybrid_factors": 50,
+        "baselines.hybrid_learning_rate": 0.1,
+        "baselines.hybrid_epochs": 40,
+    }
+
+
+def test_what_has_no_end_is_not_listed() -> None:
+    assert combinations({"a": OneOf((1,)), "b": Between(0.0, 1.0)}) is None
+    assert combinations({}) == [{}]
+
+
+def test_whole_numbers_are_those_between_whole_ones() -> None:
+    assert Between(1, 9).whole
+    assert not Between(1.0, 9.0).whole
+    assert Between(1, 9).holds(9)
+    assert not Between(1, 9).holds(10)
+    assert not Between(1, 9).holds("3")
+
+
+def test_a_duration_is_written_as_recipes_do(recipe: Recipe) -> None:
+    name = "baselines.recent_window"
+    assert value_of(recipe, name) == "7d"
+    changed = applied(recipe, {name: "90m"})
+    assert changed.baselines.recent_window == timedelta(minutes=90)
+    assert value_of(changed, name) == "90m"
