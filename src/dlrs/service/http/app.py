@@ -2,6 +2,7 @@
 
 Refusing   too much to do: 503 at once (what `turning_away` did not refuse before it was parsed)
 Requests   name, headers, log line, metrics, faults
+Quick      plain lists: no routing, and no other thread where they wait for nobody
 Bodies     read whole, up to a size
 Placing    waits for a place
 routes     in threads, as many as there are places
@@ -28,6 +29,7 @@ from dlrs.service.http.bodies import Bodies
 from dlrs.service.http.errors import add_errors
 from dlrs.service.http.health import Check
 from dlrs.service.http.json_answers import Json
+from dlrs.service.http.quick import Quick, Quickly
 from dlrs.service.http.requests import Requests
 from dlrs.service.metrics import Metrics
 
@@ -50,9 +52,13 @@ def create_app(
     log: FilteringBoundLogger,
     checks: Mapping[str, Check],
     limits: Limits,
+    quickly: Quickly | None = None,
     opened: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> FastAPI:
-    """Return the application. `opened` is entered before the first request and left after the last one."""
+    """Return the application. `opened` is entered before the first request and left after the last one.
+
+    `quickly` answers what it knows instead of the routes.
+    """
     gates = Gates(limits.reads, limits.writes, limits.longest_wait)
     app = FastAPI(
         title="dlrs",
@@ -65,6 +71,7 @@ def create_app(
         middleware=[
             Middleware(Refusing, gates=gates, refused=metrics.refused.inc),
             Middleware(Requests, metrics=metrics, log=log),
+            *([Middleware(Quick, gates=gates, access=access, quickly=quickly)] if quickly else []),
             Middleware(Bodies, largest=limits.largest_body),
             Middleware(Placing, gates=gates),
         ],
