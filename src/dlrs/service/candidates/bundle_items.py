@@ -28,7 +28,7 @@ class BundleItems:
         """Take what is stored."""
         ids_A = self._ids_A = stored.ids_A
         self.table: pa.Table = stored.table.select(list(features.names))
-        self._records = Records(self.table)
+        self._records = Records(self.table, stored.attributes.columns)
         recent_A = stored.retrieval.recent_A
         self.popular_ids = ids_A[:0] if recent_A is None else ids_A[_most_first(recent_A)]
 

@@ -1,12 +1,12 @@
 """Quick: the one kind of request that comes by the hundred a second goes round the framework.
 
-Routing, validation and a change of threads would cost as much as finding the candidates. So whoever knows such
-requests by their path and query says so (`Quickly`), and all others, those with mistakes included, go the usual
-way. Access, places, errors, log lines and metrics are the same for both.
+Routing, validation and a change of threads would cost as much as finding the candidates. So whoever knows
+such requests by path and query says so (`Quickly`), and all others, those with mistakes included, go the
+usual way. Access, places, errors, log lines and metrics are the same for both.
 
 Where nothing that a list asks for waits for anybody, it is made on the event loop's own thread: two threads
-would wait for each other at every request, the loop for the interpreter and the list for the loop. Between two
-lists the loop has its turn, so that those who wait are counted, and refused, as ever.
+would wait for each other at every request, the loop for the interpreter and the list for the loop. Between
+two lists the loop has its turn, so that those who wait are counted, and refused, as ever.
 """
 
 from __future__ import annotations
