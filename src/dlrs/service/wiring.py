@@ -84,7 +84,9 @@ class Serving:
         arrays, tables = arrays_of(self.loaded.past.arrays), []
         if self.catalogue is not None:
             arrays += arrays_of(self.catalogue.live.view().snapshot.items)
-            tables.append(self.catalogue.items.table)
+            records = self.catalogue.items.records
+            arrays += records.arrays
+            tables.append(records.table)
         warm(arrays, tables)
 
 

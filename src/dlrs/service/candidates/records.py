@@ -28,7 +28,14 @@ class Records:
     def __init__(self, table: pa.Table, filtered: Mapping[str, Numbers | Sets]) -> None:
         """Take a table, and what filters have of some of its columns."""
         self._names = table.column_names
-        self._columns = [_reading(table[name], filtered.get(name)) for name in self._names]
+        fitting = {name: filtered[name] for name in self._names if _fits(filtered.get(name), table[name])}
+        self.table = table.drop_columns(list(fitting))
+        """The columns that are read from the table itself."""
+        self.arrays = [array for one in fitting.values() for array in _arrays(one)]
+        """What is read of the others."""
+        self._columns = [
+            _filtered(fitting[name]) if name in fitting else _reading(table[name]) for name in self._names
+        ]
 
     def of(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Return some rows, in the order given; None where a value is missing."""
@@ -36,10 +43,29 @@ class Records:
         return [dict(zip(self._names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _reading(column: pa.ChunkedArray, filtered: Numbers | Sets | None) -> Read:
-    single = column.type == pa.string()
-    if single and isinstance(filtered, Sets) and len(filtered.values_X) <= MOST_VALUES:
+def _fits(filtered: Numbers | Sets | None, column: pa.ChunkedArray) -> bool:
+    """Tell whether what filters have says all that the column does."""
+    match filtered:
+        case None:
+            return False
+        case Numbers():
+            return bool(column.type == pa.float64())
+        case Sets():
+            return bool(column.type == pa.string()) and len(filtered.values_X) <= MOST_VALUES
+
+
+def _arrays(filtered: Numbers | Sets) -> list[AnyArray]:
+    return [filtered.number_N] if isinstance(filtered, Numbers) else [filtered.starts_N, filtered.code_E]
+
+
+def _filtered(filtered: Numbers | Sets) -> Read:
+    if isinstance(filtered, Sets):
         return _values(filtered)
+    numbers = _view(filtered.number_N)
+    return lambda rows: [None if (number := numbers[row]) != number else number for row in rows]
+
+
+def _reading(column: pa.ChunkedArray) -> Read:
     if column.num_chunks == 1 and column.chunk(0).offset == 0:
         chunk = column.chunk(0)
         if chunk.type == pa.float64():
