@@ -166,18 +166,19 @@ def _ask_for_one(
     """
     asked = count + min(len(known_ids), NEAR)
     places_1K, similarity_1K = view.propose(queries_1D, asked)
-    found = places_1K[0] != NO_ITEM
-    places, similarity = places_1K[0, found], similarity_1K[0, found]
-    items = view.take(places)
+    places, similarity = places_1K[0], similarity_1K[0]
+    if len(places) and places[-1] == NO_ITEM:  # they stand at the end
+        found = places != NO_ITEM
+        places, similarity = places[found], similarity[found]
     if known_ids:
         known = set(known_ids)
-        new = np.array([id not in known for id in decoded(items.ids_N)], dtype=np.bool_)
+        new = np.array([id not in known for id in decoded(view.ids(places))], dtype=np.bool_)
         if np.count_nonzero(new) < count and len(places) == asked:
             return None
         chosen = np.flatnonzero(new)[:count]
-        places, similarity, items = places[chosen], similarity[chosen], items.take(chosen)
+        places, similarity = places[chosen], similarity[chosen]
     rows_1T = np.arange(len(places))[None]
-    return Found(items, Candidates(rows_1T, similarity[None])), places
+    return Found(view.take(places), Candidates(rows_1T, similarity[None])), places
 
 
 def _known(view: View, known: Known | None) -> Ints:
