@@ -44,21 +44,26 @@ def find(catalogue: Catalogue, request: CandidateRequest) -> CandidateAnswer:
 
 
 def _answer(
-    catalogue: Catalogue, request: CandidateRequest, mark: int, items: LiveItems, similarity_T: Floats
+    catalogue: Catalogue,
+    request: CandidateRequest,
+    mark: int,
+    items: LiveItems,
+    similarity_T: Floats,
+    ids: list[str] | None = None,
 ) -> CandidateAnswer:
     found, asked = len(items), request.count
     shortfall = None if found >= asked else catalogue.live.explain(request.filters, asked, found)
-    ids = decoded(items.ids_N)
+    ids = decoded(items.ids_N) if ids is None else ids
     return CandidateAnswer(request.bundle_id, mark, ids, items.representations, similarity_T, shortfall)
 
 
-def _in_order(found: Found) -> tuple[LiveItems, Floats]:
-    """Return what was found for one query, nearest first."""
+def _in_order(found: Found) -> tuple[LiveItems, Floats, list[str] | None]:
+    """Return what was found for one query, nearest first, and the ids where they are known already."""
     rows_T, similarity_T = found.candidates.positions_UT[0], found.candidates.similarity_UT[0]
     if len(rows_T) == len(found.items) and (rows_T == np.arange(len(rows_T))).all():
-        return found.items, similarity_T  # they stand in this order: nothing is copied
+        return found.items, similarity_T, found.texts  # they stand in this order: nothing is copied
     there = rows_T != NO_ITEM
-    return found.items.take(rows_T[there]), similarity_T[there]
+    return found.items.take(rows_T[there]), similarity_T[there], None
 
 
 def represent(catalogue: Catalogue, ids_B: Ids) -> CandidateAnswer:
