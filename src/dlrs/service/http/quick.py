@@ -19,10 +19,15 @@ from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dlrs.service.http.access import Access
-from dlrs.service.http.admission import Gate, Gates
+from dlrs.service.http.admission import Gate
+from dlrs.service.http.errors import answer_to
+from dlrs.service.http.naming import name_of, request_id
+from dlrs.service.http.notes import Notes
+from dlrs.service.http.requests import dressed
 
 WITH_BODY = (b"content-length", b"transfer-encoding")
 
@@ -54,10 +59,11 @@ class Quickly(Protocol):
 
 
 class Quick:
-    """Middleware: answers what is known, and passes on the rest."""
+    """Answers what is known, before any middleware; it passes on the rest, and what there is no room for."""
 
-    def __init__(self, app: ASGIApp, *, gates: Gates, access: Access, quickly: Quickly) -> None:
-        self._app, self._gate, self._access, self._quickly = app, gates.reads, access, quickly
+    def __init__(self, app: ASGIApp, *, gate: Gate, access: Access, notes: Notes, quickly: Quickly) -> None:
+        self._app, self._gate, self._access = app, gate, access
+        self._notes, self._quickly = notes, quickly
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -65,29 +71,44 @@ class Quick:
         if known is None:
             await self._app(scope, receive, send)
             return
-        scope["route"], scope["path_params"] = self._quickly, known.parameters
-        self._access.check(Request(scope), "read")
-        body = await self._answer(known.answer)
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        began, name, status = time.perf_counter(), name_of(scope["headers"]), 499
+        token = request_id.set(name)
+        try:
+            answer = await self._answer(scope, known)
+            status = answer.status_code
+            answer.raw_headers = dressed(answer.raw_headers, name)
+            await answer(scope, receive, send)
+        finally:
+            spent = time.perf_counter() - began
+            self._notes.take(self._quickly.path, "GET", status, spent, known.parameters)
+            request_id.reset(token)
 
     def _known(self, scope: Scope) -> Known | None:
-        if scope["type"] != "http" or scope["method"] != "GET":
+        if scope["type"] != "http" or scope["method"] != "GET" or self._gate.is_full:
             return None
         if any(name in WITH_BODY for name, _ in scope["headers"]):
             return None
         return self._quickly.known(scope["path"], scope["query_string"])
 
-    async def _answer(self, answer: Callable[[], bytes]) -> bytes:
-        gate: Gate = self._gate
-        await gate.enter()
+    async def _answer(self, scope: Scope, known: Known) -> Response:
+        try:
+            self._access.check(Request(scope), "read")
+            return Response(await self._made(known.answer), media_type="application/json")
+        except Exception as error:
+            answer = answer_to(error)
+            if answer.status_code == 500:
+                self._notes.log.exception("fault", exc_info=error)
+            return answer
+
+    async def _made(self, make: Callable[[], bytes]) -> bytes:
+        """Return an answer when it has its place."""
+        await self._gate.enter()
         began = time.perf_counter()
         try:
             if self._quickly.waits:
-                return await run_in_threadpool(answer)
+                return await run_in_threadpool(make)
             await asyncio.sleep(0)  # who came meanwhile gets into the line, or is refused
             began = time.perf_counter()
-            return answer()
+            return make()
         finally:
-            gate.leave(time.perf_counter() - began)
+            self._gate.leave(time.perf_counter() - began)
