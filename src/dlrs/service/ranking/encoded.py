@@ -33,9 +33,7 @@ def decode(rows: EncodedRows, encoding: Encoding) -> Profile:
 def to_bytes(rows: EncodedRows) -> bytes:
     """Return encoded rows as safetensors; `safetensors.numpy.save` takes four times as long."""
     arrays = [(name, np.ascontiguousarray(getattr(rows, name))) for name in NAMES]
-    arrays.sort(
-        key=lambda named: -named[1].itemsize
-    )  # so that each begins at a multiple of its numbers' size
+    arrays.sort(key=lambda named: -named[1].itemsize)  # each begins at a multiple of its size
     told, at = {}, 0
     for name, array in arrays:
         told[name] = {
