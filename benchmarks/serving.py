@@ -12,7 +12,9 @@ for logs and the service's state. Prints Markdown:
     workers     memory of each process with 1 to 3 workers
     ingest      events and items a second, in bulk and one by one
     freshness   from an event, a new item, a deletion until lists show it
-    profile     where the processor time goes (with py-spy); not among those that run by themselves
+    cpu         processor time of a list, by thread and stage, which a busy machine changes little
+    profile     where the processor time goes (with py-spy)
+The last two are not among those that run by themselves.
 
 Load is open-loop: latency counts from the moment at which a request was due, and one without a good answer
 is infinitely slow. A figure is the median of the repetitions, with the least and the most of them in
@@ -33,6 +35,7 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.load.bench import Bench, Plan
+from benchmarks.load.cpu import cpu
 from benchmarks.load.freshness import freshness
 from benchmarks.load.market import Mix
 from benchmarks.load.profiling import hot_spots, profiled
@@ -61,8 +64,10 @@ MEASURES: dict[str, Callable[[Bench], str]] = {
     "workers": workers,
     "ingest": ingest,
     "freshness": freshness,
+    "cpu": cpu,
     "profile": profile,
 }
+BY_NAME_ONLY = ("cpu", "profile")
 
 
 def main() -> None:
@@ -93,7 +98,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--only", default=",".join(name for name in MEASURES if name != "profile"))
+    parser.add_argument("--only", default=",".join(n for n in MEASURES if n not in BY_NAME_ONLY))
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--warm-up", type=float, default=5)
     parser.add_argument("--repetitions", type=int, default=3)

@@ -38,7 +38,10 @@ class Codes:
 
 def widened(vectors_ND: Floats) -> Floats:
     """Return the vectors filled up with zeros: (N, W)."""
-    return np.pad(vectors_ND, ((0, 0), (0, -vectors_ND.shape[1] % LANES)))
+    N, D = vectors_ND.shape
+    vectors_NW = np.zeros((N, D + -D % LANES), dtype=vectors_ND.dtype)
+    vectors_NW[:, :D] = vectors_ND  # `np.pad` takes ten times as long for the one vector of a request
+    return vectors_NW
 
 
 def _floats(centroids: faiss.IndexFlat, count: int, width: int, near: int) -> faiss.IndexIVF:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from dlrs.arrays import AnyArray, Columns, Doubles, Ints
+from dlrs.arrays import AnyArray, Bools, Columns, Doubles, Ints
 from dlrs.data.values import values_of
 from dlrs.past.stored import Past
 from dlrs.profiles.one_user import Encounters
@@ -29,19 +29,14 @@ def encounters(past: Past, events: slice | Ints) -> tuple[Encounters, Columns]:
     arrays, features = past.arrays, past.features
     versions_V, version_E = np.unique(arrays.version_E[events], return_inverse=True)
     code_VS = arrays.code_MS[versions_V]
-    entries = _coded(past, versions_V, code_VS)
-    if features.text:
-        entries = _joined(entries, _words(past, code_VS))
-    if features.text or features.multi_valued:  # else they stand in this order already
-        order = np.argsort(entries.version_X, kind="stable")
-        entries = entries._replace(
-            version_X=entries.version_X[order], code_X=entries.code_X[order], share_X=entries.share_X[order]
-        )
-    place_of = {name: place for place, name in enumerate(features.discrete)}
-    place_K = np.array([place_of[name] for name, _ in entries.names_K], dtype=np.int64)
-    known_VF = np.zeros((len(versions_V), len(place_of)), dtype=np.bool_)
-    known_VF[entries.version_X, place_K[entries.code_X]] = True
-    lengths_V = np.bincount(entries.version_X, minlength=len(versions_V))
+    if features.text or features.multi_valued:
+        (version_X, code_X, share_X, names_K), known_VF = _of_all_kinds(past, versions_V, code_VS)
+        lengths_V = np.bincount(version_X, minlength=len(versions_V))
+    else:  # one place for each feature, in the order of entries
+        known_VF = code_VS >= 0
+        lengths_V = np.count_nonzero(known_VF, axis=1)
+        code_K, code_X = _distinct(code_VS[known_VF], len(past.values))
+        share_X, names_K = np.ones(len(code_X)), past.named(code_K)
     found = Encounters(
         time_E=arrays.time_E[events],
         type_E=arrays.type_E[events],
@@ -49,11 +44,28 @@ def encounters(past: Past, events: slice | Ints) -> tuple[Encounters, Columns]:
         number_VC=as_seen(arrays.number_MC[versions_V], features),
         known_VF=known_VF,
         starts_V1=np.concatenate(([0], np.cumsum(lengths_V))),
-        code_X=entries.code_X,
-        share_X=entries.share_X,
-        names_K=entries.names_K,
+        code_X=code_X,
+        share_X=share_X,
+        names_K=names_K,
     )
     return found, versions_V
+
+
+def _of_all_kinds(past: Past, versions_V: AnyArray, code_VS: AnyArray) -> tuple[_Entries, Bools]:
+    """Return the entries by version, and which features each version has."""
+    features = past.features
+    entries = _coded(past, versions_V, code_VS)
+    if features.text:
+        entries = _joined(entries, _words(past, code_VS))
+    order = np.argsort(entries.version_X, kind="stable")
+    entries = entries._replace(
+        version_X=entries.version_X[order], code_X=entries.code_X[order], share_X=entries.share_X[order]
+    )
+    place_of = {name: place for place, name in enumerate(features.discrete)}
+    place_K = np.array([place_of[name] for name, _ in entries.names_K], dtype=np.int64)
+    known_VF = np.zeros((len(versions_V), len(place_of)), dtype=np.bool_)
+    known_VF[entries.version_X, place_K[entries.code_X]] = True
+    return entries, known_VF
 
 
 def as_seen(number_VC: Doubles, features: Features) -> Doubles:

@@ -15,9 +15,11 @@ ItemNet, and for the profile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from itertools import pairwise, repeat
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -117,7 +119,10 @@ class Past:
     def item_ids(self, rows: AnyArray) -> list[str]:
         """Return the ids of items."""
         ids = self.arrays.ids_N[rows].tolist()
-        return [id.decode("utf-8", "surrogatepass").replace("\0\1", "\0") for id in ids]
+        # no id ends with NUL, nor has two together (`as_texts`); to decode one by one takes ten times as long
+        text = b"\0\0".join(ids).decode("utf-8", "surrogatepass")
+        texts = text.split("\0\0") if ids else []
+        return [id.replace("\0\1", "\0") for id in texts] if "\0\1" in text else texts
 
     def texts(self, codes: AnyArray) -> list[str]:
         """Return what codes stand for."""
@@ -148,29 +153,38 @@ class Past:
     def raws(self, versions: AnyArray) -> list[dict[str, Any]]:
         """Return the raw features of some versions, as `Published.items` has them."""
         code_RS, number_RC = self.arrays.code_MS[versions], self.arrays.number_MC[versions]
-        texts = np.full(code_RS.shape, None, dtype=object)
-        texts[code_RS >= 0] = self.texts(code_RS[code_RS >= 0])
-        raws: list[dict[str, Any]] = []
-        for numbers, single, version in zip(
-            number_RC.tolist(), texts.tolist(), versions.tolist(), strict=True
-        ):
-            named: dict[str, Any] = {
-                name: None if number != number else number  # NaN
-                for name, number in zip(self.features.continuous, numbers, strict=True)
-            }
-            named.update(zip(self.single, single, strict=True))
-            named.update(self._lists(version))
-            raws.append({name: named[name] for name in self.features.names})
-        return raws
+        texts_RS = self._texts_or_none(code_RS)
+        lists_R = (
+            map(self._lists, versions.tolist()) if self.features.multi_valued else repeat((), len(versions))
+        )
+        names, arranged = self.features.names, self._arranged
+        return [
+            dict(
+                zip(names, arranged((*(None if x != x else x for x in numbers), *texts, *lists)), strict=True)
+            )
+            for numbers, texts, lists in zip(number_RC.tolist(), texts_RS, lists_R, strict=True)
+        ]
 
-    def _lists(self, version: int) -> dict[str, list[str]]:
-        names = tuple(self.features.multi_valued)
-        first = version * len(names)
-        starts = self.arrays.list_starts[first : first + len(names) + 1].tolist()
-        return {
-            name: self.texts(self.arrays.list_X[starts[place] : starts[place + 1]])
-            for place, name in enumerate(names)
-        }
+    @cached_property
+    def _arranged(self) -> Callable[[Sequence[Any]], Sequence[Any]]:
+        """Bring numbers, single texts and lists into the order of the features' names."""
+        stored = (*self.features.continuous, *self.single, *self.features.multi_valued)
+        places = [stored.index(name) for name in self.features.names]
+        return itemgetter(*places) if len(places) > 1 else tuple
+
+    def _texts_or_none(self, code_RS: AnyArray) -> list[list[str | None]]:
+        """Return what codes stand for; None for −1."""
+        if (known := self._texts) is not None:
+            return [[known[code] if code >= 0 else None for code in codes] for codes in code_RS.tolist()]
+        texts_RS = np.full(code_RS.shape, None, dtype=object)
+        texts_RS[code_RS >= 0] = self.texts(code_RS[code_RS >= 0])
+        found: list[list[str | None]] = texts_RS.tolist()
+        return found
+
+    def _lists(self, version: int) -> list[list[str]]:
+        count = len(self.features.multi_valued)
+        starts = self.arrays.list_starts[version * count : (version + 1) * count + 1].tolist()
+        return [self.texts(self.arrays.list_X[first:last]) for first, last in pairwise(starts)]
 
     def lists(self, versions_V: AnyArray) -> tuple[Ints, Ints, Columns]:
         """Return version (0 … V − 1), length of its list and code of each entry of some versions' lists."""

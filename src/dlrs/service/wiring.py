@@ -39,12 +39,14 @@ from dlrs.service.http.access import Access, open_access
 from dlrs.service.http.app import Limits, create_app
 from dlrs.service.http.health import Check
 from dlrs.service.http.logs import start_logs
+from dlrs.service.http.quick import Quickly
 from dlrs.service.metrics import Metrics
 from dlrs.service.page.routes import Page
 from dlrs.service.page.routes import router as page_routes
 from dlrs.service.profiles.client import HttpProfiles
 from dlrs.service.profiles.routes import router as profile_routes
 from dlrs.service.profiles.source import UserProfiles
+from dlrs.service.ranking.quick_lists import QuickLists
 from dlrs.service.ranking.ranking_service import RankingService
 from dlrs.service.ranking.routes import router as ranking_routes
 from dlrs.service.seams import CandidateSource, Erased, ProfileSource
@@ -82,7 +84,9 @@ class Serving:
         arrays, tables = arrays_of(self.loaded.past.arrays), []
         if self.catalogue is not None:
             arrays += arrays_of(self.catalogue.live.view().snapshot.items)
-            tables.append(self.catalogue.items.table)
+            records = self.catalogue.items.records
+            arrays += records.arrays
+            tables.append(records.table)
         warm(arrays, tables)
 
 
@@ -113,6 +117,7 @@ def opened(settings: Settings, loaded: Loaded) -> Iterator[Service]:
             log=log,
             checks=parts.checks(),
             limits=_limits(settings),
+            quickly=parts.quickly(),
         )
         yield Service(app, says(settings, loaded, access))
 
@@ -175,6 +180,10 @@ class _Parts:
         if self._ranking is not None and self._profiles is not None:
             routers.append(page_routes(self._page(self._ranking, self._profiles)))
         return routers
+
+    def quickly(self) -> Quickly | None:
+        """Return what answers plain lists, where they are this process's."""
+        return None if self._ranking is None else QuickLists(self._ranking, waits=not self._near())
 
     def _page(self, ranking: RankingService, profiles: ProfileSource) -> Page:
         return Page(

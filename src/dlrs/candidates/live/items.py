@@ -94,7 +94,8 @@ def encoded(ids: Sequence[str]) -> Ids:
 
 def decoded(ids_N: Ids) -> list[str]:
     """Return kept ids as text."""
-    return [id.decode() for id in ids_N.tolist()]  # `np.char.decode` takes three times as long
+    # no id holds NUL; to decode one by one takes three times as long, `np.char.decode` nine times
+    return b"\0".join(ids_N.tolist()).decode().split("\0") if len(ids_N) else []
 
 
 def positions_of(sorted_N: Ids, ids_B: Ids) -> Ints:

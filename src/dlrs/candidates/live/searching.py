@@ -36,6 +36,8 @@ class Found:
 
     items: LiveItems
     candidates: Candidates
+    texts: list[str] | None = None
+    """The ids of the items as text, where somebody needed them already."""
 
     def ids(self, user: int) -> list[str]:
         """Return the ids of one user's candidates, nearest first."""
@@ -166,18 +168,19 @@ def _ask_for_one(
     """
     asked = count + min(len(known_ids), NEAR)
     places_1K, similarity_1K = view.propose(queries_1D, asked)
-    found = places_1K[0] != NO_ITEM
-    places, similarity = places_1K[0, found], similarity_1K[0, found]
-    items = view.take(places)
-    if known_ids:
-        known = set(known_ids)
-        new = np.array([id not in known for id in decoded(items.ids_N)], dtype=np.bool_)
-        if np.count_nonzero(new) < count and len(places) == asked:
-            return None
-        chosen = np.flatnonzero(new)[:count]
-        places, similarity, items = places[chosen], similarity[chosen], items.take(chosen)
+    places, similarity = places_1K[0], similarity_1K[0]
+    if len(places) and places[-1] == NO_ITEM:  # they stand at the end
+        found = places != NO_ITEM
+        places, similarity = places[found], similarity[found]
+    known, texts = set(known_ids), decoded(view.ids(places))
+    chosen = [row for row, id in enumerate(texts) if id not in known]
+    if len(chosen) < count and len(places) == asked:
+        return None
+    if len(chosen) < len(texts) or count < len(texts):
+        chosen = chosen[:count]
+        places, similarity, texts = places[chosen], similarity[chosen], [texts[row] for row in chosen]
     rows_1T = np.arange(len(places))[None]
-    return Found(items, Candidates(rows_1T, similarity[None])), places
+    return Found(view.take(places), Candidates(rows_1T, similarity[None]), texts), places
 
 
 def _known(view: View, known: Known | None) -> Ints:

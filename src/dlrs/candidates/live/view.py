@@ -131,6 +131,12 @@ class View:
         parts = self.snapshot.items.take(old), self.delta.items.take(new)
         return LiveItems.concatenate(parts).take(back_B)
 
+    def ids(self, places_B: Ints) -> Ids:
+        """Return the ids of the items at some places, in the order given."""
+        if len(self.delta) == 0 or not (places_B >= len(self.snapshot)).any():
+            return self.snapshot.items.ids_N[places_B]
+        return self.take(places_B).ids_N
+
     def facts(self, places_B: Ints) -> pa.Table | None:
         """Return the raw features of the items at some places, those in the snapshot ascending."""
         if self.snapshot.facts is None:

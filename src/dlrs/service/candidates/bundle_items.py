@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from dlrs.arrays import Ints
 from dlrs.candidates.bundled import BundledItems
@@ -27,8 +26,8 @@ class BundleItems:
     def __init__(self, stored: BundledItems, features: Features) -> None:
         """Take what is stored."""
         ids_A = self._ids_A = stored.ids_A
-        self.table: pa.Table = stored.table.select(list(features.names))
-        self._records = Records(self.table)
+        table = stored.table.select(list(features.names))
+        self.records = Records(table, stored.attributes.columns)
         recent_A = stored.retrieval.recent_A
         self.popular_ids = ids_A[:0] if recent_A is None else ids_A[_most_first(recent_A)]
 
@@ -39,7 +38,7 @@ class BundleItems:
         """Return the raw features of those items that the bundle has."""
         rows = positions_of(self._ids_A, np.array([_encoded(id) for id in ids], dtype=np.bytes_))
         there = np.flatnonzero(rows >= 0)
-        found = self._records.of(rows[there].tolist()) if len(there) else []
+        found = self.records.of(rows[there].tolist()) if len(there) else []
         return {ids[place]: record for place, record in zip(there.tolist(), found, strict=True)}
 
 

@@ -37,8 +37,12 @@ from dlrs.service.stores import ItemStore
 
 LIVE, INDEX, WRITER = "live", "index", "writer"
 
-EVERY = 0.01
-"""Seconds after which the item storage is asked for changes that others made."""
+EVERY = 0.025
+"""Seconds after which the item storage is asked for changes that others made. To look costs 0.2 ms, asked for
+lists or not, so that 100 times a second was a tenth of all the processor time at 100 lists a second."""
+
+FOLLOWING = 0.25
+"""Seconds after which a process that does not write looks whether it must: it has nothing else to do here."""
 
 TOGETHER = 2_000
 """Changes embedded at once."""
@@ -226,7 +230,7 @@ class Catalogue:
                     known = isinstance(error, DlrsError)
                     log.error("indexer", bundle=self.bundle.id, error=str(error), exc_info=not known)
                 failing = True
-            self._wake.wait(1.0 if failing else EVERY)
+            self._wake.wait(1.0 if failing else EVERY if self.writes else FOLLOWING)
             self._wake.clear()
 
     def _take_over(self) -> None:

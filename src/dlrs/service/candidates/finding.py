@@ -10,6 +10,7 @@ import numpy as np
 from dlrs.arrays import NO_ITEM, Floats, Ints
 from dlrs.candidates.generator import Candidates, merge
 from dlrs.candidates.live.items import Ids, LiveItems, decoded
+from dlrs.candidates.live.searching import Found
 from dlrs.candidates.live.view import View
 from dlrs.candidates.metric import Metric, lengths, ready
 from dlrs.errors import RequestError
@@ -24,6 +25,9 @@ def find(catalogue: Catalogue, request: CandidateRequest) -> CandidateAnswer:
     view = live.view()  # for its mark: what is searched is this or later
     width = view.snapshot.items.embedding_ND.shape[1]
     queries_QD = _queries(request, width)
+    if len(queries_QD) == 1 and request.popular <= 0:
+        found = live.search(queries_QD, request.count, known=[request.known_ids], filters=request.filters)
+        return _answer(catalogue, request, view.mark, *_in_order(found))
     items, sources, shares = view.take(np.empty(0, dtype=np.int64)), [], []
     if len(queries_QD):
         known = [request.known_ids] * len(queries_QD)
@@ -36,15 +40,30 @@ def find(catalogue: Catalogue, request: CandidateRequest) -> CandidateAnswer:
         sources.append(_as_source(items, rows_T, queries_QD, catalogue.bundle.recipe.candidates.metric))
         shares.append(request.popular)
     rows_T, similarity_T = _merged(sources, shares, request.count)
-    ids = decoded(items.ids_N[rows_T])
-    return CandidateAnswer(
-        request.bundle_id,
-        view.mark,
-        ids,
-        items.representations.take(rows_T),
-        similarity_T,
-        None if len(ids) >= request.count else live.explain(request.filters, request.count, len(ids)),
-    )
+    return _answer(catalogue, request, view.mark, items.take(rows_T), similarity_T)
+
+
+def _answer(
+    catalogue: Catalogue,
+    request: CandidateRequest,
+    mark: int,
+    items: LiveItems,
+    similarity_T: Floats,
+    ids: list[str] | None = None,
+) -> CandidateAnswer:
+    found, asked = len(items), request.count
+    shortfall = None if found >= asked else catalogue.live.explain(request.filters, asked, found)
+    ids = decoded(items.ids_N) if ids is None else ids
+    return CandidateAnswer(request.bundle_id, mark, ids, items.representations, similarity_T, shortfall)
+
+
+def _in_order(found: Found) -> tuple[LiveItems, Floats, list[str] | None]:
+    """Return what was found for one query, nearest first, and the ids where they are known already."""
+    rows_T, similarity_T = found.candidates.positions_UT[0], found.candidates.similarity_UT[0]
+    if len(rows_T) == len(found.items) and (rows_T == np.arange(len(rows_T))).all():
+        return found.items, similarity_T, found.texts  # they stand in this order: nothing is copied
+    there = rows_T != NO_ITEM
+    return found.items.take(rows_T[there]), similarity_T[there], None
 
 
 def represent(catalogue: Catalogue, ids_B: Ids) -> CandidateAnswer:

@@ -27,6 +27,7 @@ class Database:
         """See `open`."""
         self._engines = (reading, writing)
         reader, writer = Reader(reading, where), Writer(writing, where)
+        self._reader = reader
         self.where = where
         self.events = Events(reader, writer)
         self.items = Items(reader, writer)
@@ -65,6 +66,7 @@ class Database:
     def close(self) -> None:
         """Write the decisions that wait, and let go of all connections."""
         self.decisions.close()
+        self._reader.close()
         for engine in self._engines:
             engine.dispose()
 

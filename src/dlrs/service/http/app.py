@@ -1,5 +1,6 @@
 """The application: routes of the services, and around them what all of them have in common.
 
+Quick      answers plain lists: nothing of what follows, and no other thread where they wait for nobody
 Refusing   too much to do: 503 at once (what `turning_away` did not refuse before it was parsed)
 Requests   name, headers, log line, metrics, faults
 Bodies     read whole, up to a size
@@ -18,6 +19,7 @@ import anyio.to_thread
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from dlrs import __version__
@@ -28,6 +30,8 @@ from dlrs.service.http.bodies import Bodies
 from dlrs.service.http.errors import add_errors
 from dlrs.service.http.health import Check
 from dlrs.service.http.json_answers import Json
+from dlrs.service.http.notes import Notes
+from dlrs.service.http.quick import Quick, Quickly
 from dlrs.service.http.requests import Requests
 from dlrs.service.metrics import Metrics
 
@@ -42,6 +46,17 @@ class Limits:
     largest_body: int = 2_000_000  # bytes
 
 
+class _App(FastAPI):
+    """An application that something may stand before, its own middleware included."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.answer: ASGIApp = super().__call__
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.answer(scope, receive, send)
+
+
 def create_app(
     routers: Iterable[APIRouter],
     *,
@@ -50,11 +65,15 @@ def create_app(
     log: FilteringBoundLogger,
     checks: Mapping[str, Check],
     limits: Limits,
+    quickly: Quickly | None = None,
     opened: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> FastAPI:
-    """Return the application. `opened` is entered before the first request and left after the last one."""
-    gates = Gates(limits.reads, limits.writes, limits.longest_wait)
-    app = FastAPI(
+    """Return the application. `opened` is entered before the first request and left after the last one.
+
+    `quickly` answers what it knows instead of the routes.
+    """
+    gates, notes = Gates(limits.reads, limits.writes, limits.longest_wait), Notes(metrics, log)
+    app = _App(
         title="dlrs",
         version=__version__,
         description="Recommendations for marketplaces: lists, candidates and profiles.",
@@ -64,11 +83,13 @@ def create_app(
         lifespan=_lifespan(limits.reads + limits.writes, opened),
         middleware=[
             Middleware(Refusing, gates=gates, refused=metrics.refused.inc),
-            Middleware(Requests, metrics=metrics, log=log),
+            Middleware(Requests, notes=notes),
             Middleware(Bodies, largest=limits.largest_body),
             Middleware(Placing, gates=gates),
         ],
     )
+    if quickly is not None:
+        app.answer = Quick(app.answer, gate=gates.reads, access=access, notes=notes, quickly=quickly)
     app.state.access = access
     app.state.gates, app.state.refused = gates, metrics.refused.inc
     add_errors(app)

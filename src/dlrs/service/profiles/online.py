@@ -145,23 +145,39 @@ class Online:
 
     def _mets(self, events: Ints, later: _Later, newest: int, described: int) -> list[Met]:
         """Return the newest events, oldest first, with the features of the newest `described` of them."""
-        arrays = self.past.arrays
-        of_past, of_later = events[-newest:] if newest else events[:0], slice(-newest, None)
-        times = np.concatenate([arrays.time_E[of_past], later.time_E[of_later]])
-        order: Ints = np.argsort(times, kind="stable")[max(0, len(times) - newest) :]
-        known = len(arrays.item_M)
-        versions = np.concatenate([arrays.version_E[of_past], later.version_E[of_later] + known])[order]
-        type_E = np.concatenate([arrays.type_E[of_past], later.type_E[of_later]])[order]
-        item_of = self._items_of(np.unique(versions), later)
-        raw_of = self._raws(np.unique(versions[max(0, len(order) - described) :]), later)
-        kinds = list(self.types)
-        weights = self._weight_T[type_E].tolist()
-        rows = zip(versions.tolist(), type_E.tolist(), times[order].tolist(), weights, strict=True)
-        first = len(order) - described
+        times, type_E, versions = self._newest_of(events, later, newest)
+        wanted = np.array(sorted(set(versions)), dtype=np.int64)
+        item_of = self._items_of(wanted, later)
+        told = versions[max(0, len(versions) - described) :]
+        all_told = len(told) == len(versions)
+        raw_of = self._raws(wanted if all_told else np.array(sorted(set(told)), dtype=np.int64), later)
+        kinds, weights = list(self.types), self._weight_T.tolist()
+        rows = zip(versions, type_E, times, strict=True)
+        first = len(versions) - described
         return [
-            Met(item_of[version], kinds[kind], time, weight, raw_of[version] if place >= first else None)
-            for place, (version, kind, time, weight) in enumerate(rows)
+            Met(
+                item_of[version],
+                kinds[kind],
+                time,
+                weights[kind],
+                raw_of[version] if place >= first else None,
+            )
+            for place, (version, kind, time) in enumerate(rows)
         ]
+
+    def _newest_of(self, events: Ints, later: _Later, newest: int) -> tuple[list[int], list[int], list[int]]:
+        """Return time, type and version of the newest events, oldest first; later versions come last."""
+        arrays = self.past.arrays
+        of_past = events[-newest:] if newest else events[:0]
+        parts = [(arrays.time_E[of_past], arrays.type_E[of_past], arrays.version_E[of_past])]
+        if newest and len(later.time_E):
+            some, known = slice(-newest, None), len(arrays.item_M)
+            parts.append((later.time_E[some], later.type_E[some], later.version_E[some] + known))
+            columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+            order = np.argsort(columns[0], kind="stable")[-newest:]
+            parts = [(columns[0][order], columns[1][order], columns[2][order])]
+        times, types, versions = (column.tolist() for column in parts[0])
+        return times, types, versions
 
     def _items_of(self, wanted: Ints, later: _Later) -> dict[int, str]:
         """Return the items of some versions, ascending: those of the past come first."""

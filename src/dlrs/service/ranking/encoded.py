@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import fields
 
 import numpy as np
+import orjson
 import pyarrow as pa
-from safetensors.numpy import load, save
+from safetensors.numpy import load
 
 from dlrs.arrays import Doubles
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
 from dlrs.service.seams import Number, Profile
+
+NAMES = tuple(field.name for field in fields(EncodedRows))
+KINDS = {"<f4": "F32", "<f8": "F64", "<i4": "I32", "<i8": "I64"}
+"""What numpy and safetensors call the same."""
 
 
 def decode(rows: EncodedRows, encoding: Encoding) -> Profile:
@@ -26,8 +31,20 @@ def decode(rows: EncodedRows, encoding: Encoding) -> Profile:
 
 
 def to_bytes(rows: EncodedRows) -> bytes:
-    """Return encoded rows as safetensors."""
-    return save({field.name: np.ascontiguousarray(getattr(rows, field.name)) for field in fields(rows)})
+    """Return encoded rows as safetensors; `safetensors.numpy.save` takes four times as long."""
+    arrays = [(name, np.ascontiguousarray(getattr(rows, name))) for name in NAMES]
+    arrays.sort(key=lambda named: -named[1].itemsize)  # each begins at a multiple of its size
+    told, at = {}, 0
+    for name, array in arrays:
+        told[name] = {
+            "dtype": KINDS[array.dtype.str],
+            "shape": array.shape,
+            "data_offsets": (at, at + array.nbytes),
+        }
+        at += array.nbytes
+    head = orjson.dumps(told)
+    head += b" " * (-len(head) % 8)
+    return b"".join((len(head).to_bytes(8, "little"), head, *(array.tobytes() for _, array in arrays)))
 
 
 def from_bytes(content: bytes) -> EncodedRows:

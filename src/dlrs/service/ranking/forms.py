@@ -11,9 +11,12 @@ from dlrs.candidates.filtering.filters import AnyFilter
 from dlrs.candidates.filtering.relaxing import AnyStep
 from dlrs.service.ranking.asking import Page
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=512)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=512)]
-Length = Annotated[int, Field(ge=1, le=500, description="items of the list")]
+LONGEST_ID = 512
+LONGEST_LIST, DEFAULT_LIST = 500, 20
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID)]
+Length = Annotated[int, Field(ge=1, le=LONGEST_LIST, description="items of the list")]
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e300, le=1e300)]
 Weight = Annotated[float, Field(gt=0, le=1e12)]
 Filters = Annotated[tuple[AnyFilter, ...], Field(max_length=50)]
@@ -72,7 +75,7 @@ class Somebody(Form):
 class ListRequest(Somebody):
     """A list for a user, or for a guest."""
 
-    k: Length = 20
+    k: Length = DEFAULT_LIST
     page: Page = "home"
     filters: Filters = ()
     relax: Steps = ()

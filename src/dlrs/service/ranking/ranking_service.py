@@ -68,6 +68,7 @@ class RankingService:
         self.decisions, self.clock = decisions, clock
         self._held, self._metrics, self._seconds = held, metrics, deadline
         of_profiles, of_candidates = self._guards = _guard("profiles", near), _guard("candidates", near)
+        self._timers: dict[str, Any] = {}  # of the stages
         self._explaining, self._askers = Explaining(), Askers()
         self._users = Users(profiles, of_profiles, held, clock, metrics)
         self._path = WholePath(candidates, of_candidates, self._askers, metrics, count)
@@ -225,7 +226,9 @@ class RankingService:
 
     def _count(self, answer: Answer) -> None:
         for name, spent in answer.stages.items():
-            self._metrics.stage.labels(name).observe(spent / 1e3)
+            if (timer := self._timers.get(name)) is None:
+                timer = self._timers[name] = self._metrics.stage.labels(name)
+            timer.observe(spent / 1e3)
         if answer.degraded is not None:
             self._metrics.degraded.labels(answer.degraded).inc()
 

@@ -9,8 +9,11 @@ items have all of them, and few items of the catalogue do.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from statistics import median
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -91,8 +94,13 @@ class Part:
     most: float = math.inf
 
     def __str__(self) -> str:
-        name = self.feature.removesuffix("_id").replace("_", " ")
-        return f"{name} {self.value}" if self.value is not None else f"{name} ≤ {self.most:,.10g}"
+        return _in_words(self.feature, self.value, self.most)
+
+
+@lru_cache(10_000)
+def _in_words(feature: str, value: str | None, most: float) -> str:
+    name = feature.removesuffix("_id").replace("_", " ")
+    return f"{name} {value}" if value is not None else f"{name} ≤ {most:,.10g}"
 
 
 @dataclass(frozen=True)
@@ -110,13 +118,13 @@ class Reason:
         return "; ".join(filter(None, (text, near)))
 
 
-@dataclass(frozen=True)
-class _Shared:
+class _Shared(NamedTuple):
     """A part that enough of a user's last items have: which ones, a bit each, and how surprising that is."""
 
     part: Part
     mask: int
     surprise: float  # −log of its share of the catalogue
+    alone: float  # what it says without others
 
 
 class Reasons:
@@ -129,8 +137,10 @@ class Reasons:
         self._common = common
         self._least = max(LEAST, SHARE * len(self._raws))
         self._log = [-math.inf, *(math.log(n / len(self._raws)) for n in range(1, len(self._raws) + 1))]
-        self._valued = {name: self._values_of(name) for name in _worded(features)}
-        self._numbers = {name: self._numbers_of(name) for name in _bounded(features)}
+        self._single = self._often(features.categorical)
+        self._several = self._often(features.multi_valued)
+        numbers = [(name, self._numbers_of(name)) for name in _bounded(features)]
+        self._numbers = [(name, his) for name, his in numbers if his]
         self._bounded: dict[tuple[str, float], _Shared | None] = {}
         self._chosen: dict[tuple[int, ...], tuple[tuple[Part, ...], int]] = {}
         self._place = _middle(self._raws) if {LATITUDE, LONGITUDE} <= set(features.continuous) else None
@@ -145,46 +155,50 @@ class Reasons:
             found.append(Reason(count, len(self._raws), parts, near) if parts or near is not None else None)
         return found
 
+    def _often(self, names: Iterable[str]) -> list[tuple[str, dict[str, _Shared]]]:
+        """Return the features of which enough of his items have the same value, and these values."""
+        return [(name, values) for name in names if (values := self._values_of(name))]
+
     def _values_of(self, name: str) -> dict[str, _Shared]:
         masks: dict[str, int] = {}
-        for place, raw in enumerate(self._raws):
-            for value in _values(raw.get(name)):
-                masks[value] = masks.get(value, 0) | 1 << place
-        shared = {value: self._of_part(Part(name, value), mask) for value, mask in masks.items()}
-        return {value: one for value, one in shared.items() if one is not None}
+        bit = 1
+        for raw in self._raws:
+            found = raw.get(name)
+            if found is not None:
+                for value in (found,) if isinstance(found, str) else _values(found):
+                    masks[value] = masks.get(value, 0) | bit
+            bit <<= 1
+        often = [(value, mask) for value, mask in masks.items() if mask.bit_count() >= self._least]
+        return {value: self._shared_part(Part(name, value), mask) for value, mask in often}
 
     def _numbers_of(self, name: str) -> list[tuple[float, int]]:
         """Return the numbers of his items, each with the bit of its item, ascending."""
         numbers = ((_number(raw.get(name)), 1 << place) for place, raw in enumerate(self._raws))
         return sorted((number, bit) for number, bit in numbers if number is not None)
 
-    def _of_part(self, part: Part, mask: int) -> _Shared | None:
-        if mask.bit_count() < self._least:
-            return None
-        return _Shared(part, mask, self._common.surprise(part))
+    def _shared_part(self, part: Part, mask: int) -> _Shared:
+        surprise, count = self._common.surprise(part), mask.bit_count()
+        return _Shared(part, mask, surprise, count * (self._log[count] + surprise))
 
     def _shared(self, item: Raw) -> list[_Shared]:
         """Return what an item has that enough of his have."""
-        shared = []
-        for name, values in self._valued.items():
-            found = item.get(name)
-            if isinstance(found, str):
-                if found in values:
-                    shared.append(values[found])
-            elif found is not None:
-                shared += [values[value] for value in _values(found) if value in values]
-        for name, numbers in self._numbers.items():
-            number = _number(item.get(name))
-            if number is not None and numbers and 0 < number <= numbers[-1][0]:
-                one = self._bound(name, nice(number))
+        get = item.get
+        shared = [values[found] for name, values in self._single if (found := get(name)) in values]
+        for name, values in self._several:
+            shared += [values[value] for value in _values(get(name)) if value in values]
+        for name, numbers in self._numbers:
+            number = _number(get(name))
+            if number is not None and 0 < number <= numbers[-1][0]:
+                one = self._bound(name, numbers, nice(number))
                 shared += [] if one is None else [one]
         return shared
 
-    def _bound(self, name: str, most: float) -> _Shared | None:
+    def _bound(self, name: str, numbers: list[tuple[float, int]], most: float) -> _Shared | None:
         key = name, most
         if key not in self._bounded:
-            mask = sum(bit for number, bit in self._numbers[name] if number <= most)
-            self._bounded[key] = self._of_part(Part(name, most=most), mask)
+            mask = sum(bit for number, bit in numbers if number <= most)
+            enough = mask.bit_count() >= self._least
+            self._bounded[key] = self._shared_part(Part(name, most=most), mask) if enough else None
         return self._bounded[key]
 
     def _best(self, shared: Sequence[_Shared]) -> tuple[tuple[Part, ...], int]:
@@ -196,22 +210,23 @@ class Reasons:
 
     def _choose(self, shared: Sequence[_Shared]) -> tuple[tuple[Part, ...], int]:
         """Add the part that says most while that says more: n log(n / expected), n having all of them."""
-        parts: tuple[Part, ...] = ()
-        said, mask, surprise = 0.0, (1 << len(self._raws)) - 1, 0.0
-        while len(parts) < MOST:
-            best = None
-            for one in shared:
-                count = (mask & one.mask).bit_count()
-                if count < self._least:
-                    continue
-                says = count * (self._log[count] + surprise + one.surprise)
-                if says > said + 1e-9:
-                    best, said = one, says
-            if best is None:
+        best, said, least, logs = None, 0.0, self._least, self._log
+        for one in shared:
+            if one[3] > said + 1e-9:
+                best, said = one, one[3]
+        parts: list[Part] = []
+        mask, surprise = (1 << len(self._raws)) - 1, 0.0
+        while best is not None:
+            parts.append(best.part)
+            mask, surprise = mask & best.mask, surprise + best.surprise
+            if len(parts) == MOST:
                 break
-            parts, mask, surprise = (*parts, best.part), mask & best.mask, surprise + best.surprise
-            shared = [one for one in shared if one is not best]
-        return parts, mask.bit_count() if parts else 0
+            shared, best = [one for one in shared if one is not best], None
+            for one in shared:
+                count = (mask & one[1]).bit_count()
+                if count >= least and (says := count * (logs[count] + surprise + one[2])) > said + 1e-9:
+                    best, said = one, says
+        return tuple(parts), mask.bit_count() if parts else 0
 
     def _distances(self, items: Sequence[Raw]) -> list[float]:
         """Return the kilometres of each from the middle of what he met; NaN where that is not known."""
@@ -223,6 +238,7 @@ class Reasons:
         return distances
 
 
+@lru_cache(50_000)  # years, kilometres and prices are of a few thousand numbers
 def nice(number: float) -> float:
     """Return the next round number that is no less than a positive one: 17,300 → 20,000."""
     scale = 10.0 ** math.floor(math.log10(number))
@@ -245,16 +261,18 @@ def _values(found: object) -> Sequence[str]:
 
 
 def _number(found: object) -> float | None:
+    if type(found) is float:  # as it nearly always is: told at once
+        return found if math.isfinite(found) else None
     return float(found) if isinstance(found, int | float) and math.isfinite(found) else None
 
 
 def _middle(raws: Sequence[Raw]) -> tuple[float, float] | None:
     places = [(_number(raw.get(LATITUDE)), _number(raw.get(LONGITUDE))) for raw in raws]
-    known = [place for place in places if None not in place]
+    known = [(north, east) for north, east in places if north is not None and east is not None]
     if not known:
         return None
-    latitude, longitude = np.median(np.array(known, dtype=np.float64), axis=0).tolist()
-    return latitude, longitude
+    norths, easts = zip(*known, strict=True)
+    return median(norths), median(easts)
 
 
 def _rounded(km: float) -> str:

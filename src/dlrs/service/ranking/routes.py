@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -18,6 +17,9 @@ from dlrs.service.http.access import needs
 from dlrs.service.http.parameters import known_parameters
 from dlrs.service.ranking.asking import Page
 from dlrs.service.ranking.forms import (
+    DEFAULT_LIST,
+    LONGEST_ID,
+    LONGEST_LIST,
     AnswerForm,
     DecisionForm,
     ListRequest,
@@ -27,15 +29,17 @@ from dlrs.service.ranking.forms import (
     is_text,
 )
 from dlrs.service.ranking.ranking_service import RankingService
-from dlrs.service.seams import Answer, Event, Number, Profile
+from dlrs.service.ranking.telling import as_json, told
+from dlrs.service.seams import Event, Number, Profile
 from dlrs.service.stores import Decision
 
 GUEST = "guest"
 """Stands for the user in a guest's events, which are kept nowhere."""
 
-PathId = Annotated[str, Path(min_length=1, max_length=512)]
+PathId = Annotated[str, Path(min_length=1, max_length=LONGEST_ID)]
 Json = Annotated[str, Query(max_length=8000)]
-Length = Annotated[int, Query(ge=1, le=500)]
+Length = Annotated[int, Query(ge=1, le=LONGEST_LIST)]
+PATH = "/recommendations/{user:path}"
 MOST = {"where": 50, "relax": 20}
 
 
@@ -43,10 +47,10 @@ def router(service: RankingService) -> APIRouter:
     """Return the routes of a Ranking Service."""
     routes = APIRouter(tags=["ranking"], dependencies=[needs("read"), known_parameters])
 
-    @routes.get("/recommendations/{user:path}", response_model=AnswerForm)
+    @routes.get(PATH, response_model=AnswerForm)
     def recommendations(
         user: PathId,
-        k: Length = 20,
+        k: Length = DEFAULT_LIST,
         page: Page = "home",
         where: Json = "[]",
         relax: Json = "[]",
@@ -55,7 +59,7 @@ def router(service: RankingService) -> APIRouter:
         """Return the best items for a user. `where`: filters, `relax`: steps, both as JSON lists."""
         filters, steps = _filters(where), _steps(relax)
         answer = service.recommend(_text(user), k, page=page, filters=filters, relax=steps, explain=explain)
-        return _response(_as_json(answer))
+        return _response(told(answer))
 
     @routes.post("/recommendations", response_model=AnswerForm)
     def recommend(wanted: ListRequest) -> Response:
@@ -69,7 +73,7 @@ def router(service: RankingService) -> APIRouter:
             profile=_profile(service, wanted),
             explain=wanted.explain,
         )
-        return _response(_as_json(answer))
+        return _response(told(answer))
 
     @routes.get("/items/{item:path}/similar", response_model=AnswerForm)
     def similar(item: PathId, k: Length = 20, where: Json = "[]") -> Response:
@@ -77,13 +81,13 @@ def router(service: RankingService) -> APIRouter:
         answer = service.similar(_text(item), k, _filters(where))
         if answer is None:
             raise HTTPException(404, f"items: expected the id of an item that is there, received {item!r}.")
-        return _response(_as_json(answer))
+        return _response(told(answer))
 
     @routes.post("/rank", response_model=RankAnswerForm)
     def rank(wanted: RankRequest) -> Response:
         """Put some items in the order that suits a user, or a guest, best."""
         answer, missing = service.rank(wanted.user_id, wanted.items, _profile(service, wanted))
-        return _response({**_as_json(answer), "missing": missing})
+        return _response(told(answer, missing=missing))
 
     @routes.get("/decisions/{decision}", response_model=DecisionForm)
     def decision(decision: PathId) -> Response:
@@ -93,7 +97,7 @@ def router(service: RankingService) -> APIRouter:
             raise HTTPException(
                 404, f"decisions: expected the id of an answer of late, received {decision!r}."
             )
-        return _response(_decision_as_json(found))
+        return _response(as_json(_decision_as_json(found)))
 
     return routes
 
@@ -149,19 +153,6 @@ def _text(id: str) -> str:
     return id
 
 
-def _as_json(answer: Answer) -> dict[str, Any]:
-    filters = [wanted.model_dump(mode="json", exclude_defaults=True) for wanted in answer.filters]
-    shortfall = None if answer.shortfall is None else asdict(answer.shortfall)
-    stages = {name: round(spent, 3) for name, spent in answer.stages.items()}
-    fields = ("decision_id", "bundle_id", "user_id", "items", "degraded", "basis", "steps")
-    return {
-        **{name: getattr(answer, name) for name in fields},
-        "filters": filters,
-        "shortfall": shortfall,
-        "stages": stages,
-    }
-
-
 def _decision_as_json(decision: Decision) -> dict[str, Any]:
     return {
         **{name: getattr(decision, name) for name in DecisionForm.model_fields},
@@ -173,6 +164,5 @@ def _decision_as_json(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _response(content: Any) -> Response:
-    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_SERIALIZE_DATACLASS)
+def _response(body: bytes) -> Response:
     return Response(body, media_type="application/json")

@@ -28,7 +28,7 @@ from dlrs.service.timing import Stages
 log = logging.getLogger(__name__)
 
 SPARE = 4
-"""Items ranked beside the k: for those that go at this very moment."""
+"""Items looked for beside the k: for those that go at this very moment."""
 
 RANKING = 0.01
 """Seconds that RankNet may need; with less left its order is done without."""
@@ -174,7 +174,7 @@ class WholePath:
         self, asked: Asked, answer: CandidateAnswer, scores_T: Floats | None
     ) -> tuple[list[Ranked], Sequence[str]]:
         """Return the best k that are there, and the candidates without those that just went."""
-        k, most = asked.wish.k, asked.wish.k + SPARE
+        k = most = asked.wish.k
         while True:
             places = _order(answer, scores_T, most)
             scores = answer.similarity_T if scores_T is None else scores_T
@@ -183,7 +183,7 @@ class WholePath:
             if len(items) >= k or most >= len(answer.ids):
                 went = {id for id, _ in ranked}.difference(item.id for item in items)
                 return items[:k], [id for id in answer.ids if id not in went] if went else answer.ids
-            most = len(answer.ids)
+            most = k + SPARE if most == k else len(answer.ids)
 
     def _popular(self, asked: Asked, rungs: Sequence[tuple[Filter, ...]]) -> Found:
         """Return what is popular, and behind it, where that is too little, what suits an average user."""
