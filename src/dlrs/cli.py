@@ -221,11 +221,22 @@ def train(prepared: Prepared, out: Out) -> None:
 
 
 @app.command()
-def evaluate(prepared: Prepared, trained: Trained, out: Out) -> None:
+def evaluate(
+    prepared: Prepared,
+    trained: Trained,
+    out: Out,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="where items are lost, stage by stage, and as many seeds as the recipe's evaluation has",
+        ),
+    ] = False,
+) -> None:
     """Compare the model with popularity, CF, neighbours and a hybrid on what users did after the cut."""
     from dlrs import pipeline
 
-    report = pipeline.evaluate(prepared, trained, out)
+    report = pipeline.evaluate(prepared, trained, out, everything=everything)
     _show_report(report.path)
 
 

@@ -29,7 +29,12 @@ def test_json_holds_the_means_of_the_golden_log(report):
     assert content["test"]["users"] == 2
     assert content["test"]["balanced_pairs"] == 6
     assert content["test"]["users_with_balanced_pairs"] == 2
-    assert content["settings"] == {"name": "golden <log>", "resamples": 50, "bootstrap_seed": 0}
+    assert content["settings"] == {
+        "name": "golden <log>",
+        "resamples": 50,
+        "resamples_of_differences": 400,
+        "bootstrap_seed": 0,
+    }
     assert content["strict"]["models"]["ours"]["precision@1"] == 1 / 2
     assert content["strict"]["strict"] is None
 

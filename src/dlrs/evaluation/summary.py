@@ -8,12 +8,17 @@ import numpy as np
 
 from dlrs.arrays import Doubles, Ints, positions_in
 from dlrs.evaluation.ceilings import ceilings, references
+from dlrs.evaluation.funnel import Stages
+from dlrs.evaluation.groups import ALL, COLD, WARM, user_groups
 from dlrs.evaluation.judged import Judged, Yardsticks
-from dlrs.evaluation.report import HEADLINE, Report, Skew, headline_k
-from dlrs.evaluation.significance import Interval, differences, intervals
+from dlrs.evaluation.report import HEADLINE, Report, Skew, StageReport, UserGroupReport, headline_k
+from dlrs.evaluation.significance import Interval, differences, enough_resamples, intervals, judge_gaps
 from dlrs.evaluation.static import StaticTest
 from dlrs.metrics import beyond
 from dlrs.statistics import SHARES_OF_ITEMS, DataStatistics
+
+STAGED = (*HEADLINE, "recall", "ndcg")
+"""The metrics by which stages and groups of users are told apart."""
 
 
 def summarise(
@@ -59,10 +64,72 @@ def summarise(
         skew=_skew(judged, test, headline_k(ks)),
         test=test.facts
         | {"balanced_pairs": len(yardsticks.pairs), "users_with_balanced_pairs": users_with_pairs},
-        settings={**settings, "resamples": resamples, "bootstrap_seed": seed},
+        settings={
+            **settings,
+            "resamples": resamples,
+            "resamples_of_differences": enough_resamples((len(judged) - 1) * len(headline_keys), resamples),
+            "bootstrap_seed": seed,
+        },
         data=data,
         strict=strict,
+        user_groups=_user_groups(judged, test, headline_k(ks), resamples=resamples, seed=seed),
+        stages={
+            name: _stage_report(one, one.stages, ks, resamples=resamples, seed=seed)
+            for name, one in judged.items()
+            if one.stages is not None
+        },
     )
+
+
+def _stage_report(
+    one: Judged, stages: Stages, ks: Sequence[int], *, resamples: int, seed: int
+) -> StageReport:
+    """Say what became of the held-out pairs of one model, and what its ranking adds to its retrieval."""
+    ranked = {ALL: one.all_items, WARM: one.warm_items, COLD: one.cold_items}
+    keys = [f"{metric}@{k}" for metric in STAGED for k in ks]
+    gains = {
+        group: {key: ranked[group][key] - values[key] for key in keys}
+        for group, values in stages.retrieval.items()
+        if len(values[keys[0]])
+    }
+    # groups of items have users of their own, so each is a family for itself
+    judged = {
+        group: judge_gaps({group: gap}, resamples=resamples, seed=seed)[group] for group, gap in gains.items()
+    }
+    return StageReport(
+        candidates=stages.candidates,
+        handed_on=stages.handed_on,
+        pairs=stages.pairs,
+        ceilings={group: _means(values) for group, values in stages.ceiling.items()},
+        retrieval={group: _means(values) for group, values in stages.retrieval.items()},
+        gains=judged,
+    )
+
+
+def _user_groups(
+    judged: Mapping[str, Judged], test: StaticTest, k: int, *, resamples: int, seed: int
+) -> tuple[UserGroupReport, ...]:
+    events_U = np.asarray(test.known_UN.sum(axis=1)).astype(np.int64)
+    found = []
+    for group in user_groups(events_U):
+        values = {
+            name: {metric: values_U[group.member_U] for metric, values_U in one.all_items.items()}
+            for name, one in judged.items()
+        }
+        at_k = {
+            name: {f"{metric}@{k}": of[f"{metric}@{k}"] for metric in STAGED} for name, of in values.items()
+        }
+        found.append(
+            UserGroupReport(
+                name=group.name,
+                least=group.least,
+                most=group.most,
+                users=int(group.member_U.sum()),
+                models={name: _means(of) for name, of in values.items()},
+                intervals=intervals(at_k, resamples=resamples, seed=seed),
+            )
+        )
+    return tuple(found)
 
 
 def _all_means(one: Judged) -> dict[str, float]:
