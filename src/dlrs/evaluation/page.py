@@ -13,12 +13,14 @@ from markupsafe import Markup
 from dlrs.evaluation import thesis
 from dlrs.evaluation.data_section import data_section
 from dlrs.evaluation.figures import key, line_key
-from dlrs.evaluation.measures import AT_K, BEYOND, PAIRS, RANKED, Measure
+from dlrs.evaluation.measures import AT_K, BEYOND, PAIRS, RANKED, STAGES, USER_GROUPS, Measure
+from dlrs.evaluation.page_stages import against_reference, gains, losses, mark
 from dlrs.evaluation.report import HEADLINE, Report
-from dlrs.evaluation.report_figures import curve, skew_curve
+from dlrs.evaluation.report_figures import curve, skew_curve, trade_off
 from dlrs.statistics import DataStatistics
 
 TEMPLATES = Path(__file__).with_name("templates")
+TRADE_OFFS = ("coverage", "novelty", "diversity")
 CURVES = ("precision", "map", "recall", "ndcg", "mrr", "hit_rate")
 SKEW_COLUMNS = (0.01, 0.1, 0.5)
 
@@ -72,6 +74,19 @@ def render(
         pair_columns=[(measure.title, metric, measure) for metric, measure in PAIRS.items()],
         beyond_columns=[_column(metric, measure, report.headline_k) for metric, measure in BEYOND.items()],
         thesis=thesis,
+        mark=mark,
+        against=against_reference(report),
+        trade_offs={
+            f"{RANKED['precision'].title} against {AT_K[metric].title}": Markup(trade_off(report, metric))
+            for metric in TRADE_OFFS
+            if f"{metric}@{report.headline_k}" in next(iter(report.models.values()))
+        },
+        stage_definitions=STAGES,
+        user_group_definition=USER_GROUPS,
+        losses={name: losses(report, name) for name in report.stages},
+        strict_losses=_strict_losses(report),
+        gains={name: gains(report, name) for name in report.stages},
+        spread=_spread_rows(report),
         sentences=[compare(report, rival, metric) for rival in rivals for metric in HEADLINE],
         curves=curves,
         skew_curve=Markup(skew_curve(report.skew)),
@@ -106,7 +121,10 @@ def compare(report: Report, rival: str, metric: str) -> str:
     ours, theirs = report.models[report.reference][at_k], report.models[rival][at_k]
     ratio = report.ratio(rival, at_k)
     relation = "no ratio to zero" if ratio is None else f"{ratio:.2f} times as much ({ratio - 1:+.0%})"
-    sure = "beyond chance" if gap.beyond_chance else "which may be chance"
+    if gap.beyond_chance and not gap.stands:
+        sure = f"beyond chance alone, but not among all {report.comparisons} comparisons"
+    else:
+        sure = "beyond chance" if gap.beyond_chance else "which may be chance"
     return (
         f"At k = {report.headline_k} {report.reference} reaches {measure.title.split('@')[0]} "
         f"{measure.show(ours)} %, {rival} {measure.show(theirs)} %: {relation}, {sure} (difference "
@@ -146,15 +164,27 @@ def _contents(report: Report, examples: Sequence[Example]) -> list[tuple[str, st
         "curves": "Over k",
         "pairs": "AUC and accuracy",
         "beyond": "Beyond accuracy",
+        "trade-offs": "Trade-offs",
         "skew": "Popularity skew",
         "cold": "Warm and cold",
+        "users": "Few and many events",
+        "stages": "Stage by stage",
+        "seeds": "Seeds",
         "strict": "Strict",
         "numbers": "Every number",
+        **{section.anchor: section.title for section in report.more},
         "examples": "Examples",
         "data": "The data",
         "basis": "What this rests on",
     }
-    shown = {"strict": report.strict, "examples": examples, "data": report.data}
+    shown = {
+        "users": report.user_groups,
+        "stages": report.stages,
+        "seeds": report.seeds > 1,
+        "strict": report.strict,
+        "examples": examples,
+        "data": report.data,
+    }
     return [(anchor, name) for anchor, name in sections.items() if shown.get(anchor, True)]
 
 
@@ -166,6 +196,24 @@ def _over_k(report: Report, metric: str, measure: Measure) -> list[tuple[str, st
     """Return a column for each k at which the metric has values: heading, key, measure."""
     known = next(iter(report.models.values()))
     return [(f"k = {k}", f"{metric}@{k}", measure) for k in report.ks if f"{metric}@{k}" in known]
+
+
+def _strict_losses(report: Report) -> dict[str, list[dict[str, Any]]]:
+    strict = report.strict
+    return {name: losses(strict, name) if strict and name in strict.stages else [] for name in report.stages}
+
+
+def _spread_rows(report: Report) -> list[dict[str, str]]:
+    columns = {f"{metric}@{report.headline_k}": measure for metric, measure in AT_K.items()}
+    return [
+        {"model": name}
+        | {
+            measure.heading.replace("@k", f"@{report.headline_k}"): measure.show(spread[metric])
+            for metric, measure in columns.items()
+            if metric in spread
+        }
+        for name, spread in report.spread.items()
+    ]
 
 
 def _skew_rows(report: Report, keys: Mapping[str, Markup]) -> list[dict[str, Any]]:

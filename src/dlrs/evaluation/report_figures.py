@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dlrs.evaluation.figures import Axes, Line, line_figure
 from dlrs.evaluation.measures import AT_K
 from dlrs.evaluation.report import Report, Skew
@@ -47,6 +49,40 @@ def skew_curve(skew: Skew) -> str:
     )
     title = "Share of the interactions and of the recommended places that the top items have"
     return line_figure("skew", title, [*models, log, chosen], axes)
+
+
+def trade_off(report: Report, beyond: str) -> str:
+    """Return an `<svg>` of Precision against a metric beyond accuracy, both at the headline k, by model.
+
+    A dashed line joins the models that no other surpasses in both.
+    """
+    across, up = AT_K[beyond], AT_K["precision"]
+    k = report.headline_k
+    x = [_shown(across.unit, means[f"{beyond}@{k}"]) for means in report.models.values()]
+    y = [_shown(up.unit, means[f"precision@{k}"]) for means in report.models.values()]
+    front = pareto_front(x, y)
+    edge = Line([x[i] for i in front], [y[i] for i in front], marked=False, stroke="dashed")
+    points = [Line([x[i]], [y[i]], place=i, stroke="none") for i in range(len(x))]
+    axes = Axes(x=across.heading.replace("@k", f"@{k}"), y=up.heading.replace("@k", f"@{k}"))
+    title = f"Precision at {k} against {across.title.split('@')[0].lower()}, model by model"
+    return line_figure(f"trade-{beyond}", title, [edge, *points], axes)
+
+
+def pareto_front(x: Sequence[float], y: Sequence[float]) -> list[int]:
+    """Return the points that no other surpasses: none is as high in both and higher in one; by falling y.
+
+    >>> pareto_front([1, 3, 2, 3], [4, 1, 2, 0])
+    [0, 2, 1]
+    """
+    found: list[int] = []
+    for point in sorted(range(len(x)), key=lambda i: (-y[i], -x[i])):
+        if not found or x[point] > x[found[-1]] or (x[point], y[point]) == (x[found[-1]], y[found[-1]]):
+            found.append(point)
+    return found
+
+
+def _shown(unit: str, value: float) -> float:
+    return 100 * value if unit == "%" else value
 
 
 def _aside(place: int, models: int) -> float:
