@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from dlrs.bundle import writable
 from dlrs.bundle_verbs import bundles, rollback
 from dlrs.candidates_verbs import candidates
 from dlrs.errors import DlrsError
@@ -238,6 +239,26 @@ def evaluate(
 
     report = pipeline.evaluate(prepared, trained, out, everything=everything)
     _show_report(report.path)
+
+
+@app.command()
+def results(
+    reports: Annotated[
+        list[Path],
+        typer.Argument(help="folders that `dlrs evaluate` wrote, or their report.json", metavar="REPORT…"),
+    ],
+    out: Annotated[Path, typer.Option(help="Markdown file to write; an older one is replaced")] = Path(
+        "docs/results.md"
+    ),
+) -> None:
+    """Write one page of results: a table for each data set, with the commands that lead to it."""
+    from dlrs.atomic import write_text
+    from dlrs.evaluation.results_page import read_report, results_page
+
+    page = results_page(read_report(report) for report in reports)
+    with writable(out):
+        write_text(out, page)
+    _say(f"Results of {len(reports)} reports: {out}")
 
 
 @app.command()

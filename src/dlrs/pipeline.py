@@ -157,7 +157,9 @@ def evaluate(prepared_folder: Path, trained_folder: Path, out: Path, *, everythi
         trained,
         reseeded=reseeded,
         stages=everything,
-        commands=_commands(prepared_folder, trained_folder, out, everything=everything),
+        commands=_commands(
+            prepared.recipe.marketplace.name, prepared_folder, trained_folder, out, everything=everything
+        ),
     )
     facts = {"encoding_hash": prepared.encoding.hash, "models": report.models}
     with bundle.writing(out, EVALUATED, facts=facts) as folder:
@@ -182,10 +184,14 @@ def _trained_again(prepared_folder: Path, trained_folder: Path, step: int) -> Fo
     return train(prepared_folder, out, seed_step=step)
 
 
-def _commands(prepared: Path, trained: Path, out: Path, *, everything: bool) -> tuple[str, ...]:
-    """Return what was called from the prepared data set on, with the folders as they were named."""
-    flag = " --all" if everything else ""
+def _commands(name: str, prepared: Path, trained: Path, out: Path, *, everything: bool) -> tuple[str, ...]:
+    """Return what leads to a report, with the folders as they were named.
+
+    No folder knows its recipe's file; those of the project are named as their marketplaces are.
+    """
+    flag, recipe = " --all" if everything else "", Path("recipes") / f"{name}.toml"
     return (
+        f"dlrs prepare {recipe if recipe.is_file() else 'RECIPE'} --out {prepared}",
         f"dlrs train {prepared} --out {trained}",
         f"dlrs evaluate {prepared} {trained} --out {out}{flag}",
     )
