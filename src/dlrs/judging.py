@@ -15,7 +15,7 @@ from dlrs.evaluation.funnel import held_out
 from dlrs.evaluation.judged import Judged, Yardsticks, evaluate
 from dlrs.evaluation.page import Rows, render
 from dlrs.evaluation.pairs import balanced_pairs
-from dlrs.evaluation.report import Report
+from dlrs.evaluation.report import Report, Section
 from dlrs.evaluation.seeds import mean_of, spread_of, with_seed
 from dlrs.evaluation.static import StaticTest, Universe, static_test
 from dlrs.evaluation.summary import summarise
@@ -41,6 +41,7 @@ def judge(
     reseeded: Sequence[Folder] = (),
     stages: bool = False,
     commands: Sequence[str] = (),
+    more: Sequence[Section] = (),
 ) -> tuple[Report, str]:
     """Fit the recipe's baselines, judge all on both universes, and return the report and its page (HTML).
 
@@ -51,6 +52,7 @@ def judge(
             each of these models has the mean over its seeds.
         stages: look into models of two stages: where pairs are lost, and what ranking adds.
         commands: how to come by this report, to stand in it.
+        more: what other evaluations found on the same data.
     """
     ours, refit = _ours(prepared)
     contenders = [_contenders(prepared, trained)]
@@ -60,7 +62,7 @@ def judge(
     report, judged = _judge(
         test, contenders, ours, data=data_statistics(prepared), strict=strict, stages=stages
     )
-    report = replace(report, commands=tuple(commands))
+    report = replace(report, commands=tuple(commands), more=tuple(more))
     rivals = prepared.recipe.baselines.models
     page = render(
         report,

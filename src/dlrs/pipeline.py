@@ -27,6 +27,7 @@ from dlrs.candidates.histories import recent_counts
 from dlrs.data.engine import DUCKDB
 from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError, DataError, MissingExtra
+from dlrs.evaluation.moving import sections_beside
 from dlrs.evaluation.page import render_statistics
 from dlrs.evaluation.seeds import with_seed
 from dlrs.folders import RunFolder
@@ -145,8 +146,9 @@ def train(prepared_folder: Path, out: Path, *, seed_step: int = 0) -> Folder:
 def evaluate(prepared_folder: Path, trained_folder: Path, out: Path, *, everything: bool = False) -> Folder:
     """Judge ours and every baseline on the test window; write report.json and report.html.
 
-    With `everything` stages are judged apart too, and if the recipe's evaluation has several seeds, networks
-    are trained with each of them, beside `trained_folder`, unless they lie there already.
+    With `everything` stages are judged apart too; if the recipe's evaluation has several seeds, networks
+    are trained with each of them, beside `trained_folder`, unless they lie there already; and a
+    prequential.json or rolling.json of the same data, in or beside `out`, becomes a section.
     """
     require_extras(*EXTRAS)
     prepared, trained = open_pair(prepared_folder, trained_folder)
@@ -160,6 +162,7 @@ def evaluate(prepared_folder: Path, trained_folder: Path, out: Path, *, everythi
         commands=_commands(
             prepared.recipe.marketplace.name, prepared_folder, trained_folder, out, everything=everything
         ),
+        more=sections_beside(out, prepared.encoding.hash) if everything else (),
     )
     facts = {"encoding_hash": prepared.encoding.hash, "models": report.models}
     with bundle.writing(out, EVALUATED, facts=facts) as folder:
