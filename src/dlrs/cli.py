@@ -15,12 +15,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from dlrs.bundle import writable
 from dlrs.bundle_verbs import bundles, rollback
 from dlrs.candidates_verbs import candidates
 from dlrs.errors import DlrsError
 from dlrs.experiment_verbs import experiment
 from dlrs.progress import FOLLOWS
+from dlrs.results_verb import results
 from dlrs.serve_verbs import keys, replay, require_services, serve
 from dlrs.simulator.settings import Scale
 from dlrs.stopping import stoppable
@@ -143,6 +143,7 @@ def simulate(
 
 app.command()(rollback)
 app.command()(bundles)
+app.command()(results)
 app.add_typer(experiment, name="experiment")
 app.add_typer(candidates, name="candidates")
 app.add_typer(keys, name="keys")
@@ -239,26 +240,6 @@ def evaluate(
 
     report = pipeline.evaluate(prepared, trained, out, everything=everything)
     _show_report(report.path)
-
-
-@app.command()
-def results(
-    reports: Annotated[
-        list[Path],
-        typer.Argument(help="folders that `dlrs evaluate` wrote, or their report.json", metavar="REPORT…"),
-    ],
-    out: Annotated[Path, typer.Option(help="Markdown file to write; an older one is replaced")] = Path(
-        "docs/results.md"
-    ),
-) -> None:
-    """Write one page of results: a table for each data set, with the commands that lead to it."""
-    from dlrs.atomic import write_text
-    from dlrs.evaluation.results_page import read_report, results_page
-
-    page = results_page(read_report(report) for report in reports)
-    with writable(out):
-        write_text(out, page)
-    _say(f"Results of {len(reports)} reports: {out}")
 
 
 @app.command()

@@ -88,8 +88,9 @@ def prequential_section(report: Moving) -> Section:
     requests = ", ".join(f"{of.requests:,} for {group}" for group, of in report.groups.items() if of.requests)
     text = (
         f"Every interaction of the test window is a request at its own moment: {report.test['requests']:,} "
-        f"requests of {report.test['users']:,} users ({requests}). Models know what happened until then, less "
-        f"a delay, and one item is right: Precision@{k} is HitRate@{k} / {k}. Intervals: bootstrap over users."
+        f"requests of {report.test['users']:,} users ({requests}). Models know what happened until then, "
+        f"less a delay. One item is right: Precision@{k} is HitRate@{k} / {k}. "
+        "Intervals: bootstrap over users."
     )
     return Section(
         "prequential", "At every moment: prequential", text, {f"Prequential, at k = {k}, in %": rows}
@@ -110,8 +111,8 @@ def rolling_section(report: Moving) -> Section:
     cuts = [_cut(cut, report.models, k) for cut in report.cuts]
     text = (
         f"{len(report.cuts)} cuts, one after the other: before each all is fitted again, and the time to the "
-        "next is its test. Values are means over all users of all cuts; intervals: bootstrap over users, each "
-        "with all of his cuts."
+        "next is its test. Values are means over all users of all cuts; intervals: bootstrap over users, "
+        "each with all of his cuts."
     )
     tables = {f"Rolling cuts, at k = {k}, in %": rows, f"Precision@{k} in %, cut by cut": cuts}
     return Section("rolling", "Cut after cut: rolling", text, tables)
