@@ -71,7 +71,8 @@ def test_a_report_of_an_older_dlrs_is_read(report):
 
 def test_shares_of_the_stages_sum_to_one_hundred(staged_report):
     rows = losses(staged_report, "ours")
-    assert [row["stage"] for row in rows] == [*STAGES, "pairs"]
+    assert [row["stage"] for row in rows] == [*STAGES, "pairs, 3 seeds together"]
+    assert losses(replace(staged_report, seeds=1), "ours")[-1]["stage"] == "pairs"
     # all at 1, all at 3, warm at 1, warm at 3, cold at 1, cold at 3
     assert rows[-1]["shares"] == ["4", "4", "3", "3", "1", "1"]
     by_stage = {row["stage"]: row["shares"] for row in rows[:-1]}
@@ -120,6 +121,7 @@ def test_the_front_joins_those_that_nobody_surpasses():
 
 def test_the_page_shows_stages_seeds_and_what_others_add(staged_report):
     page = " ".join(render(staged_report, title="staged").split())
+    assert page.count("Where the held-out pairs of ours end, for each k") == 1
     for words in (
         "Where the held-out pairs end, ours, in %",
         "What ranking adds to the order of the retrieval, ours",

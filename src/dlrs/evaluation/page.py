@@ -12,11 +12,11 @@ from markupsafe import Markup
 
 from dlrs.evaluation import thesis
 from dlrs.evaluation.data_section import data_section
-from dlrs.evaluation.figures import key, line_key
+from dlrs.evaluation.figures import bar_key, key, line_key
 from dlrs.evaluation.measures import AT_K, BEYOND, PAIRS, RANKED, STAGES, USER_GROUPS, Measure
 from dlrs.evaluation.page_stages import against_reference, gains, losses, mark
 from dlrs.evaluation.report import HEADLINE, Report
-from dlrs.evaluation.report_figures import curve, skew_curve, trade_off
+from dlrs.evaluation.report_figures import STAGE_PLACES, curve, funnel, skew_curve, trade_off
 from dlrs.statistics import DataStatistics
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -85,6 +85,8 @@ def render(
         user_group_definition=USER_GROUPS,
         losses={name: losses(report, name) for name in report.stages},
         strict_losses=_strict_losses(report),
+        funnels=_funnels(report),
+        stage_keys={stage: Markup(bar_key(place)) for stage, place in STAGE_PLACES.items()},
         gains={name: gains(report, name) for name in report.stages},
         spread=_spread_rows(report),
         sentences=[compare(report, rival, metric) for rival in rivals for metric in HEADLINE],
@@ -196,6 +198,19 @@ def _over_k(report: Report, metric: str, measure: Measure) -> list[tuple[str, st
     """Return a column for each k at which the metric has values: heading, key, measure."""
     known = next(iter(report.models.values()))
     return [(f"k = {k}", f"{metric}@{k}", measure) for k in report.ks if f"{metric}@{k}" in known]
+
+
+def _funnels(report: Report) -> dict[str, dict[str, Markup]]:
+    """Return the figures of each model, by caption: over the whole window, and over the items at the cut."""
+    figures = {
+        name: {"Items alive in the window, in %": Markup(funnel(report, name, f"funnel-{place}"))}
+        for place, name in enumerate(report.stages)
+    }
+    if report.strict:
+        for place, name in enumerate(report.strict.stages):
+            strict = funnel(report.strict, name, f"funnel-strict-{place}")
+            figures[name]["Only items alive at the cut, in %"] = Markup(strict)
+    return figures
 
 
 def _strict_losses(report: Report) -> dict[str, list[dict[str, Any]]]:

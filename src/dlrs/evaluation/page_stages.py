@@ -35,6 +35,7 @@ def against_reference(report: Report) -> list[dict[str, Any]]:
 def losses(report: Report, model: str) -> list[dict[str, Any]]:
     """Return a row for each stage: which share of the held-out pairs ends there, by group and k, in %."""
     pairs = report.stages[model].pairs
+    counted = "pairs" if report.seeds == 1 else f"pairs, {report.seeds} seeds together"
     totals = {group: sum(pairs[group][f"@{report.ks[0]}"].values()) for group in GROUPS}
     columns = [(group, f"@{k}") for group in GROUPS for k in report.ks]
     return [
@@ -43,7 +44,7 @@ def losses(report: Report, model: str) -> list[dict[str, Any]]:
             "shares": [_share(pairs[group][k][stage], totals[group]) for group, k in columns],
         }
         for stage in STAGES
-    ] + [{"stage": "pairs", "shares": [f"{totals[group]:,}" for group, _ in columns]}]
+    ] + [{"stage": counted, "shares": [f"{totals[group]:,}" for group, _ in columns]}]
 
 
 def gains(report: Report, model: str) -> list[dict[str, Any]]:

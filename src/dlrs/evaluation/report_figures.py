@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dlrs.evaluation.figures import Axes, Line, line_figure
+from dlrs.evaluation.figures import Axes, Line, line_figure, stacked_figure
+from dlrs.evaluation.funnel import CANDIDATES, CUT, HIT, KNOWN, OUTSIDE, RANKER
+from dlrs.evaluation.groups import ALL
 from dlrs.evaluation.measures import AT_K
 from dlrs.evaluation.report import Report, Skew
 
 ASIDE = 0.6
 """Of the way to the next k: how far the models' points may spread, so that intervals stay apart."""
+
+STAGE_PLACES = {HIT: 2, RANKER: 1, CUT: 3, CANDIDATES: 0, OUTSIDE: 7, KNOWN: 9}
+"""Which colour each stage has, from the bottom of a bar to its top."""
 
 
 def curve(report: Report, metric: str) -> str:
@@ -66,6 +71,18 @@ def trade_off(report: Report, beyond: str) -> str:
     axes = Axes(x=across.heading.replace("@k", f"@{k}"), y=up.heading.replace("@k", f"@{k}"))
     title = f"Precision at {k} against {across.title.split('@')[0].lower()}, model by model"
     return line_figure(f"trade-{beyond}", title, [edge, *points], axes)
+
+
+def funnel(report: Report, name: str, identity: str) -> str:
+    """Return an `<svg>` of where all held-out pairs of a model end, in % for each k."""
+    pairs = [report.stages[name].pairs[ALL][f"@{k}"] for k in report.ks]
+    shares = {
+        place: [100 * found[stage] / max(1, sum(found.values())) for found in pairs]
+        for stage, place in STAGE_PLACES.items()
+    }
+    ticks = [(float(tick), str(k)) for tick, k in enumerate(report.ks)]
+    axes = Axes(x="k", y="% of the held-out pairs", x_ticks=ticks)
+    return stacked_figure(identity, f"Where the held-out pairs of {name} end, for each k", shares, axes)
 
 
 def pareto_front(x: Sequence[float], y: Sequence[float]) -> list[int]:
