@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlrs.evaluation.breakdown import STAGED
 from dlrs.evaluation.groups import item_groups, user_groups
-from dlrs.evaluation.summary import STAGED
 
 
 def test_cold_items_are_those_that_nobody_met_before_the_cut(golden):

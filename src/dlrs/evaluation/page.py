@@ -75,20 +75,6 @@ def render(
         beyond_columns=[_column(metric, measure, report.headline_k) for metric, measure in BEYOND.items()],
         thesis=thesis,
         mark=mark,
-        against=against_reference(report),
-        trade_offs={
-            f"{RANKED['precision'].title} against {AT_K[metric].title}": Markup(trade_off(report, metric))
-            for metric in TRADE_OFFS
-            if f"{metric}@{report.headline_k}" in next(iter(report.models.values()))
-        },
-        stage_definitions=STAGES,
-        user_group_definition=USER_GROUPS,
-        losses={name: losses(report, name) for name in report.stages},
-        strict_losses=_strict_losses(report),
-        funnels=_funnels(report),
-        stage_keys={stage: Markup(bar_key(place)) for stage, place in STAGE_PLACES.items()},
-        gains={name: gains(report, name) for name in report.stages},
-        spread=_spread_rows(report),
         sentences=[compare(report, rival, metric) for rival in rivals for metric in HEADLINE],
         curves=curves,
         skew_curve=Markup(skew_curve(report.skew)),
@@ -98,6 +84,7 @@ def render(
         data=report.data,
         test={name: f"{count:,}" for name, count in report.test.items()},
         facts=facts,
+        **_comparisons(report),
         **({} if report.data is None else data_section(report.data)),
     )
 
@@ -198,6 +185,27 @@ def _over_k(report: Report, metric: str, measure: Measure) -> list[tuple[str, st
     """Return a column for each k at which the metric has values: heading, key, measure."""
     known = next(iter(report.models.values()))
     return [(f"k = {k}", f"{metric}@{k}", measure) for k in report.ks if f"{metric}@{k}" in known]
+
+
+def _comparisons(report: Report) -> dict[str, Any]:
+    """Return what the page says of differences, trade-offs, groups of users, stages and seeds."""
+    known = next(iter(report.models.values()))
+    trade_offs = [metric for metric in TRADE_OFFS if f"{metric}@{report.headline_k}" in known]
+    return {
+        "against": against_reference(report),
+        "trade_offs": {
+            f"{RANKED['precision'].title} against {AT_K[metric].title}": Markup(trade_off(report, metric))
+            for metric in trade_offs
+        },
+        "user_group_definition": USER_GROUPS,
+        "stage_definitions": STAGES,
+        "stage_keys": {stage: Markup(bar_key(place)) for stage, place in STAGE_PLACES.items()},
+        "funnels": _funnels(report),
+        "losses": {name: losses(report, name) for name in report.stages},
+        "strict_losses": _strict_losses(report),
+        "gains": {name: gains(report, name) for name in report.stages},
+        "spread": _spread_rows(report),
+    }
 
 
 def _funnels(report: Report) -> dict[str, dict[str, Markup]]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from dlrs.arrays import Doubles
+from dlrs.evaluation.breakdown import means_of
 from dlrs.evaluation.funnel import Counts, PerUser, Stages
 from dlrs.evaluation.judged import Judged
 from dlrs.prepared import Prepared
@@ -54,8 +55,7 @@ def spread_of(runs: Sequence[Judged]) -> dict[str, float]:
 
 
 def _means(one: Judged) -> dict[str, float]:
-    values = one.all_items | one.beyond_accuracy | one.pairs
-    return {name: float(values_U.mean()) for name, values_U in values.items() if len(values_U)} | one.together
+    return means_of(one.all_items | one.beyond_accuracy | one.pairs) | one.together
 
 
 def _mean(values: Sequence[Mapping[str, Doubles]]) -> dict[str, Doubles]:

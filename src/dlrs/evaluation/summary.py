@@ -6,19 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dlrs.arrays import Doubles, Ints, positions_in
+from dlrs.arrays import Ints, positions_in
+from dlrs.evaluation.breakdown import means_of, stage_reports, user_group_reports
 from dlrs.evaluation.ceilings import ceilings, references
-from dlrs.evaluation.funnel import Stages
-from dlrs.evaluation.groups import ALL, COLD, WARM, user_groups
 from dlrs.evaluation.judged import Judged, Yardsticks
-from dlrs.evaluation.report import HEADLINE, Report, Skew, StageReport, UserGroupReport, headline_k
-from dlrs.evaluation.significance import Interval, differences, enough_resamples, intervals, judge_gaps
+from dlrs.evaluation.report import HEADLINE, Report, Skew, headline_k
+from dlrs.evaluation.significance import Interval, differences, enough_resamples, intervals
 from dlrs.evaluation.static import StaticTest
 from dlrs.metrics import beyond
 from dlrs.statistics import SHARES_OF_ITEMS, DataStatistics
-
-STAGED = (*HEADLINE, "recall", "ndcg")
-"""The metrics by which stages and groups of users are told apart."""
 
 
 def summarise(
@@ -59,8 +55,8 @@ def summarise(
         differences=differences(headline, reference, resamples=resamples, seed=seed),
         ceilings=ceilings(test, judged[yardsticks.primitive].items_UK, ks),
         references=references(test, yardsticks.unit_AK),
-        warm_items={name: _means(one.warm_items) for name, one in judged.items()},
-        cold_items={name: _means(one.cold_items) for name, one in judged.items()},
+        warm_items={name: means_of(one.warm_items) for name, one in judged.items()},
+        cold_items={name: means_of(one.cold_items) for name, one in judged.items()},
         skew=_skew(judged, test, headline_k(ks)),
         test=test.facts
         | {"balanced_pairs": len(yardsticks.pairs), "users_with_balanced_pairs": users_with_pairs},
@@ -72,72 +68,13 @@ def summarise(
         },
         data=data,
         strict=strict,
-        user_groups=_user_groups(judged, test, headline_k(ks), resamples=resamples, seed=seed),
-        stages={
-            name: _stage_report(one, one.stages, ks, resamples=resamples, seed=seed)
-            for name, one in judged.items()
-            if one.stages is not None
-        },
+        user_groups=user_group_reports(judged, test, headline_k(ks), resamples=resamples, seed=seed),
+        stages=stage_reports(judged, ks, resamples=resamples, seed=seed),
     )
-
-
-def _stage_report(
-    one: Judged, stages: Stages, ks: Sequence[int], *, resamples: int, seed: int
-) -> StageReport:
-    """Say what became of the held-out pairs of one model, and what its ranking adds to its retrieval."""
-    ranked = {ALL: one.all_items, WARM: one.warm_items, COLD: one.cold_items}
-    keys = [f"{metric}@{k}" for metric in STAGED for k in ks]
-    gains = {
-        group: {key: ranked[group][key] - values[key] for key in keys}
-        for group, values in stages.retrieval.items()
-        if len(values[keys[0]])
-    }
-    # groups of items have users of their own, so each is a family for itself
-    judged = {
-        group: judge_gaps({group: gap}, resamples=resamples, seed=seed)[group] for group, gap in gains.items()
-    }
-    return StageReport(
-        candidates=stages.candidates,
-        handed_on=stages.handed_on,
-        pairs=stages.pairs,
-        ceilings={group: _means(values) for group, values in stages.ceiling.items()},
-        retrieval={group: _means(values) for group, values in stages.retrieval.items()},
-        gains=judged,
-    )
-
-
-def _user_groups(
-    judged: Mapping[str, Judged], test: StaticTest, k: int, *, resamples: int, seed: int
-) -> tuple[UserGroupReport, ...]:
-    events_U = np.asarray(test.known_UN.sum(axis=1)).astype(np.int64)
-    found = []
-    for group in user_groups(events_U):
-        values = {
-            name: {metric: values_U[group.member_U] for metric, values_U in one.all_items.items()}
-            for name, one in judged.items()
-        }
-        at_k = {
-            name: {f"{metric}@{k}": of[f"{metric}@{k}"] for metric in STAGED} for name, of in values.items()
-        }
-        found.append(
-            UserGroupReport(
-                name=group.name,
-                least=group.least,
-                most=group.most,
-                users=int(group.member_U.sum()),
-                models={name: _means(of) for name, of in values.items()},
-                intervals=intervals(at_k, resamples=resamples, seed=seed),
-            )
-        )
-    return tuple(found)
 
 
 def _all_means(one: Judged) -> dict[str, float]:
-    return _means(one.all_items | one.beyond_accuracy | one.pairs) | one.together
-
-
-def _means(values: Mapping[str, Doubles]) -> dict[str, float]:
-    return {metric: float(values_U.mean()) for metric, values_U in values.items() if len(values_U)}
+    return means_of(one.all_items | one.beyond_accuracy | one.pairs) | one.together
 
 
 def _intervals(judged: Mapping[str, Judged], *, resamples: int, seed: int) -> dict[str, dict[str, Interval]]:
