@@ -27,7 +27,7 @@ from dlrs.candidates.histories import recent_counts
 from dlrs.data.engine import DUCKDB
 from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError, DataError, MissingExtra
-from dlrs.evaluation.moving import sections_beside
+from dlrs.evaluation.moving_sections import sections_beside
 from dlrs.evaluation.page import render_statistics
 from dlrs.evaluation.seeds import with_seed
 from dlrs.folders import RunFolder

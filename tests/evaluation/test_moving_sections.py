@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dlrs.errors import DataError
-from dlrs.evaluation.moving import sections_beside
+from dlrs.evaluation.moving_sections import sections_beside
 from dlrs.evaluation.page import render
 from dlrs.evaluation.report import Section
 from dlrs.evaluation.results_page import results_page
