@@ -75,6 +75,9 @@ def test_where_pairs_end_agrees_with_what_the_lists_are_worth(report: Report) ->
             )
             lost = sum(pairs.values()) - pairs["known"] - pairs["outside"]
             assert lost == report.test["pairs"] * report.seeds
+        pairs = stages.pairs["all"][f"@{report.ks[-1]}"]
+        found = (pairs["hit"] + pairs["ranker"]) / (report.test["pairs"] * report.seeds)
+        assert list(stages.reach["all"].values())[-1] == pytest.approx(found)
         for metric, ceiling in stages.ceilings["all"].items():
             assert report.models[name][metric] <= ceiling + 1e-12 <= report.ceilings[metric] + 2e-12
 

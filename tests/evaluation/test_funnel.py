@@ -89,6 +89,16 @@ def test_retrieval_alone_is_the_list_in_the_order_of_the_candidates(golden, held
     assert found.retrieval["cold"]["mrr@3"].tolist() == [1 / 2]
 
 
+def test_reach_is_the_share_of_new_positives_among_the_first_candidates(golden, held):
+    # fourteen places: the warm positive of user 0 stands at the twelfth, his cold one first; user 2 has none
+    filler = [2, 5, 0, *[NO_ITEM] * 8]
+    shortlist = Shortlist(np.array([[4, *filler, 1, NO_ITEM, NO_ITEM], [NO_ITEM] * 15]), handed_on=15)
+    found = look(golden(), held, shortlist, [[4, 5, 2], [NO_ITEM] * 3])
+    assert found.reach["all"] == {"@10": pytest.approx(1 / 3), "@15": pytest.approx(2 / 3)}
+    assert found.reach["warm"] == {"@10": 0, "@15": 1 / 2}
+    assert found.reach["cold"] == {"@10": 1, "@15": 1}
+
+
 def test_fewer_candidates_than_places_are_padded(golden, held):
     shortlist = Shortlist(np.array([[4], [NO_ITEM]]), handed_on=1)
     found = look(golden(), held, shortlist, [[4, NO_ITEM, NO_ITEM], [NO_ITEM] * 3])

@@ -43,11 +43,13 @@ def test_one_seed_is_itself_and_has_no_spread(runs):
 def test_pairs_of_the_seeds_add_up_and_their_values_are_means(runs):
     def stages(hits, value):
         values = {"all": {"precision@1": np.array([value])}}
-        return Stages(7, 7, {"all": {"@1": {"ranker": 4 - hits, "hit": hits}}}, values, values)
+        pairs = {"all": {"@1": {"ranker": 4 - hits, "hit": hits}}}
+        return Stages(7, 7, pairs, {"all": {"@7": value}}, values, values)
 
     mean = mean_of([replace(runs[0], stages=stages(1, 0.0)), replace(runs[1], stages=stages(2, 1.0))]).stages
     assert mean.pairs == {"all": {"@1": {"ranker": 5, "hit": 3}}}
     assert (
         mean.ceiling["all"]["precision@1"].tolist() == mean.retrieval["all"]["precision@1"].tolist() == [0.5]
     )
+    assert mean.reach == {"all": {"@7": 0.5}}
     assert mean.candidates == 7

@@ -48,6 +48,7 @@ def _stage_report(
         candidates=stages.candidates,
         handed_on=stages.handed_on,
         pairs=stages.pairs,
+        reach=stages.reach,
         ceilings={group: means_of(values) for group, values in stages.ceiling.items()},
         retrieval={group: means_of(values) for group, values in stages.retrieval.items()},
         gains=judged,

@@ -34,6 +34,9 @@ from dlrs.metrics import ranked
 KNOWN, OUTSIDE, CANDIDATES, CUT, RANKER, HIT = "known", "outside", "candidates", "cut", "ranker", "hit"
 STAGES = (KNOWN, OUTSIDE, CANDIDATES, CUT, RANKER, HIT)
 
+DEPTHS = tuple(int(first * 10**power) for power in range(1, 7) for first in (1, 2, 5))
+"""How many of the candidates to look at, to see what more of them would bring."""
+
 PerUser = dict[str, dict[str, Doubles]]
 """Group of items → metric → one value for each user who has a relevant item of the group."""
 
@@ -48,6 +51,7 @@ class Stages:
     candidates: int  # T
     handed_on: int
     pairs: Counts
+    reach: dict[str, dict[str, float]]  # group → `@100` → share of the relevant pairs among the first so many
     ceiling: PerUser  # what a perfect ranker would reach with these candidates
     retrieval: PerUser  # the candidates in the order that the retrieval found them, without a ranker
 
@@ -90,6 +94,10 @@ def look_into(
         candidates=candidates,
         handed_on=min(handed_on, candidates),
         pairs=_losses(pairs, candidate_P, handed_on, items_UK, test, ks),
+        reach={
+            name: _reach(candidate_P[pairs.relevant_P & counted_N[pairs.item_P]], candidates)
+            for name, counted_N in groups.items()
+        },
         ceiling={
             name: _ceiling(
                 np.bincount(pairs.row_P[ranked_P & counted_N[pairs.item_P]], minlength=done),
@@ -158,6 +166,16 @@ def _places(items_UL: Ints, row_P: Ints, item_P: Ints, items: int) -> Ints:
     order_L = np.argsort(keys_L, kind="stable")
     at_P = positions_in(keys_L[order_L], row_P * items + item_P)
     return np.where(at_P >= 0, np.append(columns[order_L], -1)[at_P], -1)
+
+
+def _reach(place_P: Ints, candidates: int) -> dict[str, float]:
+    """Return which share of the pairs stands among the first 10, 20, 50, … candidates, and among all."""
+    if len(place_P) == 0:
+        return {}
+    depths = [depth for depth in DEPTHS if depth < candidates]
+    return {
+        f"@{depth}": float(((place_P >= 0) & (place_P < depth)).mean()) for depth in (*depths, candidates)
+    }
 
 
 def _ceiling(found_U: Ints, relevant_U: Ints, ks: Sequence[int]) -> dict[str, Doubles]:

@@ -14,7 +14,7 @@ from dlrs.evaluation import thesis
 from dlrs.evaluation.data_section import data_section
 from dlrs.evaluation.figures import bar_key, key, line_key
 from dlrs.evaluation.measures import AT_K, BEYOND, PAIRS, RANKED, STAGES, USER_GROUPS, Measure
-from dlrs.evaluation.page_stages import against_reference, gains, losses, mark
+from dlrs.evaluation.page_stages import against_reference, gains, losses, mark, reach
 from dlrs.evaluation.report import HEADLINE, Report
 from dlrs.evaluation.report_figures import STAGE_PLACES, curve, funnel, skew_curve, trade_off
 from dlrs.statistics import DataStatistics
@@ -202,6 +202,7 @@ def _comparisons(report: Report) -> dict[str, Any]:
         "stage_keys": {stage: Markup(bar_key(place)) for stage, place in STAGE_PLACES.items()},
         "funnels": _funnels(report),
         "losses": {name: losses(report, name) for name in report.stages},
+        "reach": {name: reach(report, name) for name in report.stages},
         "strict_losses": _strict_losses(report),
         "gains": {name: gains(report, name) for name in report.stages},
         "spread": _spread_rows(report),

@@ -47,6 +47,17 @@ def losses(report: Report, model: str) -> list[dict[str, Any]]:
     ] + [{"stage": counted, "shares": [f"{totals[group]:,}" for group, _ in columns]}]
 
 
+def reach(report: Report, model: str) -> list[dict[str, str]]:
+    """Return a row for each group of items: which % of its new positives so many candidates hold."""
+    shares = report.stages[model].reach
+    return [
+        {"items": group}
+        | {f"T = {int(depth[1:]):,}": f"{100 * share:.1f}" for depth, share in shares[group].items()}
+        for group in GROUPS
+        if shares[group]
+    ]
+
+
 def gains(report: Report, model: str) -> list[dict[str, Any]]:
     """Return a row for each group of items, metric and k: retrieval alone, ranked, and the difference."""
     stages = report.stages[model]

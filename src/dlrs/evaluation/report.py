@@ -37,12 +37,14 @@ class Skew:
 class StageReport:
     """What became of the held-out pairs in a model of two stages, and what its ranking adds.
 
-    `ceilings`, `retrieval` and `gains` are by group of items (all, warm, cold) and metric.
+    `ceilings`, `retrieval` and `gains` are by group of items (all, warm, cold) and metric, `reach` by group
+    and number of candidates, as `@100`.
     """
 
     candidates: int  # T
     handed_on: int  # how many of them are ranked
     pairs: Counts  # of all seeds together
+    reach: Means  # share of the relevant pairs among the first so many candidates
     ceilings: Means  # what a perfect ranker would reach with these candidates
     retrieval: Means  # the candidates in the order in which they were found
     gains: dict[str, dict[str, Difference]]  # ranked minus retrieval alone; a group is a family for Holm

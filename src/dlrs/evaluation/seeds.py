@@ -69,6 +69,10 @@ def _stages(runs: Sequence[Stages]) -> Stages | None:
     return replace(
         runs[0],
         pairs=_sums([one.pairs for one in runs]),
+        reach={
+            group: {depth: float(np.mean([one.reach[group][depth] for one in runs])) for depth in shares}
+            for group, shares in runs[0].reach.items()
+        },
         ceiling=_by_group([one.ceiling for one in runs]),
         retrieval=_by_group([one.retrieval for one in runs]),
     )
