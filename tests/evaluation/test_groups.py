@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlrs.evaluation.breakdown import STAGED
+from dlrs.evaluation.breakdown import GROUPED
 from dlrs.evaluation.groups import item_groups, user_groups
 
 
@@ -52,5 +52,5 @@ def test_groups_of_users_of_the_golden_log(report):
     assert few.models["ours"]["precision@3"] == pytest.approx(1 / 3)
     assert some.models["ours"]["precision@3"] == pytest.approx(2 / 3)
     assert some.models["rival"]["precision@3"] == pytest.approx(1 / 3)
-    assert set(few.intervals["ours"]) == {f"{metric}@3" for metric in STAGED}
+    assert set(few.intervals["ours"]) == {f"{metric}@3" for metric in GROUPED}
     assert few.intervals["ours"]["precision@3"] == pytest.approx((1 / 3, 1 / 3))

@@ -106,9 +106,9 @@ def test_marks_and_verdicts_follow_the_corrected_p(report):
     chance = with_gap(Difference(-0.1, -0.2, 0.01, p=0.08, adjusted=0.08))
     assert [mark(one, "rival", "precision@3") for one in (sure, alone, chance)] == ["*", "(*)", ""]
     assert mark(sure, "ours", "precision@3") == mark(sure, "rival", "recall@3") == ""
-    verdicts = [against_reference(one)[0][""] for one in (sure, alone, chance)]
+    verdicts = [against_reference(one)[0]["verdict"] for one in (sure, alone, chance)]
     assert verdicts == ["beyond chance", "only if alone", "may be chance"]
-    assert against_reference(sure)[0]["95% interval"] == "-20.00 to -5.00"
+    assert against_reference(sure)[0]["95 % interval"] == "-20.00 to -5.00"
     assert "but not among all 2 comparisons" in compare(alone, "rival", "precision")
 
 

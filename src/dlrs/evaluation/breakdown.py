@@ -10,12 +10,12 @@ from dlrs.arrays import Doubles
 from dlrs.evaluation.funnel import Stages
 from dlrs.evaluation.groups import ALL, COLD, WARM, user_groups
 from dlrs.evaluation.judged import Judged
-from dlrs.evaluation.report import HEADLINE, StageReport, UserGroupReport
+from dlrs.evaluation.report import GAINS, HEADLINE, StageReport, UserGroupReport
 from dlrs.evaluation.significance import intervals, judge_gaps
 from dlrs.evaluation.static import StaticTest
 
-STAGED = (*HEADLINE, "recall", "ndcg")
-"""The metrics by which stages and groups of users are told apart."""
+GROUPED = (*HEADLINE, "recall", "ndcg")
+"""The metrics by which groups of users are told apart."""
 
 
 def stage_reports(
@@ -34,7 +34,7 @@ def _stage_report(
 ) -> StageReport:
     """Say what became of the held-out pairs of one model, and what its ranking adds to its retrieval."""
     ranked = {ALL: one.all_items, WARM: one.warm_items, COLD: one.cold_items}
-    keys = [f"{metric}@{k}" for metric in STAGED for k in ks]
+    keys = [f"{metric}@{k}" for metric in GAINS for k in ks]
     gains = {
         group: {key: ranked[group][key] - values[key] for key in keys}
         for group, values in stages.retrieval.items()
@@ -67,7 +67,7 @@ def user_group_reports(
             for name, one in judged.items()
         }
         at_k = {
-            name: {f"{metric}@{k}": of[f"{metric}@{k}"] for metric in STAGED} for name, of in values.items()
+            name: {f"{metric}@{k}": of[f"{metric}@{k}"] for metric in GROUPED} for name, of in values.items()
         }
         found.append(
             UserGroupReport(

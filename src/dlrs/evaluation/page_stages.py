@@ -7,11 +7,10 @@ from typing import Any
 from dlrs.evaluation.funnel import STAGES
 from dlrs.evaluation.groups import ALL, COLD, WARM
 from dlrs.evaluation.measures import RANKED
-from dlrs.evaluation.report import HEADLINE, Report
+from dlrs.evaluation.report import GAINS, HEADLINE, Report
 from dlrs.evaluation.significance import CONFIDENCE, Difference
 
 GROUPS = (ALL, WARM, COLD)
-GAINS = ("precision", "ndcg")
 
 
 def mark(report: Report, name: str, metric: str) -> str:
@@ -86,10 +85,12 @@ def gap_cells(gap: Difference) -> dict[str, str]:
     """Return a difference in points, its interval, its p-values, and what they say together."""
     return {
         "difference": f"{100 * gap.mean:+.2f}",
-        f"{CONFIDENCE:.0%} interval": f"{100 * gap.low:+.2f} to {100 * gap.high:+.2f}",
+        f"{100 * CONFIDENCE:.0f} % interval": f"{100 * gap.low:+.2f} to {100 * gap.high:+.2f}",
         "p": _p(gap.p),
         "p, Holm": _p(gap.adjusted),
-        "": "beyond chance" if gap.stands else ("only if alone" if gap.beyond_chance else "may be chance"),
+        "verdict": "beyond chance"
+        if gap.stands
+        else ("only if alone" if gap.beyond_chance else "may be chance"),
     }
 
 

@@ -18,6 +18,9 @@ from dlrs.statistics import DataStatistics
 HEADLINE = {"precision": "Precision@k", "map": "MAP@k"}
 """The metrics that decide; the others explain."""
 
+GAINS = ("precision", "ndcg")
+"""The metrics that ranking is held against retrieval by: the first is blind to order, the second is not."""
+
 Means = dict[str, dict[str, float]]
 """Model → metric → mean over the users; empty metrics where there was no user."""
 

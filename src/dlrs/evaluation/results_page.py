@@ -156,7 +156,7 @@ def _stages(report: Report) -> str:
                 "retrieval alone": _shown(measure, stages.retrieval[ALL], key),
                 "ranked": _shown(measure, report.models[name], key),
                 "best possible ranking": _shown(measure, stages.ceilings[ALL], key),
-                "ranking adds, points": f"{gap['difference']} ({gap['95% interval']}), {gap['']}",
+                "ranking adds, points": f"{gap['difference']} ({gap['95 % interval']}), {gap['verdict']}",
             }
         )
     head = f"Where the held-out pairs end at k = {k}, and Precision@{k} in % before and after ranking:"
