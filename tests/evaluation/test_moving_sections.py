@@ -28,7 +28,8 @@ COMMON = {
         "CF": {key: {"mean": -0.05, "low": -0.1, "high": 0.01} for key in ("hit_rate@5", "precision@5")}
     },
     "settings": {"encoding_hash": "abc", "anything": [1]},
-    "ratios": {"CF": {}},  # what is not shown is no trouble
+    "ratios": {"CF": {"hit_rate@5": {"mean": 0.8, "low": 0.5, "high": None}}},
+    "tuned": {"CF": {}},  # what is not shown is no trouble
 }
 PREQUENTIAL = COMMON | {
     "test": {"requests": 1200, "users": 30},
@@ -73,6 +74,7 @@ def test_numbers_of_the_prequential_section(tmp_path):
         "HitRate@5": "20.00",
         "95 % interval": "3.75 – 30.00",
         "minus recent, points": "-5.00 (-10.00 to +1.00)",
+        "times recent": "0.80, at least 0.50",
         "Precision@5": "4.00",
         "NDCG@5": "12.50",
         "MRR@5": "10.00",

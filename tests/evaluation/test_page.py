@@ -18,7 +18,7 @@ from dlrs.evaluation.summary import summarise
 def with_gap(report, ours, theirs, low, high):
     models = {"ours": {"precision@3": ours}, "rival": {"precision@3": theirs}}
     gap = Difference(theirs - ours, low, high)
-    return replace(report, models=models, differences={"rival": {"precision@3": gap}})
+    return replace(report, models=models, differences={"rival": {"precision@3": gap}}, ratios={})
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_sentence_says_who_wins_and_how_surely(report, ours, theirs, low, high, 
 def test_sentence_about_the_golden_log(report):
     # precision@3 of user 0: 2/3 against 1/3; of user 2: 1/3 against 0
     assert compare(report, "rival", "precision") == (
-        "At k = 3 ours reaches Precision 50.00 %, rival 16.67 %: 3.00 times as much (+200%), beyond chance "
-        "(difference +33.33 points, 95 % interval +33.33 to +33.33)."
+        "At k = 3 ours reaches Precision 50.00 %, rival 16.67 %: 3.00 times as much (+200%), at least 2.00, "
+        "beyond chance (difference +33.33 points, 95 % interval +33.33 to +33.33)."
     )
 
 

@@ -6,11 +6,13 @@ from hypothesis import strategies as st
 from dlrs.evaluation import significance
 from dlrs.evaluation.significance import (
     Difference,
+    Ratio,
     differences,
     enough_resamples,
     holm,
     intervals,
     judge_gaps,
+    ratios,
     resampled_means,
     two_sided,
 )
@@ -147,3 +149,26 @@ def test_what_is_beyond_chance_alone_need_not_stand_among_many():
     assert gap.reversed() == Difference(-0.1, -0.2, -0.01, p=0.03, adjusted=0.3)
     assert Difference(0.1, 0.01, 0.2).stands
     assert not Difference(0.1, -0.01, 0.2, p=0.06, adjusted=0.06).stands
+
+
+def test_ratio_is_the_references_mean_over_the_others():
+    # paired and proportional: 3 times as much on every resample
+    theirs_U = np.random.default_rng(0).random(40) + 1
+    found = ratios({"ours": {"m": 3 * theirs_U}, "rival": {"m": theirs_U}}, "ours", resamples=50, seed=0)
+    assert set(found) == {"rival"}
+    ratio = found["rival"]["m"]
+    assert (ratio.mean, ratio.low, ratio.high) == pytest.approx((3, 3, 3))
+
+
+def test_ratio_of_two_users_spans_what_their_resamples_can_show():
+    # means (ours, rival) of the resamples: (1, 1), (3/2, 3/4), (2, 1/2): ratios 1, 2, 4
+    models = {"ours": {"m": np.array([1.0, 2.0])}, "rival": {"m": np.array([1.0, 0.5])}}
+    assert ratios(models, "ours", resamples=400, seed=0)["rival"]["m"] == Ratio(2.0, 1.0, 4.0)
+
+
+def test_over_zero_there_is_no_ratio_and_no_upper_bound():
+    models = {"ours": {"m": np.array([1.0, 1.0])}, "rival": {"m": np.array([0.0, 0.5])}}
+    # one resample in four has nothing but the user with zero
+    assert ratios(models, "ours", resamples=400, seed=0)["rival"]["m"] == Ratio(4.0, 2.0, None)
+    nothing = {"ours": {"m": np.ones(2)}, "rival": {"m": np.zeros(2)}}
+    assert ratios(nothing, "ours", resamples=10, seed=0)["rival"]["m"] == Ratio(None, None, None)

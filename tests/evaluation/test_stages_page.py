@@ -57,14 +57,16 @@ def test_json_goes_there_and_back_with_stages(staged_report):
 
 def test_a_report_of_an_older_dlrs_is_read(report):
     content = json.loads(report.to_json())
-    for name in ("user_groups", "stages", "seeds", "spread", "commands", "more"):
+    for name in ("ratios", "user_groups", "stages", "seeds", "spread", "commands", "more"):
         del content[name], content["strict"][name]
     for metrics in content["differences"].values():
         for gap in metrics.values():
             del gap["p"], gap["adjusted"]
     old = Report.from_json(json.dumps(content))
     assert old.models == report.models
-    assert against_reference(old)[0]["p"] == "–"
+    assert against_reference(old)[0]["p"] == against_reference(old)[0]["ours, times as much"] == "–"
+    # user 0 has twice the rival's, user 2 has something over nothing
+    assert against_reference(report)[0]["ours, times as much"] == "3.00, at least 2.00"
     assert mark(old, "rival", "precision@3") == "*"  # its interval decides, for nothing was corrected then
     assert "Stage by stage" not in render(old, title="old", rivals=["rival"])
 

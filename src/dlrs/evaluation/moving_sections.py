@@ -15,8 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from dlrs.errors import DataError
 from dlrs.evaluation.measures import RANKED
+from dlrs.evaluation.page_stages import bounds
 from dlrs.evaluation.report import Means, Section, headline_k
-from dlrs.evaluation.significance import Difference, Interval
+from dlrs.evaluation.significance import Difference, Interval, Ratio
 
 PREQUENTIAL, ROLLING = "prequential.json", "rolling.json"
 
@@ -51,6 +52,7 @@ class Moving:
     differences: dict[str, dict[str, Difference]]
     test: dict[str, int]
     settings: dict[str, Any]
+    ratios: dict[str, dict[str, Ratio]] = field(default_factory=dict)  # every other's over the reference's
     groups: dict[str, Group] = field(default_factory=dict)  # of the prequential requests
     warm_items: Means = field(default_factory=dict)  # of the rolling cuts, as are the next two
     cold_items: Means = field(default_factory=dict)
@@ -147,7 +149,12 @@ def _pooled(report: Moving, name: str, first: str, others: Iterable[str]) -> Row
         if gap is None
         else f"{100 * gap.mean:+.2f} ({100 * gap.low:+.2f} to {100 * gap.high:+.2f})",
     }
+    row[f"times {report.reference}"] = _times(report.ratios.get(name, {}).get(f"{first}@{k}"))
     return row | {_heading(metric, k): _shown(metric, report.models[name], k) for metric in others}
+
+
+def _times(ratio: Ratio | None) -> str:
+    return "–" if ratio is None or ratio.mean is None else f"{ratio.mean:.2f}{bounds(ratio)}"
 
 
 def _heading(metric: str, k: int) -> str:

@@ -14,7 +14,7 @@ from dlrs.evaluation import thesis
 from dlrs.evaluation.data_section import data_section
 from dlrs.evaluation.figures import bar_key, key, line_key
 from dlrs.evaluation.measures import AT_K, BEYOND, PAIRS, RANKED, STAGES, USER_GROUPS, Measure
-from dlrs.evaluation.page_stages import against_reference, gains, losses, mark, reach
+from dlrs.evaluation.page_stages import against_reference, bounds, gains, losses, mark, reach
 from dlrs.evaluation.report import HEADLINE, Report
 from dlrs.evaluation.report_figures import STAGE_PLACES, curve, funnel, skew_curve, trade_off
 from dlrs.statistics import DataStatistics
@@ -102,21 +102,22 @@ def render_statistics(data: DataStatistics) -> str:
 def compare(report: Report, rival: str, metric: str) -> str:
     """Say in a sentence how the reference stands to a rival at the headline k.
 
-    As in: At k = 5 two-stage reaches Precision 1.03 %, cf 0.42 %: 2.45 times as much (+145%), beyond
-    chance (difference +0.61 points, 95 % interval +0.50 to +0.72).
+    As in: At k = 5 two-stage reaches Precision 1.03 %, cf 0.42 %: 2.45 times as much (+145%), 2.02 to 3.01,
+    beyond chance (difference +0.61 points, 95 % interval +0.50 to +0.72).
     """
     at_k, measure = f"{metric}@{report.headline_k}", RANKED[metric]
     gap = report.differences[rival][at_k].reversed()
     ours, theirs = report.models[report.reference][at_k], report.models[rival][at_k]
     ratio = report.ratio(rival, at_k)
     relation = "no ratio to zero" if ratio is None else f"{ratio:.2f} times as much ({ratio - 1:+.0%})"
+    between = bounds(report.ratios.get(rival, {}).get(at_k))
     if gap.beyond_chance and not gap.stands:
         sure = f"beyond chance alone, but not among all {report.comparisons} comparisons"
     else:
         sure = "beyond chance" if gap.beyond_chance else "which may be chance"
     return (
         f"At k = {report.headline_k} {report.reference} reaches {measure.title.split('@')[0]} "
-        f"{measure.show(ours)} %, {rival} {measure.show(theirs)} %: {relation}, {sure} (difference "
+        f"{measure.show(ours)} %, {rival} {measure.show(theirs)} %: {relation}{between}, {sure} (difference "
         f"{100 * gap.mean:+.2f} points, 95 % interval {100 * gap.low:+.2f} to {100 * gap.high:+.2f})."
     )
 

@@ -8,7 +8,7 @@ from dlrs.evaluation.funnel import STAGES
 from dlrs.evaluation.groups import ALL, COLD, WARM
 from dlrs.evaluation.measures import RANKED
 from dlrs.evaluation.report import GAINS, HEADLINE, Report
-from dlrs.evaluation.significance import CONFIDENCE, Difference
+from dlrs.evaluation.significance import CONFIDENCE, Difference, Ratio
 
 GROUPS = (ALL, WARM, COLD)
 
@@ -26,6 +26,7 @@ def against_reference(report: Report) -> list[dict[str, Any]]:
     return [
         {"other model": name, "metric": f"{RANKED[metric].title.removesuffix('k')}{report.headline_k}"}
         | gap_cells(metrics[f"{metric}@{report.headline_k}"])
+        | {f"{report.reference}, times as much": _times(report, name, f"{metric}@{report.headline_k}")}
         for metric in HEADLINE
         for name, metrics in report.differences.items()
     ]
@@ -92,6 +93,22 @@ def gap_cells(gap: Difference) -> dict[str, str]:
         if gap.stands
         else ("only if alone" if gap.beyond_chance else "may be chance"),
     }
+
+
+def bounds(ratio: Ratio | None) -> str:
+    """Return the interval of a ratio as it goes on in a sentence: `, 2.02 to 3.01`; nothing without one."""
+    if ratio is None or ratio.low is None:
+        return ""
+    return (
+        f", {ratio.low:.2f} to {ratio.high:.2f}" if ratio.high is not None else f", at least {ratio.low:.2f}"
+    )
+
+
+def _times(report: Report, name: str, key: str) -> str:
+    ratio = report.ratios.get(name, {}).get(key)
+    if ratio is None or ratio.mean is None:
+        return "–"
+    return f"{ratio.mean:.2f}{bounds(ratio)}"
 
 
 def _share(count: int, total: int) -> str:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dlrs.evaluation.funnel import Counts
-from dlrs.evaluation.significance import Difference, Interval
+from dlrs.evaluation.significance import Difference, Interval, Ratio
 from dlrs.statistics import DataStatistics
 
 HEADLINE = {"precision": "Precision@k", "map": "MAP@k"}
@@ -96,6 +96,7 @@ class Report:
     settings: dict[str, Any]
     data: DataStatistics | None
     strict: Report | None  # the same over the items alive at the cut only
+    ratios: dict[str, dict[str, Ratio]] = field(default_factory=dict)  # the reference's over every other's
     user_groups: tuple[UserGroupReport, ...] = ()
     stages: dict[str, StageReport] = field(default_factory=dict)  # by model, where they were looked into
     seeds: int = 1  # of models that draw at random: each of their values is the mean over so many

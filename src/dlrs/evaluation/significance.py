@@ -60,6 +60,15 @@ class Difference:
         return Difference(-self.mean, -self.high, -self.low, self.p, self.adjusted)
 
 
+@dataclass(frozen=True)
+class Ratio:
+    """How many times a model's mean the reference reaches, with its interval; None over a mean of zero."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
 def resampled_means(values_UM: Doubles, *, resamples: int, seed: int) -> Doubles:
     """Return the mean of each column on each resample of the rows: (R, M).
 
@@ -91,6 +100,24 @@ def differences(
         if name != reference
     }
     return judge_gaps(gaps, resamples=resamples, seed=seed)
+
+
+def ratios(models: Values, reference: str, *, resamples: int, seed: int) -> dict[str, dict[str, Ratio]]:
+    """Return how many times every other model's mean the reference reaches, metric by metric.
+
+    Both means are of the same resamples. Over a resample with a mean of zero the ratio is beyond all bounds.
+    """
+    means_RM = _means_of(models, resamples, seed)
+    columns = iter(means_RM.T)
+    drawn = {name: {metric: next(columns) for metric in metrics} for name, metrics in models.items()}
+    return {
+        name: {
+            metric: _ratio(models[reference][metric], values_U, drawn[reference][metric], drawn[name][metric])
+            for metric, values_U in metrics.items()
+        }
+        for name, metrics in models.items()
+        if name != reference
+    }
 
 
 def judge_gaps(gaps: Values, *, resamples: int, seed: int) -> dict[str, dict[str, Difference]]:
@@ -142,6 +169,20 @@ def holm(p_M: Doubles) -> Doubles:
 def _means_of(models: Values, resamples: int, seed: int) -> Doubles:
     values_UM = np.column_stack([values_U for metrics in models.values() for values_U in metrics.values()])
     return resampled_means(values_UM, resamples=resamples, seed=seed)
+
+
+def _ratio(ours_U: Doubles, theirs_U: Doubles, ours_R: Doubles, theirs_R: Doubles) -> Ratio:
+    ratio_R = np.full(len(ours_R), np.inf)
+    np.divide(ours_R, theirs_R, out=ratio_R, where=theirs_R > 0)
+    outside = (1 - CONFIDENCE) / 2
+    # one of the resamples, for between a number and infinity there is nothing
+    low, high = np.quantile(ratio_R, [outside, 1 - outside], method="inverted_cdf").tolist()
+    theirs = float(theirs_U.mean())
+    return Ratio(
+        mean=float(ours_U.mean()) / theirs if theirs else None,
+        low=low if np.isfinite(low) else None,
+        high=high if np.isfinite(high) else None,
+    )
 
 
 def _bounds(means_RM: Doubles) -> tuple[list[float], list[float]]:

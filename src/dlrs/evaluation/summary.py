@@ -11,7 +11,7 @@ from dlrs.evaluation.breakdown import means_of, stage_reports, user_group_report
 from dlrs.evaluation.ceilings import ceilings, references
 from dlrs.evaluation.judged import Judged, Yardsticks
 from dlrs.evaluation.report import HEADLINE, Report, Skew, headline_k
-from dlrs.evaluation.significance import Interval, differences, enough_resamples, intervals
+from dlrs.evaluation.significance import Interval, differences, enough_resamples, intervals, ratios
 from dlrs.evaluation.static import StaticTest
 from dlrs.metrics import beyond
 from dlrs.statistics import SHARES_OF_ITEMS, DataStatistics
@@ -68,6 +68,7 @@ def summarise(
         },
         data=data,
         strict=strict,
+        ratios=ratios(headline, reference, resamples=resamples, seed=seed),
         user_groups=user_group_reports(judged, test, headline_k(ks), resamples=resamples, seed=seed),
         stages=stage_reports(judged, ks, resamples=resamples, seed=seed),
     )
