@@ -20,6 +20,7 @@ from dlrs.candidates_verbs import candidates
 from dlrs.errors import DlrsError
 from dlrs.experiment_verbs import experiment
 from dlrs.progress import FOLLOWS
+from dlrs.results_verb import results
 from dlrs.serve_verbs import keys, replay, require_services, serve
 from dlrs.simulator.settings import Scale
 from dlrs.stopping import stoppable
@@ -144,6 +145,7 @@ def simulate(
 app.command()(rollback)
 app.command()(bundles)
 app.command()(tune)
+app.command()(results)
 app.add_typer(experiment, name="experiment")
 app.add_typer(candidates, name="candidates")
 app.add_typer(keys, name="keys")
@@ -223,11 +225,22 @@ def train(prepared: Prepared, out: Out) -> None:
 
 
 @app.command()
-def evaluate(prepared: Prepared, trained: Trained, out: Out) -> None:
+def evaluate(
+    prepared: Prepared,
+    trained: Trained,
+    out: Out,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="where items are lost, stage by stage, and as many seeds as the recipe's evaluation has",
+        ),
+    ] = False,
+) -> None:
     """Compare the model with popularity, CF, neighbours and a hybrid on what users did after the cut."""
     from dlrs import pipeline
 
-    report = pipeline.evaluate(prepared, trained, out)
+    report = pipeline.evaluate(prepared, trained, out, everything=everything)
     _show_report(report.path)
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from dlrs.bundle import Folder
 from dlrs.contenders import Contenders, fit_contenders
 from dlrs.data.interactions import micros
 from dlrs.errors import DataError
+from dlrs.evaluation.funnel import held_out
 from dlrs.evaluation.judged import Judged, Yardsticks, evaluate
 from dlrs.evaluation.page import Rows, render
 from dlrs.evaluation.pairs import balanced_pairs
-from dlrs.evaluation.report import Report
+from dlrs.evaluation.report import Report, Section
+from dlrs.evaluation.seeds import mean_of, spread_of, with_seed
 from dlrs.evaluation.static import StaticTest, Universe, static_test
 from dlrs.evaluation.summary import summarise
 from dlrs.features.similarity import unit_rows
@@ -25,13 +30,39 @@ RIVALS: tuple[Rival, ...] = ("CF", "EASE", "content-kNN", "hybrid CF-CBF")
 """Those of the baselines that ours is compared with in a sentence each; if none competes, all that do."""
 
 
-def judge(prepared: Prepared, trained: Folder) -> tuple[Report, str]:
-    """Fit the recipe's baselines, judge all on both universes, and return the report and its page (HTML)."""
+DETERMINISTIC = frozenset({"most popular", "recently popular", "item-kNN", "EASE", "content-kNN", "GF-CF"})
+"""Baselines that another seed would not change; all others are fitted once for each seed."""
+
+
+def judge(
+    prepared: Prepared,
+    trained: Folder,
+    *,
+    reseeded: Sequence[Folder] = (),
+    stages: bool = False,
+    commands: Sequence[str] = (),
+    more: Sequence[Section] = (),
+) -> tuple[Report, str]:
+    """Fit the recipe's baselines, judge all on both universes, and return the report and its page (HTML).
+
+    Args:
+        prepared: the data set.
+        trained: networks trained on it.
+        reseeded: the same with the next seeds: baselines that draw at random are fitted with them too, and
+            each of these models has the mean over its seeds.
+        stages: look into models of two stages: where pairs are lost, and what ranking adds.
+        commands: how to come by this report, to stand in it.
+        more: what other evaluations found on the same data.
+    """
     ours, refit = _ours(prepared)
-    contenders = fit_contenders(prepared, {ours: trained / "validated", refit: trained / "refit"})
+    contenders = [_contenders(prepared, trained)]
+    contenders += [_drawn_again(prepared, folder, step) for step, folder in enumerate(reseeded, 1)]
     test, strict_test = headline_test(prepared), _strict_test(prepared)
-    strict = None if strict_test is None else _judge(strict_test, contenders, ours)[0]
-    report, judged = _judge(test, contenders, ours, data=data_statistics(prepared), strict=strict)
+    strict = None if strict_test is None else _judge(strict_test, contenders, ours, stages=stages)[0]
+    report, judged = _judge(
+        test, contenders, ours, data=data_statistics(prepared), strict=strict, stages=stages
+    )
+    report = replace(report, commands=tuple(commands), more=tuple(more))
     rivals = prepared.recipe.baselines.models
     page = render(
         report,
@@ -41,6 +72,20 @@ def judge(prepared: Prepared, trained: Folder) -> tuple[Report, str]:
         facts=_shown_facts(prepared, trained),
     )
     return report, page
+
+
+def _contenders(prepared: Prepared, trained: Folder) -> Contenders:
+    ours, refit = _ours(prepared)
+    return fit_contenders(prepared, {ours: trained / "validated", refit: trained / "refit"})
+
+
+def _drawn_again(prepared: Prepared, trained: Folder, step: int) -> Contenders:
+    """Fit what another seed changes, and the primitive model, which lists are held against."""
+    other = with_seed(prepared, step)
+    models = [name for name in prepared.recipe.baselines.models if name not in DETERMINISTIC]
+    baselines = other.recipe.baselines.model_copy(update={"models": (PRIMITIVE, *models)})
+    recipe = other.recipe.model_copy(update={"baselines": baselines})
+    return _contenders(replace(other, recipe=recipe), trained)
 
 
 def headline_test(prepared: Prepared) -> StaticTest:
@@ -78,16 +123,22 @@ def _test(prepared: Prepared, universe: Universe) -> StaticTest:
 
 def _judge(
     test: StaticTest,
-    contenders: Contenders,
+    contenders: Sequence[Contenders],
     ours: str,
     *,
     data: DataStatistics | None = None,
     strict: Report | None = None,
+    stages: bool = False,
 ) -> tuple[Report, dict[str, Judged]]:
-    prepared = contenders.prepared
+    prepared = contenders[0].prepared
     settings = prepared.recipe.evaluation
-    yardsticks = _yardsticks(contenders, test)
-    judged = evaluate(contenders.recommenders(test.versions_A), test, yardsticks, settings.k)
+    yardsticks = _yardsticks(prepared, test, stages=stages)
+    runs = [evaluate(some.recommenders(test.versions_A), test, yardsticks, settings.k) for some in contenders]
+    by_model = {
+        name: [run[name] for run in runs if name in run] if name not in DETERMINISTIC else [first]
+        for name, first in runs[0].items()
+    }
+    judged = {name: mean_of(seeds) for name, seeds in by_model.items()}
     report = summarise(
         judged,
         test,
@@ -100,11 +151,13 @@ def _judge(
         data=data,
         strict=strict,
     )
-    return report, judged
+    spread = {name: spread_of(seeds) for name, seeds in by_model.items() if len(seeds) > 1}
+    return replace(report, seeds=len(contenders), spread=spread), judged
 
 
-def _yardsticks(contenders: Contenders, test: StaticTest) -> Yardsticks:
-    prepared = contenders.prepared
+def _yardsticks(prepared: Prepared, test: StaticTest, *, stages: bool) -> Yardsticks:
+    split = prepared.recipe.marketplace.split
+    window = prepared.interactions.between(micros(split.test_from), micros(split.test_until))
     category = prepared.recipe.marketplace.negatives_by
     category_A = prepared.encoding.items.codes(category, prepared.versions[category].take(test.versions_A))
     features = prepared.encoded_versions.take(test.versions_A)
@@ -113,6 +166,7 @@ def _yardsticks(contenders: Contenders, test: StaticTest) -> Yardsticks:
         unit_AK=unit_rows(features.matrix(prepared.encoding.space, side="item")),
         pairs=balanced_pairs(test, category_A, prepared.recipe.evaluation.seed),
         thresholds=dict.fromkeys(_ours(prepared), 0.0),  # a logit of 0 is p̂ = 0.5
+        held_out_UN=held_out(window, test) if stages else None,
     )
 
 

@@ -27,7 +27,9 @@ from dlrs.candidates.histories import recent_counts
 from dlrs.data.engine import DUCKDB
 from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError, DataError, MissingExtra
+from dlrs.evaluation.moving_sections import sections_beside
 from dlrs.evaluation.page import render_statistics
+from dlrs.evaluation.seeds import with_seed
 from dlrs.folders import RunFolder
 from dlrs.golden import write_golden
 from dlrs.inference.infer import infer_recipe
@@ -112,19 +114,19 @@ def describe(prepared_folder: Path, out: Path) -> Folder:
     return bundle.open_folder(out, DESCRIBED)
 
 
-def train(prepared_folder: Path, out: Path) -> Folder:
+def train(prepared_folder: Path, out: Path, *, seed_step: int = 0) -> Folder:
     """Train the three networks twice and keep both (method §9).
 
     `validated` leaves what follows `validation_from` to early stopping; `refit` sees all of it, for
     as many epochs as were best there. Checkpoints lie beside `out` until both are done: after a
     kill the same call goes on where it was. Processes that torchrun started train together, and the first
-    one writes.
+    one writes. `seed_step` is added to the recipe's seed.
     """
     require_extras("torch", "tensorboard")
     from dlrs.fitting import checkpoints, fit_both, remove_others, write_both
     from dlrs.training.workers import joined
 
-    prepared = open_prepared(prepared_folder)
+    prepared = with_seed(open_prepared(prepared_folder), seed_step)
     settings = prepared.recipe.training.model_dump(mode="json")
     facts: dict[str, Any] = {"encoding_hash": prepared.encoding.hash, "settings": settings}
     work = checkpoints(prepared, out)
@@ -141,16 +143,61 @@ def train(prepared_folder: Path, out: Path) -> Folder:
     return bundle.open_folder(out, TRAINED)
 
 
-def evaluate(prepared_folder: Path, trained_folder: Path, out: Path) -> Folder:
-    """Judge ours and every baseline on the test window; write report.json and report.html."""
+def evaluate(prepared_folder: Path, trained_folder: Path, out: Path, *, everything: bool = False) -> Folder:
+    """Judge ours and every baseline on the test window; write report.json and report.html.
+
+    With `everything` stages are judged apart too; if the recipe's evaluation has several seeds, networks
+    are trained with each of them, beside `trained_folder`, unless they lie there already; and a
+    prequential.json or rolling.json of the same data, in or beside `out`, becomes a section.
+    """
     require_extras(*EXTRAS)
     prepared, trained = open_pair(prepared_folder, trained_folder)
-    report, page = judge(prepared, trained)
+    steps = range(1, prepared.recipe.evaluation.seeds if everything else 1)
+    reseeded = [_trained_again(prepared_folder, trained_folder, step) for step in steps]
+    report, page = judge(
+        prepared,
+        trained,
+        reseeded=reseeded,
+        stages=everything,
+        commands=_commands(
+            prepared.recipe.marketplace.name, prepared_folder, trained_folder, out, everything=everything
+        ),
+        more=sections_beside(out, prepared.encoding.hash) if everything else (),
+    )
     facts = {"encoding_hash": prepared.encoding.hash, "models": report.models}
     with bundle.writing(out, EVALUATED, facts=facts) as folder:
         (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
         (folder / "report.html").write_text(page, encoding="utf-8")
     return bundle.open_folder(out, EVALUATED)
+
+
+def _trained_again(prepared_folder: Path, trained_folder: Path, step: int) -> Folder:
+    """Return networks of another seed, trained if there are none of these settings yet."""
+    out = trained_folder.with_name(f"{trained_folder.name}-seed-{step}")
+    wanted = with_seed(open_prepared(prepared_folder), step)
+    try:
+        found = bundle.open_folder(out, TRAINED)
+        if (found.facts["encoding_hash"], found.facts["settings"]) == (
+            wanted.encoding.hash,
+            wanted.recipe.training.model_dump(mode="json"),
+        ):
+            return found
+    except ArtifactError:
+        pass  # none yet, or a broken one
+    return train(prepared_folder, out, seed_step=step)
+
+
+def _commands(name: str, prepared: Path, trained: Path, out: Path, *, everything: bool) -> tuple[str, ...]:
+    """Return what leads to a report, with the folders as they were named.
+
+    No folder knows its recipe's file; those of the project are named as their marketplaces are.
+    """
+    flag, recipe = " --all" if everything else "", Path("recipes") / f"{name}.toml"
+    return (
+        f"dlrs prepare {recipe if recipe.is_file() else 'RECIPE'} --out {prepared}",
+        f"dlrs train {prepared} --out {trained}",
+        f"dlrs evaluate {prepared} {trained} --out {out}{flag}",
+    )
 
 
 def publish(

@@ -241,6 +241,9 @@ class Evaluation(Description):
     max_users: int = Field(default=20_000, ge=1, description="more test users than this: a seeded sample")
     resamples: int = Field(default=1000, ge=1, description="of the bootstrap over users")
     seed: int = Field(default=0, ge=0)
+    seeds: int = Field(
+        default=1, ge=1, description="evaluate --all: trainings of each model that draws at random"
+    )
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:

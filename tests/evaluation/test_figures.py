@@ -2,7 +2,9 @@
 
 import re
 
-from dlrs.evaluation.figures import MARKERS, Axes, Line, key, line_figure
+import pytest
+
+from dlrs.evaluation.figures import MARKERS, Axes, Line, bar_key, key, line_figure, stacked_figure
 from dlrs.evaluation.page import TEMPLATES
 
 
@@ -47,3 +49,19 @@ def test_titles_and_ids_are_fit_for_html():
     figure = line_figure("a", 'less < more & "so"', [Line([0, 1], [0, 1])], Axes("x", "y"))
     assert 'aria-label="less &lt; more &amp; &quot;so&quot;"' in figure
     assert all(identity.startswith("a-") for identity in re.findall(r'\bid="([^"]*)"', figure))
+
+
+def test_stacked_bars_stand_on_each_other_in_the_colours_of_their_keys():
+    ticks = [(0.0, "one"), (1.0, "two")]
+    figure = stacked_figure("s", "stacked", {2: [30, 60], 0: [70, 40]}, Axes("k", "%", x_ticks=ticks))
+    bars = re.findall(r'<path d="M ([^"]*)z[^"]*"[^>]*style="fill: var\(--series-(\d+)\)', figure)
+    assert [place for _, place in bars] == ["2", "2", "0", "0"]
+    # points of a bar: left bottom, right bottom, right top, left top; SVG's y points down
+    heights = [[float(number) for number in re.findall(r"[\d.]+", path)][1::2] for path, _ in bars]
+    (low_one, top_one), (low_two, top_two) = ((bar[0], bar[2]) for bar in heights[:2])
+    assert low_one == low_two
+    assert (low_two - top_two) / (low_one - top_one) == pytest.approx(2, abs=0.01)
+    assert heights[2][0] == pytest.approx(top_one)  # the second part begins where the first ends
+    assert heights[2][2] == pytest.approx(heights[3][2])  # both sum to 100
+    assert all(f">{label}<" in figure for label in ("one", "two"))
+    assert "var(--series-2)" in bar_key(2)

@@ -18,7 +18,7 @@ from dlrs.evaluation.summary import summarise
 def with_gap(report, ours, theirs, low, high):
     models = {"ours": {"precision@3": ours}, "rival": {"precision@3": theirs}}
     gap = Difference(theirs - ours, low, high)
-    return replace(report, models=models, differences={"rival": {"precision@3": gap}})
+    return replace(report, models=models, differences={"rival": {"precision@3": gap}}, ratios={})
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_sentence_says_who_wins_and_how_surely(report, ours, theirs, low, high, 
 def test_sentence_about_the_golden_log(report):
     # precision@3 of user 0: 2/3 against 1/3; of user 2: 1/3 against 0
     assert compare(report, "rival", "precision") == (
-        "At k = 3 ours reaches Precision 50.00 %, rival 16.67 %: 3.00 times as much (+200%), beyond chance "
-        "(difference +33.33 points, 95 % interval +33.33 to +33.33)."
+        "At k = 3 ours reaches Precision 50.00 %, rival 16.67 %: 3.00 times as much (+200%), at least 2.00, "
+        "beyond chance (difference +33.33 points, 95 % interval +33.33 to +33.33)."
     )
 
 
@@ -54,6 +54,10 @@ def many(report, count):
         name: grown(getattr(report, name)) for name in ("models", "intervals", "warm_items", "cold_items")
     }
     skew = replace(report.skew, models=grown(report.skew.models))
+    parts["user_groups"] = tuple(
+        replace(group, models=grown(group.models), intervals=grown(group.intervals))
+        for group in report.user_groups
+    )
     return replace(report, **parts, skew=skew, strict=report.strict and many(report.strict, count))
 
 
@@ -134,7 +138,7 @@ def test_every_table_has_a_caption_and_every_figure_too(page):
     assert len(outline.tables) > 20
     assert all(table["caption"] for table in outline.tables)
     figures = re.findall(r"<figure>(.*?)</figure>", page, flags=re.DOTALL)
-    assert len(figures) == 11
+    assert len(figures) == 14
     assert all(re.match(r"\s*<figcaption>[^<]+</figcaption>", figure) for figure in figures)
 
 
@@ -142,10 +146,10 @@ def test_every_model_is_in_every_table_of_models(report):
     models = many(report, 10).models
     tables = Outline(render(many(report, 10), title="ten models")).tables
     of_models = [table for table in tables if "model" in table["th"]]
-    # two headlines, pairs, beyond accuracy, warm and cold, two strict ones, and every metric in numbers
-    assert len(of_models) == 7 + len(AT_K)
-    of_models += [table for table in tables if table["caption"] == ["Share in % that the top items have"]]
+    # two headlines, pairs, beyond accuracy, warm and cold, groups of users, two strict ones, and every metric
     assert len(of_models) == 8 + len(AT_K)
+    of_models += [table for table in tables if table["caption"] == ["Share in % that the top items have"]]
+    assert len(of_models) == 9 + len(AT_K)
     for table_ in of_models:
         assert [name for name in models if name not in table_["th"]] == [], table_["caption"]
 
@@ -228,7 +232,7 @@ def test_page_marks_the_best_and_gives_intervals(page):
 def test_figures_take_their_colours_from_the_page(page):
     figures = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
     figures = [figure for figure in figures if 'class="key"' not in figure]
-    assert len(figures) == 6 + 1 + 4  # metrics over k, skew, the data's
+    assert len(figures) == 6 + 3 + 1 + 4  # metrics over k, trade-offs, skew, the data's
     for figure in figures:
         assert "var(--series-0)" in figure
         assert "currentColor" in figure

@@ -29,7 +29,12 @@ def test_json_holds_the_means_of_the_golden_log(report):
     assert content["test"]["users"] == 2
     assert content["test"]["balanced_pairs"] == 6
     assert content["test"]["users_with_balanced_pairs"] == 2
-    assert content["settings"] == {"name": "golden <log>", "resamples": 50, "bootstrap_seed": 0}
+    assert content["settings"] == {
+        "name": "golden <log>",
+        "resamples": 50,
+        "resamples_of_differences": 400,
+        "bootstrap_seed": 0,
+    }
     assert content["strict"]["models"]["ours"]["precision@1"] == 1 / 2
     assert content["strict"]["strict"] is None
 
@@ -42,7 +47,9 @@ def test_json_holds_intervals_and_differences_to_the_reference(report):
     assert content["intervals"]["ours"]["novelty@1"] == pytest.approx([2, 3])
     # rival − ours: user 0 1/3 − 2/3, user 2 0 − 1/3
     gap = content["differences"]["rival"]["precision@3"]
-    assert gap == pytest.approx({"mean": -1 / 3, "low": -1 / 3, "high": -1 / 3})
+    # four comparisons have 400 resamples: all below zero in each, 2 / 401, and Holm's 4 · that
+    p = 2 / 401
+    assert gap == pytest.approx({"mean": -1 / 3, "low": -1 / 3, "high": -1 / 3, "p": p, "adjusted": 4 * p})
     assert set(content["differences"]) == {"rival"}
     assert set(content["differences"]["rival"]) == {"precision@1", "precision@3", "map@1", "map@3"}
 

@@ -1,8 +1,21 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dlrs.evaluation import significance
-from dlrs.evaluation.significance import differences, intervals, resampled_means
+from dlrs.evaluation.significance import (
+    Difference,
+    Ratio,
+    differences,
+    enough_resamples,
+    holm,
+    intervals,
+    judge_gaps,
+    ratios,
+    resampled_means,
+    two_sided,
+)
 
 
 def test_two_users_give_the_three_means_that_they_can():
@@ -31,7 +44,7 @@ def test_a_model_does_not_differ_from_its_copy():
         {"a": {"map@5": values_U}, "b": {"map@5": values_U.copy()}}, "a", resamples=40, seed=0
     )
     assert set(found) == {"b"}
-    assert found["b"]["map@5"] == significance.Difference(0.0, 0.0, 0.0)
+    assert found["b"]["map@5"] == significance.Difference(0.0, 0.0, 0.0, p=1.0, adjusted=1.0)
     assert not found["b"]["map@5"].beyond_chance
 
 
@@ -74,3 +87,88 @@ def test_resamples_depend_on_the_seed_and_not_on_the_blocks(monkeypatch):
     blocks = resampled_means(values_UM, resamples=30, seed=4)
     assert blocks == pytest.approx(whole)
     assert (other != whole).any()
+
+
+def test_p_is_twice_the_smaller_side_with_the_sample_itself_as_one_more():
+    # of nine resamples two are at or below zero: 2 · (2 + 1) / 10; in the second column all are above it, and
+    # one more for the sample; in the third both sides have more than half, zeros count twice
+    means_RM = np.array(
+        [[-1, 0] + [1] * 7, [1] * 9, [-1, -1, 0, 0, 0, 0, 0, 1, 1]],
+        dtype=np.float64,
+    ).T
+    assert two_sided(means_RM).tolist() == pytest.approx([0.6, 0.2, 1.0])
+
+
+def test_p_is_the_same_for_the_difference_the_other_way_round():
+    means_RM = np.random.default_rng(0).normal(0.5, 1, (400, 3))
+    assert two_sided(means_RM).tolist() == two_sided(-means_RM).tolist()
+
+
+def test_holm_multiplies_the_smallest_most_and_never_lets_the_order_turn():
+    # .005 · 4, .011 · 3, .02 · 2, .04 · 1; the last may not fall below the one before it
+    assert holm(np.array([0.04, 0.005, 0.02, 0.011])).tolist() == pytest.approx([0.04, 0.02, 0.04, 0.033])
+    assert holm(np.array([0.5, 0.6])).tolist() == [1.0, 1.0]
+    assert holm(np.empty(0)).tolist() == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_holm_lies_between_p_and_bonferroni_and_keeps_the_order(listed):
+    p_M = np.array(listed)
+    adjusted_M = holm(p_M)
+    assert (adjusted_M >= p_M).all()
+    assert (adjusted_M <= np.minimum(len(p_M) * p_M, 1) + 1e-12).all()
+    assert (np.diff(adjusted_M[np.argsort(p_M)]) >= -1e-12).all()
+
+
+def test_of_models_that_are_alike_holm_finds_a_winner_in_5_of_100_families_at_most():
+    rng = np.random.default_rng(0)
+    alone = together = 0
+    for seed in range(60):
+        gaps = {f"model {number}": {"m": rng.normal(size=300)} for number in range(10)}
+        found = [metrics["m"] for metrics in judge_gaps(gaps, resamples=1, seed=seed).values()]
+        alone += any(one.beyond_chance for one in found)
+        together += any(one.stands for one in found)
+    assert alone > 15  # about 1 − .95^10 = 40 %
+    assert together <= 7  # 5 % of 60 are 3, and 8 come once in 70 times
+
+
+def test_a_large_family_gets_the_resamples_to_find_what_is_there():
+    # with 50 resamples no p is below 2/51, which forty comparisons would make 1.57
+    assert (enough_resamples(40, 50), enough_resamples(2, 1000)) == (4000, 1000)
+    gap_U = np.random.default_rng(0).normal(1, 1, 60)
+    gaps = {f"model {number}": {"m": gap_U} for number in range(40)}
+    found = judge_gaps(gaps, resamples=50, seed=0)["model 7"]["m"]
+    assert found.p == pytest.approx(2 / 4001)
+    assert found.adjusted == pytest.approx(40 * 2 / 4001)
+    assert found.stands
+
+
+def test_what_is_beyond_chance_alone_need_not_stand_among_many():
+    gap = Difference(0.1, 0.01, 0.2, p=0.03, adjusted=0.3)
+    assert (gap.beyond_chance, gap.stands) == (True, False)
+    assert gap.reversed() == Difference(-0.1, -0.2, -0.01, p=0.03, adjusted=0.3)
+    assert Difference(0.1, 0.01, 0.2).stands
+    assert not Difference(0.1, -0.01, 0.2, p=0.06, adjusted=0.06).stands
+
+
+def test_ratio_is_the_references_mean_over_the_others():
+    # paired and proportional: 3 times as much on every resample
+    theirs_U = np.random.default_rng(0).random(40) + 1
+    found = ratios({"ours": {"m": 3 * theirs_U}, "rival": {"m": theirs_U}}, "ours", resamples=50, seed=0)
+    assert set(found) == {"rival"}
+    ratio = found["rival"]["m"]
+    assert (ratio.mean, ratio.low, ratio.high) == pytest.approx((3, 3, 3))
+
+
+def test_ratio_of_two_users_spans_what_their_resamples_can_show():
+    # means (ours, rival) of the resamples: (1, 1), (3/2, 3/4), (2, 1/2): ratios 1, 2, 4
+    models = {"ours": {"m": np.array([1.0, 2.0])}, "rival": {"m": np.array([1.0, 0.5])}}
+    assert ratios(models, "ours", resamples=400, seed=0)["rival"]["m"] == Ratio(2.0, 1.0, 4.0)
+
+
+def test_over_zero_there_is_no_ratio_and_no_upper_bound():
+    models = {"ours": {"m": np.array([1.0, 1.0])}, "rival": {"m": np.array([0.0, 0.5])}}
+    # one resample in four has nothing but the user with zero
+    assert ratios(models, "ours", resamples=400, seed=0)["rival"]["m"] == Ratio(4.0, 2.0, None)
+    nothing = {"ours": {"m": np.ones(2)}, "rival": {"m": np.zeros(2)}}
+    assert ratios(nothing, "ours", resamples=10, seed=0)["rival"]["m"] == Ratio(None, None, None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
@@ -79,6 +79,30 @@ def bar_figure(identity: str, title: str, heights: Sequence[float], cuts: Sequen
             plot.axvline(cut, color=_INK, linewidth=1, linestyle="dashed")
 
     return _figure(identity, title, draw, axes, wide=True)
+
+
+def stacked_figure(identity: str, title: str, parts: Mapping[int, Sequence[float]], axes: Axes) -> str:
+    """Return an `<svg>` of stacked bars at 0, 1, …; a part is a place and its height in each of them.
+
+    The first part stands at the bottom.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+
+    def draw(plot: Any) -> None:
+        bottom_C = np.zeros(len(next(iter(parts.values()))))
+        for place, heights in parts.items():
+            color = _SERIES[place % len(_SERIES)]
+            plot.bar(np.arange(len(heights)), heights, bottom=bottom_C, width=0.7, color=color)
+            bottom_C += heights
+
+    return _figure(identity, title, draw, axes)
+
+
+def bar_key(place: int) -> str:
+    """Return a piece of a bar as an `<svg>` the size of a letter."""
+    return _key(f'<path d="M-.8 -.8H.8V.8H-.8Z" fill="var(--series-{place % len(MARKERS)})"/>')
 
 
 def key(place: int) -> str:

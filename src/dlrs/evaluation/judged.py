@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import Bools, Doubles, Ints, positions_in, stores
+from dlrs.arrays import Doubles, Ints, positions_in, stores
+from dlrs.evaluation.funnel import Stages, look_into
+from dlrs.evaluation.groups import ALL, COLD, WARM, item_groups, per_user
 from dlrs.evaluation.pairs import BalancedPairs, judge_pairs
 from dlrs.evaluation.protocol import lists_of
+from dlrs.evaluation.staged import shortlists, staged
 from dlrs.evaluation.static import StaticTest
-from dlrs.metrics import beyond, ranked
+from dlrs.metrics import beyond
 from dlrs.metrics.pairs import accuracy_at
 from dlrs.recommender import Recommender
 
@@ -28,6 +30,7 @@ class Yardsticks:
     unit_AK: sparse.csr_array  # the encoded features of each item of the catalogue, as rows of length 1
     pairs: BalancedPairs
     thresholds: Mapping[str, float] = field(default_factory=dict)  # recommender → score that says p̂ = 0.5
+    held_out_UN: sparse.csr_array | None = None  # with it, stages are looked into: see `funnel.held_out`
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Judged:
     beyond_accuracy: dict[str, Doubles]  # novelty@k, diversity@k, serendipity@k, head@k
     pairs: dict[str, Doubles]  # auc and accuracy, of the users who have pairs
     together: dict[str, float]  # of all users at once: coverage@k, gini@k, accuracy_at_half
+    stages: Stages | None = None  # of a recommender that has several, where they were looked into
 
 
 def evaluate(
@@ -85,7 +89,7 @@ def _judge(
         items_UK = lists_of(name, recommender, test, max(ks), block=block)
     hits_UK = stores(test.relevant_UN, items_UK)
     positions_UK = positions_in(test.items_A, items_UK.ravel()).reshape(items_UK.shape)
-    everything_N = np.ones_like(test.cold_N)
+    groups = item_groups(test)
     scores_P, of_pairs = judge_pairs(recommender, test, yardsticks.pairs)
     at_half = {}
     if name in yardsticks.thresholds and len(scores_P):
@@ -94,23 +98,31 @@ def _judge(
     return Judged(
         items_UK=items_UK,
         positions_UK=positions_UK,
-        all_items=_restricted(hits_UK, items_UK, test, everything_N, ks),
-        warm_items=_restricted(hits_UK, items_UK, test, ~test.cold_N, ks),
-        cold_items=_restricted(hits_UK, items_UK, test, test.cold_N, ks),
+        all_items=per_user(hits_UK, items_UK, test, groups[ALL], ks),
+        warm_items=per_user(hits_UK, items_UK, test, groups[WARM], ks),
+        cold_items=per_user(hits_UK, items_UK, test, groups[COLD], ks),
         beyond_accuracy=_beyond_accuracy(positions_UK, test, yardsticks.unit_AK, ks)
         | {f"serendipity@{k}": beyond.serendipity(hits_UK, items_UK, expected_UK, k) for k in ks},
         pairs=of_pairs,
         together=_spread(positions_UK, len(test.items_A), ks) | at_half,
+        stages=_stages(name, recommender, items_UK, test, yardsticks, ks, block),
     )
 
 
-def _restricted(
-    hits_UK: Bools, items_UK: Ints, test: StaticTest, counted_N: Bools, ks: Sequence[int]
-) -> dict[str, Doubles]:
-    relevant_U = test.positives(counted_N)
-    some_U = relevant_U > 0
-    counted_UK = hits_UK & counted_N[items_UK]  # at padding NO_ITEM reads the last item: no hit there anyway
-    return ranked.per_user(counted_UK[some_U], relevant_U[some_U], ks)
+def _stages(
+    name: str,
+    recommender: Recommender,
+    items_UK: Ints,
+    test: StaticTest,
+    yardsticks: Yardsticks,
+    ks: Sequence[int],
+    block: int,
+) -> Stages | None:
+    inside = None if yardsticks.held_out_UN is None else staged(recommender)
+    if inside is None or yardsticks.held_out_UN is None:
+        return None
+    found = shortlists(name, inside, test, max(ks), block=block)
+    return look_into(found, items_UK, yardsticks.held_out_UN, test, ks)
 
 
 def _beyond_accuracy(

@@ -81,3 +81,16 @@ PAIRS = {
     ),
 }
 AT_K = RANKED | BEYOND
+STAGES = {
+    "known": "The user had met the item before the cut: it is filtered out, for all models alike.",
+    "outside": "The item is not in the catalogue of the test: no model could recommend it.",
+    "candidates": "The retrieval did not find it: it is not among the T candidates.",
+    "cut": "It is a candidate, but behind those that were handed on to be ranked.",
+    "ranker": "It was ranked, but below place k.",
+    "hit": "It stands among the first k.",
+}
+"""Where a held-out pair of a user and an item ends: see `funnel`."""
+USER_GROUPS = (
+    "Events are those before the cut, of any kind. Users with at least one are put into three parts as equal "
+    "as ties allow; who has none is cold, and shown if there is such a user in the test."
+)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter
 from rich.markup import escape
 from rich.table import Table
 
-from dlrs.evaluation.significance import Difference, Interval
+from dlrs.evaluation.funnel import Counts
+from dlrs.evaluation.significance import Difference, Interval, Ratio
 from dlrs.statistics import DataStatistics
 
 HEADLINE = {"precision": "Precision@k", "map": "MAP@k"}
 """The metrics that decide; the others explain."""
+
+GAINS = ("precision", "ndcg")
+"""The metrics that ranking is held against retrieval by: the first is blind to order, the second is not."""
 
 Means = dict[str, dict[str, float]]
 """Model → metric → mean over the users; empty metrics where there was no user."""
@@ -30,6 +34,48 @@ class Skew:
     log: tuple[float, ...]  # share of the interactions before the cut with the top items of the catalogue
     chosen: tuple[float, ...]  # share of what users turned to in the test
     models: dict[str, tuple[float, ...]]  # share of the recommended places
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What became of the held-out pairs in a model of two stages, and what its ranking adds.
+
+    `ceilings`, `retrieval` and `gains` are by group of items (all, warm, cold) and metric, `reach` by group
+    and number of candidates, as `@100`.
+    """
+
+    candidates: int  # T
+    handed_on: int  # how many of them are ranked
+    pairs: Counts  # of all seeds together
+    reach: Means  # share of the relevant pairs among the first so many candidates
+    ceilings: Means  # what a perfect ranker would reach with these candidates
+    retrieval: Means  # the candidates in the order in which they were found
+    gains: dict[str, dict[str, Difference]]  # ranked minus retrieval alone; a group is a family for Holm
+
+
+@dataclass(frozen=True)
+class UserGroupReport:
+    """The same lists judged on users of equal history alone: `least` to `most` events before the cut."""
+
+    name: str
+    least: int
+    most: int
+    users: int
+    models: Means
+    intervals: dict[str, dict[str, Interval]]  # at the headline k
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report that another evaluation adds: a text and tables, for the page to show as they are.
+
+    A table is a caption and rows with the same keys, which head its columns.
+    """
+
+    anchor: str
+    title: str
+    text: str
+    tables: dict[str, list[dict[str, str | int | float | None]]]
 
 
 @dataclass(frozen=True)
@@ -50,11 +96,23 @@ class Report:
     settings: dict[str, Any]
     data: DataStatistics | None
     strict: Report | None  # the same over the items alive at the cut only
+    ratios: dict[str, dict[str, Ratio]] = field(default_factory=dict)  # the reference's over every other's
+    user_groups: tuple[UserGroupReport, ...] = ()
+    stages: dict[str, StageReport] = field(default_factory=dict)  # by model, where they were looked into
+    seeds: int = 1  # of models that draw at random: each of their values is the mean over so many
+    spread: Means = field(default_factory=dict)  # of such models: standard deviation of the mean over seeds
+    commands: tuple[str, ...] = ()  # how to come by this report
+    more: tuple[Section, ...] = ()  # what other evaluations add
 
     @property
     def headline_k(self) -> int:
         """The k nearest to 5, the case that matters most (method §1)."""
         return headline_k(self.ks)
+
+    @property
+    def comparisons(self) -> int:
+        """How many differences to the reference Holm's correction is over."""
+        return sum(len(metrics) for metrics in self.differences.values())
 
     def best(self, metric: str) -> float:
         """Return the highest mean of any model."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dlrs.evaluation.figures import Axes, Line, line_figure
+from collections.abc import Sequence
+
+from dlrs.evaluation.figures import Axes, Line, line_figure, stacked_figure
+from dlrs.evaluation.funnel import CANDIDATES, CUT, HIT, KNOWN, OUTSIDE, RANKER
+from dlrs.evaluation.groups import ALL
 from dlrs.evaluation.measures import AT_K
 from dlrs.evaluation.report import Report, Skew
 
 ASIDE = 0.6
 """Of the way to the next k: how far the models' points may spread, so that intervals stay apart."""
+
+STAGE_PLACES = {HIT: 2, RANKER: 1, CUT: 3, CANDIDATES: 0, OUTSIDE: 7, KNOWN: 9}
+"""Which colour each stage has, from the bottom of a bar to its top."""
 
 
 def curve(report: Report, metric: str) -> str:
@@ -47,6 +54,52 @@ def skew_curve(skew: Skew) -> str:
     )
     title = "Share of the interactions and of the recommended places that the top items have"
     return line_figure("skew", title, [*models, log, chosen], axes)
+
+
+def trade_off(report: Report, beyond: str) -> str:
+    """Return an `<svg>` of Precision against a metric beyond accuracy, both at the headline k, by model.
+
+    A dashed line joins the models that no other surpasses in both.
+    """
+    across, up = AT_K[beyond], AT_K["precision"]
+    k = report.headline_k
+    x = [_shown(across.unit, means[f"{beyond}@{k}"]) for means in report.models.values()]
+    y = [_shown(up.unit, means[f"precision@{k}"]) for means in report.models.values()]
+    front = pareto_front(x, y)
+    edge = Line([x[i] for i in front], [y[i] for i in front], marked=False, stroke="dashed")
+    points = [Line([x[i]], [y[i]], place=i, stroke="none") for i in range(len(x))]
+    axes = Axes(x=across.heading.replace("@k", f"@{k}"), y=up.heading.replace("@k", f"@{k}"))
+    title = f"Precision at {k} against {across.title.split('@')[0].lower()}, model by model"
+    return line_figure(f"trade-{beyond}", title, [edge, *points], axes)
+
+
+def funnel(report: Report, name: str, identity: str) -> str:
+    """Return an `<svg>` of where all held-out pairs of a model end, in % for each k."""
+    pairs = [report.stages[name].pairs[ALL][f"@{k}"] for k in report.ks]
+    shares = {
+        place: [100 * found[stage] / max(1, sum(found.values())) for found in pairs]
+        for stage, place in STAGE_PLACES.items()
+    }
+    ticks = [(float(tick), str(k)) for tick, k in enumerate(report.ks)]
+    axes = Axes(x="k", y="% of the held-out pairs", x_ticks=ticks)
+    return stacked_figure(identity, f"Where the held-out pairs of {name} end, for each k", shares, axes)
+
+
+def pareto_front(x: Sequence[float], y: Sequence[float]) -> list[int]:
+    """Return the points that no other surpasses: none is as high in both and higher in one; by falling y.
+
+    >>> pareto_front([1, 3, 2, 3], [4, 1, 2, 0])
+    [0, 2, 1]
+    """
+    found: list[int] = []
+    for point in sorted(range(len(x)), key=lambda i: (-y[i], -x[i])):
+        if not found or x[point] > x[found[-1]] or (x[point], y[point]) == (x[found[-1]], y[found[-1]]):
+            found.append(point)
+    return found
+
+
+def _shown(unit: str, value: float) -> float:
+    return 100 * value if unit == "%" else value
 
 
 def _aside(place: int, models: int) -> float:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dlrs.arrays import Doubles, Ints, positions_in
+from dlrs.arrays import Ints, positions_in
+from dlrs.evaluation.breakdown import means_of, stage_reports, user_group_reports
 from dlrs.evaluation.ceilings import ceilings, references
 from dlrs.evaluation.judged import Judged, Yardsticks
 from dlrs.evaluation.report import HEADLINE, Report, Skew, headline_k
-from dlrs.evaluation.significance import Interval, differences, intervals
+from dlrs.evaluation.significance import Interval, differences, enough_resamples, intervals, ratios
 from dlrs.evaluation.static import StaticTest
 from dlrs.metrics import beyond
 from dlrs.statistics import SHARES_OF_ITEMS, DataStatistics
@@ -54,23 +55,27 @@ def summarise(
         differences=differences(headline, reference, resamples=resamples, seed=seed),
         ceilings=ceilings(test, judged[yardsticks.primitive].items_UK, ks),
         references=references(test, yardsticks.unit_AK),
-        warm_items={name: _means(one.warm_items) for name, one in judged.items()},
-        cold_items={name: _means(one.cold_items) for name, one in judged.items()},
+        warm_items={name: means_of(one.warm_items) for name, one in judged.items()},
+        cold_items={name: means_of(one.cold_items) for name, one in judged.items()},
         skew=_skew(judged, test, headline_k(ks)),
         test=test.facts
         | {"balanced_pairs": len(yardsticks.pairs), "users_with_balanced_pairs": users_with_pairs},
-        settings={**settings, "resamples": resamples, "bootstrap_seed": seed},
+        settings={
+            **settings,
+            "resamples": resamples,
+            "resamples_of_differences": enough_resamples((len(judged) - 1) * len(headline_keys), resamples),
+            "bootstrap_seed": seed,
+        },
         data=data,
         strict=strict,
+        ratios=ratios(headline, reference, resamples=resamples, seed=seed),
+        user_groups=user_group_reports(judged, test, headline_k(ks), resamples=resamples, seed=seed),
+        stages=stage_reports(judged, ks, resamples=resamples, seed=seed),
     )
 
 
 def _all_means(one: Judged) -> dict[str, float]:
-    return _means(one.all_items | one.beyond_accuracy | one.pairs) | one.together
-
-
-def _means(values: Mapping[str, Doubles]) -> dict[str, float]:
-    return {metric: float(values_U.mean()) for metric, values_U in values.items() if len(values_U)}
+    return means_of(one.all_items | one.beyond_accuracy | one.pairs) | one.together
 
 
 def _intervals(judged: Mapping[str, Judged], *, resamples: int, seed: int) -> dict[str, dict[str, Interval]]:
