@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlrs.data.interactions import ALL_TIME, Interactions
@@ -46,6 +46,7 @@ def test_first_meetings_leave_out_what_a_user_met_again() -> None:
     assert times.first_meetings().tolist() == [True, True, False, True, False]
 
 
+@settings(deadline=None)
 @given(EVENTS, st.integers(-12, 12))
 def test_what_was_met_is_what_the_log_before_the_moment_holds(events: Events, until: int) -> None:
     times, users_R = times_of(events), np.arange(USERS)
@@ -58,6 +59,7 @@ def test_what_was_met_is_what_the_log_before_the_moment_holds(events: Events, un
     )
 
 
+@settings(deadline=None)
 @given(EVENTS, EVENTS, st.integers(-12, 12))
 def test_what_happens_later_changes_nothing(events: Events, more: Events, until: int) -> None:
     later = events + [(abs(time) + until, user, item) for time, user, item in more]

@@ -59,7 +59,7 @@ class UserTimes:
         )
 
     def first_meetings(self) -> Bools:
-        """Tell of each event whether it is the first of its user with its item, by the order of the log: (E,)."""
+        """Tell of each event whether it is the first of its user with its item, in the log's order: (E,)."""
         pairs_E = self.log.pairs(self.items)
         order_E = np.argsort(pairs_E, kind="stable")
         first_E = np.zeros(len(pairs_E), dtype=np.bool_)

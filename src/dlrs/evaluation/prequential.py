@@ -60,6 +60,13 @@ class Requests:
         return len(self.user_R)
 
     @property
+    def fitted_R(self) -> Ints:
+        """When the models that answer were fitted: at the start of the window, or at a later retraining."""
+        passed_R = (self.moment_R - self.since) // self.timing.retrain
+        fitted_R: Ints = self.since + passed_R * self.timing.retrain
+        return fitted_R
+
+    @property
     def facts(self) -> dict[str, int]:
         """The size of the test, and of what was left out, for the report."""
         return {
@@ -143,13 +150,12 @@ def judge_live(
 
 def _places(name: str, fit: Fit, requests: Requests, times: UserTimes, catalog: Catalog, k: int) -> Ints:
     places = []
-    timing, fitted_at, model = requests.timing, None, None
-    steps = list(_steps(requests))
-    for some in track(steps, f"replay {name}"):
+    fitted_R, fitted, model = requests.fitted_R, None, None
+    for some in track(list(_steps(requests)), f"replay {name}"):
         moment, until = int(requests.moment_R[some.start]), int(requests.until_R[some.start])
-        start = requests.since + (moment - requests.since) // timing.retrain * timing.retrain
-        if model is None or start != fitted_at:
-            model, fitted_at = fit(start - timing.delay), start
+        if model is None or fitted_R[some.start] != fitted:
+            fitted = fitted_R[some.start]
+            model = fit(int(fitted) - requests.timing.delay)
         users_B, items_A = requests.user_R[some], alive_items(catalog, moment)
         known_BN = times.met(users_B, np.array(until))
         ranking = model.recommend(until, users_B, items_A, k, known_RN=known_BN)
