@@ -8,9 +8,10 @@ Windows and weights are tuned on the validation period; what is fitted is fitted
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 from scipy import sparse
@@ -20,13 +21,14 @@ from dlrs.baselines.cf import fit_cf
 from dlrs.baselines.covisited import Covisited, Transitions
 from dlrs.baselines.live_personal import LiveFactors, LiveNeighbours
 from dlrs.baselines.live_popular import LiveDecayed, LivePopular
-from dlrs.contenders import Build, Offer
+from dlrs.contenders import Build, Offer, fit_contenders
 from dlrs.data.interactions import ALL_TIME, micros
 from dlrs.evaluation.prequential import Requests, Timing, live_requests
 from dlrs.evaluation.report import headline_k
 from dlrs.evaluation.tuning import Settings, Tuned, Tuner
 from dlrs.live_recommender import Fit, LiveRecommender
 from dlrs.prepared import Prepared
+from dlrs.recipe import PRIMITIVE
 from dlrs.recommender import Ranking, Recommender
 from dlrs.user_times import UserTimes
 
@@ -165,6 +167,23 @@ def _fitted(prepared: Prepared, times: UserTimes) -> dict[str, Fit]:
         "CF": lambda until: LiveFactors(fit_cf(train_UN(until), settings)),
     }
     return {name: fit for name, fit in fits.items() if name in settings.models}
+
+
+def networks_alone(prepared: Prepared, networks: Mapping[str, Path]) -> dict[str, Build]:
+    """Return trained networks by name, over the profiles and items of this data set; baselines stay away.
+
+    Args:
+        prepared: the data set, in the encoding that they were trained on.
+        networks: folder of each.
+    """
+    alone = prepared.recipe.baselines.model_copy(update={"models": (PRIMITIVE,)})
+    recipe = prepared.recipe.model_copy(update={"baselines": alone})
+    fitted = fit_contenders(replace(prepared, recipe=recipe), networks).fitted
+
+    def build(name: str) -> Build:
+        return lambda offer: fitted[name](Offer(prepared, offer.versions_A))
+
+    return {name: build(name) for name in networks}
 
 
 def _always(model: LiveRecommender) -> Fit:

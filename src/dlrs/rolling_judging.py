@@ -8,21 +8,20 @@ encoding; or they are trained at each cut, which takes as long as it takes so ma
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dlrs.contenders import Build, Contenders, Offer, fit_contenders
+from dlrs.contenders import Build, Contenders, fit_contenders
 from dlrs.data.interactions import micros
 from dlrs.errors import DataError
 from dlrs.evaluation.rolling import JudgedCut, RollingReport, judge_cut, summarise_cuts
 from dlrs.judging import headline_test
+from dlrs.live_contenders import RECENT, networks_alone
 from dlrs.prepared import Prepared
 from dlrs.preparing import recut
 from dlrs.recipe import PRIMITIVE, Recipe
 
-RECENT = "recently popular"
 Networks = Mapping[str, Path]
 """Folder of trained networks, by the name that reports show."""
 
@@ -115,24 +114,12 @@ def _judge(
     fitted: dict[str, Build] = dict(fit_contenders(fresh, trained).fitted)
     if networks:
         ours = recut(prepared, prepared_folder, recipe, _made(folder / "ours"), encoding=prepared.encoding)
-        fitted |= _networks(ours, networks)
+        fitted |= networks_alone(ours, networks)
     test = headline_test(fresh)
     recommenders = Contenders(fresh, fitted).recommenders(test.versions_A)
     return judge_cut(
         recommenders, test, recipe.evaluation.k, since=micros(recipe.marketplace.split.test_from)
     )
-
-
-def _networks(prepared: Prepared, networks: Networks) -> dict[str, Build]:
-    """Return networks that read profiles and items as this data set encodes them."""
-    alone = prepared.recipe.baselines.model_copy(update={"models": (PRIMITIVE,)})
-    recipe = prepared.recipe.model_copy(update={"baselines": alone})
-    fitted = fit_contenders(replace(prepared, recipe=recipe), networks).fitted
-
-    def build(name: str) -> Build:
-        return lambda offer: fitted[name](Offer(prepared, offer.versions_A))
-
-    return {name: build(name) for name in networks}
 
 
 def _made(folder: Path) -> Path:
@@ -145,6 +132,7 @@ def _settings(prepared: Prepared, length: timedelta, *, trained_each: bool) -> d
     return {
         "marketplace": recipe.marketplace.name,
         "schema_hash": recipe.marketplace.hash,
+        "encoding_hash": prepared.encoding.hash,
         "rolling_seconds": length.total_seconds(),
         "networks": "trained at each cut" if trained_each else "trained before the first cut",
         "max_users": recipe.evaluation.max_users,
