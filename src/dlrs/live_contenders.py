@@ -33,24 +33,24 @@ from dlrs.recommender import Ranking, Recommender
 from dlrs.user_times import UserTimes
 
 MICROSECOND = timedelta(microseconds=1)
-MINUTE = timedelta(minutes=1) // MICROSECOND
+MINUTE, HOUR = (timedelta(**{unit: 1}) // MICROSECOND for unit in ("minutes", "hours"))
 DAY = 1440
-WINDOWS = (5, 15, 60, 180, 720, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 90 * DAY, 365 * DAY)
+WINDOWS = (2, 5, 10, 20, 60, 180, 720, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 90 * DAY, 365 * DAY)
 """Minutes of recent popularity that are tried, as far as the log before the validation period reaches."""
 
 HALF_LIVES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 """Half-lives that are tried, in windows of the best length."""
 
-FOLLOWED = (1, 4, 16, 64)
+FOLLOWED = (4, 16, 64)
 """Windows of co-visits that are tried, in the same."""
 
-POPULAR_WEIGHTS = (0.3, 1.0, 3.0, 10.0)
+POPULAR_WEIGHTS = (1.0, 3.0, 10.0)
 """Weights of popularity beside co-visits that are tried."""
 
 HARDLY = 0.001
 """The weight of popularity where it only fills lists."""
 
-TUNING_REQUESTS = 5000
+TUNING_REQUESTS = 3000
 RECENT = "recently popular"
 """The model that the others are compared with: its window tuned."""
 
@@ -109,7 +109,7 @@ def fit_live(prepared: Prepared, times: UserTimes, builds: Mapping[str, Build]) 
     tuned, rules = _tuned(prepared, tuner)
     rules = {"most popular": LivePopular(log, items)} | rules
     fits: dict[str, Fit] = {name: _always(rule) for name, rule in rules.items()}
-    as_built = {name: _always(AtEachCatalogue(prepared, build)) for name, build in builds.items()}
+    as_built = {name: _always(EachHour(prepared, build)) for name, build in builds.items()}
     return LiveContenders(fits | _fitted(prepared, times) | as_built, tuned)
 
 
@@ -190,25 +190,37 @@ def _always(model: LiveRecommender) -> Fit:
     return lambda _: model
 
 
-class AtEachCatalogue:
-    """A model of a fixed catalogue, built again when another one is alive.
+class EachHour:
+    """A model of a fixed catalogue, built again every hour from what is alive then.
 
-    It knows what it knew when it was fitted: neither histories nor popularity go on.
+    What goes in between is not listed any more; what comes waits for the next hour. The model knows what it
+    knew when it was fitted: neither histories nor popularity go on.
     """
 
     def __init__(self, prepared: Prepared, build: Build) -> None:
         """Take the data set that the model was fitted on, and the model."""
         self._prepared = prepared
         self._build = build
-        self._versions_A: Ints = np.empty(0, dtype=np.int64)
-        self._built: Recommender | None = None
+        self._hour: int | None = None
+        self._items_A: Ints = np.empty(0, dtype=np.int64)
+        self._built: Recommender
 
     def recommend(
         self, until: int, users_R: Ints, items_A: Ints, k: int, *, known_RN: sparse.csr_array
     ) -> Ranking:
-        """Recommend from the items' versions of that moment; see `LiveRecommender`."""
-        versions_A = self._prepared.catalog.version_at(items_A, np.full(len(items_A), until))
-        if self._built is None or not np.array_equal(versions_A, self._versions_A):
+        """Recommend from the items' versions of that hour; see `LiveRecommender`."""
+        if self._hour != until // HOUR:
+            versions_A = self._prepared.catalog.version_at(items_A, np.full(len(items_A), until))
             self._built = self._build(Offer(self._prepared, versions_A))
-            self._versions_A = versions_A
-        return self._built.recommend(users_R, k, known_UN=known_RN)
+            self._hour, self._items_A = until // HOUR, items_A
+        gone_G = np.setdiff1d(self._items_A, items_A, assume_unique=True)
+        hidden_RN = known_RN + _everywhere(gone_G, known_RN.shape)
+        return self._built.recommend(users_R, k, known_UN=sparse.csr_array(hidden_RN))
+
+
+def _everywhere(items_G: Ints, shape: tuple[int, int]) -> sparse.csr_array:
+    """Return a matrix that stores these columns in every row."""
+    rows = shape[0]
+    offsets = np.arange(rows + 1) * len(items_G)
+    ones = np.ones(rows * len(items_G), dtype=np.float32)
+    return sparse.csr_array((ones, np.tile(items_G, rows), offsets), shape=shape)
