@@ -227,8 +227,21 @@ def train(prepared: Prepared, out: Out) -> None:
 @app.command()
 def evaluate(
     prepared: Prepared,
-    trained: Trained,
     out: Out,
+    trained: Annotated[
+        Path | None,
+        typer.Argument(
+            help="folder that `dlrs train` wrote; --prequential and --rolling do without", metavar="TRAINED"
+        ),
+    ] = None,
+    prequential: Annotated[
+        bool,
+        typer.Option("--prequential", help="replay the test window, each interaction at its own moment"),
+    ] = False,
+    rolling: Annotated[
+        str | None,
+        typer.Option(help="cut again and again through the test window, so far apart", metavar="1d"),
+    ] = None,
     everything: Annotated[
         bool,
         typer.Option(
@@ -236,8 +249,23 @@ def evaluate(
             help="where items are lost, stage by stage, and as many seeds as the recipe's evaluation has",
         ),
     ] = False,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="with --rolling: train networks at each cut; slow")
+    ] = False,
 ) -> None:
-    """Compare the model with popularity, CF, neighbours and a hybrid on what users did after the cut."""
+    """Compare the model with popularity, CF, neighbours and a hybrid on what users did after the cut.
+
+    --prequential writes prequential.json, --rolling writes rolling.json; without them it is report.json.
+    """
+    if retrain and rolling is None:
+        raise typer.BadParameter("--retrain needs --rolling")
+    if prequential or rolling is not None:
+        from dlrs import moving
+
+        _say_moving(moving.evaluate(prepared, trained, out, prequential, rolling, retrain=retrain), out)
+        return
+    if trained is None:
+        raise typer.BadParameter("TRAINED is missing; only --prequential and --rolling do without it")
     from dlrs import pipeline
 
     report = pipeline.evaluate(prepared, trained, out, everything=everything)
@@ -378,6 +406,12 @@ def _reuse(buckets: Mapping[str, Any], after: Path) -> str:
         f"Of {buckets['starts']:,} {days} of events, used again as in {after}: {buckets['reused']:,}; "
         f"computed: {buckets['recomputed']:,}."
     )
+
+
+def _say_moving(tables: Mapping[str, Any], out: Path) -> None:
+    for name, table in tables.items():
+        console.print(table)
+        _say(f"Report: {out / name}")
 
 
 def _show_report(folder: Path) -> None:

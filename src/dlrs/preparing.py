@@ -5,7 +5,7 @@ Nothing after the cut reaches weights, vocabularies, scalers, profiles or pairs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
@@ -26,6 +26,7 @@ from dlrs.data.users import Users, load_users
 from dlrs.data.versions import Versions
 from dlrs.errors import DataError
 from dlrs.features.encoding import Encoding, fit_encoding
+from dlrs.features.rows import EncodedRows
 from dlrs.features.table import TableEncoding
 from dlrs.prepared import (
     BUCKETS,
@@ -40,6 +41,7 @@ from dlrs.prepared import (
     REUSE,
     VERSIONS,
     Prepared,
+    open_earlier,
     write_ids,
     write_quarantine,
     write_recipe,
@@ -73,53 +75,95 @@ def prepare(
     Raises:
         DataError: a table does not hold what the schema promises, or too little.
     """
-    marketplace = recipe.marketplace
     write_recipe(recipe, folder)
-    tables = _read(recipe, data, folder, engine)
-    write_ids(tables.events.user_ids, folder)
-    write_quarantine({name: table.quarantine.rows for name, table in tables.by_name.items()}, folder)
+    tables, read = _read(recipe, data, folder, engine)
+    write_ids(tables.user_ids, folder)
+    learned = _learn(tables, recipe, folder, after)
+    return Prepared.load(folder, read | learned)
+
+
+def recut(
+    prepared: Prepared,
+    prepared_folder: Path,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    encoding: Encoding | None = None,
+) -> Prepared:
+    """Prepare a data set that is prepared already under a recipe whose split differs; no table is read again.
+
+    What is learned — weights, profiles, encoding, pairs — goes into `folder` and is learned before the
+    recipe's own cut; buckets of days that are the same are used again.
+
+    Args:
+        prepared: the data set.
+        prepared_folder: where it lies.
+        recipe: differs in its split, and in what comes after preparing.
+        folder: an empty one, which must stay while the outcome is used.
+        encoding: kept instead of a new one, for networks that were trained on it.
+
+    Raises:
+        DataError: there is too little before the cut.
+    """
+    tables = _Tables(prepared_folder, prepared.versions, prepared.user_ids, prepared.own_raw)
+    after = open_earlier(prepared_folder) if (prepared_folder / BUCKETS).is_dir() else None
+    learned = _learn(tables, recipe, folder, after, encoding)
+    return replace(
+        prepared,
+        recipe=recipe,
+        profiles=EncodedRows.load(folder / PROFILES),
+        profile_facts=ProfileFacts.load(folder / FACTS),
+        own_features=EncodedRows.load(folder / OWN) if (folder / OWN).is_dir() else None,
+        encoded_versions=EncodedRows.load(folder / ENCODED_VERSIONS),
+        pairs=Pairs.load(folder / PAIRS),
+        encoding=Encoding.load(folder / ENCODING),
+        facts={**prepared.facts, **learned},
+    )
+
+
+def _learn(
+    tables: _Tables, recipe: Recipe, folder: Path, after: Earlier | None, encoding: Encoding | None = None
+) -> dict[str, Any]:
+    """Write profiles, encoded rows and pairs, and return the facts about them."""
+    marketplace = recipe.marketplace
     weights = _weights(tables, marketplace)
     profiles, reuse = _profiles(tables, marketplace, weights, folder, after)
     with stage("Encode"):
-        encoding = _encode(tables, profiles, marketplace, folder)
+        encoding = _encode(tables, profiles, marketplace, folder, encoding)
         profile_facts = _stored(profiles.facts, folder / FACTS)
         del profiles
     with stage("Sample negatives"):
         positives, pairs = _pairs(tables, profile_facts, encoding, recipe, folder)
-    found = _facts(tables, marketplace, weights)
-    samples = {
+    types = marketplace.interaction_types
+    return {
+        "schema_hash": marketplace.hash,
+        "interaction_weights": dict(zip(types, weights.domain_T.tolist(), strict=True)),
+        "weight_strengths": dict(weights.strengths),
         "profiles": len(profile_facts),
         REUSE: reuse,
         "positives": positives,
         "positives_without_negative": positives - int(np.count_nonzero(pairs.label_P)),
         "pairs": len(pairs),
     }
-    return Prepared.load(folder, found | samples)
 
 
 @dataclass(frozen=True)
 class _Tables:
-    """What was read. The versions and the log lie on disk."""
+    """What is learned from. The versions and the log lie on disk."""
 
     folder: Path
-    items: Items
     versions: Versions
-    events: Events  # without the log
-    users: Users | None
+    user_ids: pa.Array
+    own: pa.Table | None  # features of each user row, where users have any
 
     @property
     def log(self) -> Interactions:
         """The log, mapped anew for each stage: pages that were read count as memory while it is mapped."""
         return Interactions.load(self.folder / INTERACTIONS)
 
-    @property
-    def by_name(self) -> dict[str, Items | Events | Users]:
-        """The tables as facts and files name them."""
-        tables: dict[str, Items | Events | Users] = {"items": self.items, "events": self.events}
-        return tables if self.users is None else {**tables, "users": self.users}
 
-
-def _read(recipe: Recipe, data: Path, folder: Path, engine: str) -> _Tables:
+def _read(recipe: Recipe, data: Path, folder: Path, engine: str) -> tuple[_Tables, dict[str, Any]]:
+    """Read the tables, write versions, log and quarantine, and return them and the facts about them."""
     marketplace = recipe.marketplace
     with connect(engine, spill=folder / SPILL) as connection:
         if recipe.sql is not None:
@@ -134,7 +178,12 @@ def _read(recipe: Recipe, data: Path, folder: Path, engine: str) -> _Tables:
             events = load_events(connection, marketplace, data, items)
             events.log.save(folder / INTERACTIONS)
             events = replace(events, log=Interactions.none())
-        return _Tables(folder, items, versions, events, _users(connection, marketplace, data, events))
+        users = _users(connection, marketplace, data, events)
+    named: dict[str, Items | Events | Users] = {"items": items, "events": events}
+    named |= {} if users is None else {"users": users}
+    write_quarantine({name: table.quarantine.rows for name, table in named.items()}, folder)
+    tables = _Tables(folder, versions, events.user_ids, None if users is None else users.table)
+    return tables, _facts(tables, named, marketplace)
 
 
 def _profiles(
@@ -146,7 +195,7 @@ def _profiles(
 ) -> tuple[Profiles, dict[str, Any]]:
     """Return the profiles, and the facts about the buckets that they were merged from."""
     starts = _profile_starts(marketplace)
-    user_ids, versions = tables.events.user_ids, tables.versions
+    user_ids, versions = tables.user_ids, tables.versions
     with stage("Put events into buckets"):
         made = make_buckets(tables.log, user_ids, versions, marketplace, weights, starts, after)
         if made.kept is not None:
@@ -160,16 +209,19 @@ def _profile_starts(marketplace: Marketplace) -> Sequence[datetime]:
     return (*marketplace.period_starts, marketplace.split.test_until)
 
 
-def _encode(tables: _Tables, profiles: Profiles, marketplace: Marketplace, folder: Path) -> Encoding:
-    users, versions = tables.users, tables.versions
-    own_encoding = _own_encoding(users, tables.log, marketplace)
-    encoding = _fitted_before_cut(marketplace, versions, profiles, own_encoding)
+def _encode(
+    tables: _Tables, profiles: Profiles, marketplace: Marketplace, folder: Path, encoding: Encoding | None
+) -> Encoding:
+    users, versions = tables.own, tables.versions
+    if encoding is None:
+        own_encoding = _own_encoding(users, tables.log, marketplace)
+        encoding = _fitted_before_cut(marketplace, versions, profiles, own_encoding)
     encoding.save(folder / ENCODING)
     encoding.write_items(versions, folder / ENCODED_VERSIONS)
     own = None
     if users is not None and encoding.users is not None:
-        pq.write_table(users.table, folder / OWN_RAW)
-        own = _stored(encoding.users.encode(users.table), folder / OWN).take(profiles.facts.user_P)
+        pq.write_table(users, folder / OWN_RAW)
+        own = _stored(encoding.users.encode(users), folder / OWN).take(profiles.facts.user_P)
     encoding.encode_profiles(profiles, own).save(folder / PROFILES)
     return encoding
 
@@ -178,9 +230,9 @@ def _pairs(
     tables: _Tables, profile_facts: ProfileFacts, encoding: Encoding, recipe: Recipe, folder: Path
 ) -> tuple[int, Pairs]:
     """Return how many positives there are, and the pairs to train on."""
-    marketplace, events = recipe.marketplace, tables.events
+    marketplace, users = recipe.marketplace, len(tables.user_ids)
     starts_Q = np.array([micros(start) for start in marketplace.period_starts])
-    profile_of_QU = profile_facts.rows(len(_profile_starts(marketplace)), len(events.user_ids))
+    profile_of_QU = profile_facts.rows(len(_profile_starts(marketplace)), users)
     positives = unique_positives(tables.log, starts_Q, profile_of_QU)
     items = catalog(tables.versions)
     category_V = encoding.items.codes(marketplace.negatives_by, tables.versions[marketplace.negatives_by])
@@ -195,7 +247,7 @@ def _stored(arrays: Stored, folder: Path) -> Stored:
 
 
 def _weights(tables: _Tables, marketplace: Marketplace) -> InteractionWeights:
-    log, users = tables.log, len(tables.events.user_ids)
+    log, users = tables.log, len(tables.user_ids)
     before = log.between(ALL_TIME, micros(marketplace.split.test_from))
     if len(before) == 0:
         raise DataError(
@@ -213,12 +265,14 @@ def _users(connection: Engine, marketplace: Marketplace, data: Path, events: Eve
         return load_users(connection, marketplace.users, data, events.user_ids)
 
 
-def _own_encoding(users: Users | None, log: Interactions, marketplace: Marketplace) -> TableEncoding | None:
+def _own_encoding(
+    users: pa.Table | None, log: Interactions, marketplace: Marketplace
+) -> TableEncoding | None:
     """Fit the encoding of the users' own features on the users of before the cut."""
     if users is None or marketplace.users is None:
         return None
     before = distinct(log.between(ALL_TIME, micros(marketplace.split.test_from)).user_E)
-    return TableEncoding.fit(marketplace.users.features, users.table.take(before))
+    return TableEncoding.fit(marketplace.users.features, users.take(before))
 
 
 def _fitted_before_cut(
@@ -253,16 +307,15 @@ def _draw_negatives(
     return [sampler.draw(positives, rng) for sampler in samplers]
 
 
-def _facts(tables: _Tables, marketplace: Marketplace, weights: InteractionWeights) -> dict[str, Any]:
-    types, events = marketplace.interaction_types, tables.events
+def _facts(
+    tables: _Tables, named: Mapping[str, Items | Events | Users], marketplace: Marketplace
+) -> dict[str, Any]:
+    counted: dict[str, dict[str, Any]] = {name: _read_facts(table) for name, table in named.items()}
+    counted["items"]["versions"] = tables.versions.num_rows
+    counted["events"] |= {"kept": len(tables.log), "users": len(tables.user_ids)}
     return {
         "marketplace": marketplace.name,
-        "schema_hash": marketplace.hash,
-        **{name: _read_facts(table) for name, table in tables.by_name.items()},
-        "items": _read_facts(tables.items) | {"versions": tables.versions.num_rows},
-        "events": _read_facts(events) | {"kept": len(tables.log), "users": len(events.user_ids)},
-        "interaction_weights": dict(zip(types, weights.domain_T.tolist(), strict=True)),
-        "weight_strengths": dict(weights.strengths),
+        **counted,
         "interaction_shares": _shares(tables.log, marketplace),
     }
 

@@ -252,6 +252,19 @@ class Evaluation(Description):
         return self
 
 
+class Prequential(Description):
+    """How the test window is replayed, each interaction judged at its own moment."""
+
+    delay: Duration = Field(default=timedelta(minutes=1), description="from an event to when it is known")
+    step: Duration = Field(
+        default=timedelta(minutes=1), description="requests within one are asked together, as of its start"
+    )
+    retrain: Duration | None = Field(
+        default=None, description="from one fit of the models to the next; none: profiles.refresh"
+    )
+    max_requests: int = Field(default=20_000, ge=1, description="more than this: a seeded sample")
+
+
 class Recipe(Description):
     """A whole run."""
 
@@ -268,6 +281,7 @@ class Recipe(Description):
     candidates: Candidates = Candidates()
     baselines: Baselines = Baselines()
     evaluation: Evaluation = Evaluation()
+    prequential: Prequential = Prequential()
 
     @property
     def needs_histories(self) -> bool:

@@ -42,14 +42,19 @@ def lists_of(name: str, recommender: Recommender, test: StaticTest, k: int, *, b
         users = test.users_U[start : start + block]
         known_UN = test.known_UN[start : start + block]
         ranking = recommender.recommend(users, k, known_UN=known_UN)
-        _check(name, ranking, users, k, known_UN, test.in_catalogue_N)
+        check(name, ranking, users, k, known_UN, test.in_catalogue_N)
         lists.append(ranking.items_UK)
     return np.concatenate(lists)
 
 
-def _check(
+def check(
     name: str, ranking: Ranking, users_U: Ints, k: int, known_UN: sparse.csr_array, in_catalogue_N: Bools
 ) -> None:
+    """Hold lists against what `Recommender.recommend` promises.
+
+    Raises:
+        ProtocolError: they break it.
+    """
     items_UK, scores_UK = ranking.items_UK, ranking.scores_UK
     expected = (len(users_U), k)
     if items_UK.shape != expected or scores_UK.shape != expected:
