@@ -1,0 +1,193 @@
+"""Moments: the features of a candidate for a user at the moment he asks.
+
+Each says what was known strictly before that moment. Five groups, so that what each adds can be measured:
+
+popularity  per window: ln of the item's share of the events; and ln of all its events
+age         ln(1 + age / shortest window); whether it has none yet
+category    per window: ln of the share of the events that its category drew
+personal    ln of how likely it follows the user's last items, and his very last one; cosine of its features
+            and theirs; share of its category among them
+user        how many events he has, how long ago the last was: what the personal ones are worth
+
+    R requests    C candidates of each    F features    P distinct (item, moment)    W windows
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from dlrs.arrays import NO_ITEM, Doubles, Floats, Ints
+from dlrs.ranking.past import Past
+from dlrs.ranking.requests import Requests
+from dlrs.ranking.timelines import NO_EVENT
+
+BLOCK = 256
+"""Requests whose features are worked out at a time."""
+
+Retrieval = Callable[[Requests, Ints], Floats]
+"""The score that retrieval gives each candidate at the moment of the request: (R, C) → (R, C)."""
+
+FLOOR = 1e-4
+"""Added to shares before the logarithm, for items of which nothing is known."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """The features' names in their order, by group."""
+
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """The names in the order of the features."""
+        return tuple(name for _, names in self.groups for name in names)
+
+    def group_F(self) -> tuple[str, ...]:
+        """The group of each feature."""
+        return tuple(group for group, names in self.groups for _ in names)
+
+
+def names_of(windows: tuple[int, ...], *, retrieval: bool = False) -> Names:
+    """Return what the features are called; windows in seconds."""
+    seconds = [f"{window / 1e6:g}s" for window in windows]
+    groups = (
+        ("popularity", ("ever", *(f"share {window}" for window in seconds))),
+        ("age", ("age", "unborn")),
+        ("category", tuple(f"category {window}" for window in seconds)),
+        ("personal", ("follows", "follows last", "content", "own category")),
+        ("user", ("events", "since last")),
+        ("retrieval", ("retrieval",) if retrieval else ()),
+    )
+    return Names(groups)
+
+
+def features(
+    past: Past, requests: Requests, items_RC: Ints, retrieval: Retrieval | None = None
+) -> Floats:
+    """Return the features of each candidate of each request, (R, C, F); of padding they say nothing.
+
+    Args:
+        past: the log and the catalogue.
+        requests: who asks, and when.
+        items_RC: item rows, NO_ITEM where there are fewer.
+        retrieval: how well retrieval thinks that each fits; a feature of its own, if it is given.
+    """
+    parts = [
+        _block(past, requests.take(slice(first, first + BLOCK)), items_RC[first : first + BLOCK], retrieval)
+        for first in range(0, max(1, len(requests)), BLOCK)
+    ]
+    return np.concatenate(parts)
+
+
+def _block(past: Past, requests: Requests, items_RC: Ints, retrieval: Retrieval | None) -> Floats:
+    items_RC = np.where(items_RC == NO_ITEM, 0, items_RC)
+    columns = [
+        *_of_items(past, requests, items_RC),
+        *_of_users_and_items(past, requests, items_RC),
+        *(np.broadcast_to(value_R[:, None], items_RC.shape) for value_R in _of_users(past, requests)),
+    ]
+    if retrieval is not None:
+        columns.append(retrieval(requests, items_RC))
+    return np.stack(columns, axis=-1).astype(np.float32)
+
+
+def _of_items(past: Past, requests: Requests, items_RC: Ints) -> list[Doubles]:
+    """Return popularity, age and category, worked out once for each distinct item and moment."""
+    moments, moment_of_R = np.unique(requests.moment_R, return_inverse=True)
+    N = past.items.catalog.items
+    keys_P, pair_RC = np.unique(moment_of_R[:, None] * N + items_RC, return_inverse=True)
+    moment_P, item_P = moments[keys_P // N], keys_P % N
+    category_P = past.items.category_V[past.items.catalog.version_at(item_P, moment_P)] + 1
+    age_P = moment_P - past.items.first_from_N[item_P]
+    values = [
+        np.log1p(past.item_times.counts(item_P, moment_P)),
+        *(_log_share(past.item_times.counts(item_P, moment_P, w), past, moment_P, w) for w in past.windows),
+        np.log1p(np.maximum(age_P, 0) / past.windows[-1]),
+        (age_P < 0).astype(np.float64),
+        *(_log_share(_category_counts(past, category_P, moment_P, w), past, moment_P, w) for w in past.windows),
+    ]
+    pair_RC = pair_RC.reshape(items_RC.shape)
+    return [value_P[pair_RC] for value_P in values]
+
+
+def _log_share(counts_P: Ints, past: Past, moment_P: Ints, window: int) -> Doubles:
+    shares_P: Doubles = np.log((counts_P + 0.5) / (past.events_before(moment_P, window) + 1))
+    return shares_P
+
+
+def _category_counts(past: Past, category_P: Ints, moment_P: Ints, window: int) -> Ints:
+    times = past.category_times
+    return times.counts(category_P, moment_P) - times.counts(category_P, moment_P - window)
+
+
+def _of_users_and_items(past: Past, requests: Requests, items_RC: Ints) -> list[Doubles]:
+    places_RH = past.last_events(requests)
+    last_RH, seen_RH = past.of_events(past.log.item_E, places_RH), past.of_events(past.log.version_E, places_RH)
+    weight_H = past.weights()
+    after_RN = past.successions.shares(last_RH, requests.moment_R, weight_H)
+    after_last_RN = past.successions.shares(last_RH[:, :1], requests.moment_R, np.ones(1))
+    return [
+        np.log(FLOOR + _entries(after_RN, items_RC)),
+        np.log(FLOOR + _entries(after_last_RN, items_RC)),
+        *_content(past, requests, seen_RH, weight_H, items_RC),
+    ]
+
+
+def _entries(matrix_RN: sparse.csr_array, items_RC: Ints) -> Doubles:
+    """Return what a sparse matrix holds in each row's columns, 0 where it holds nothing."""
+    rows, columns = matrix_RN.shape
+    key_E = np.repeat(np.arange(rows), np.diff(matrix_RN.indptr)) * columns + matrix_RN.indices
+    order_E = np.argsort(key_E)
+    key_E, value_E = key_E[order_E], matrix_RN.data[order_E]
+    wanted_RC = np.arange(rows)[:, None] * columns + items_RC
+    if not len(key_E):
+        return np.zeros(items_RC.shape)
+    near_RC = np.searchsorted(key_E, wanted_RC).clip(max=len(key_E) - 1)
+    return np.where(key_E[near_RC] == wanted_RC, value_E[near_RC], 0).astype(np.float64)
+
+
+def _content(
+    past: Past, requests: Requests, seen_RH: Ints, weight_H: Doubles, items_RC: Ints
+) -> list[Doubles]:
+    """Return the cosine with the mean of what the user met last, and the share of the category in it."""
+    there_RH = seen_RH != NO_EVENT
+    weight_RH = np.where(there_RH, weight_H, 0)
+    weight_RH /= np.maximum(weight_RH.sum(axis=1, keepdims=True), 1e-12)
+    version_RC = past.items.catalog.version_at(items_RC.ravel(), np.repeat(requests.moment_R, items_RC.shape[1]))
+    version_RC = version_RC.reshape(items_RC.shape)
+    own_RC = np.zeros(items_RC.shape)
+    category_RC = past.items.category_V[version_RC]
+    for h in range(seen_RH.shape[1]):  # a handful
+        category_R = np.where(there_RH[:, h], past.items.category_V[seen_RH[:, h]], NO_ITEM)
+        same_RC = (category_RC == category_R[:, None]) & (category_RC >= 0)
+        own_RC += weight_RH[:, h : h + 1] * same_RC
+    return [_cosine(past, seen_RH, weight_RH, version_RC), own_RC]
+
+
+def _cosine(past: Past, seen_RH: Ints, weight_RH: Doubles, version_RC: Ints) -> Doubles:
+    unit_VK, there_RH = past.items.unit_VK, seen_RH != NO_EVENT
+    row_E = np.repeat(np.arange(len(seen_RH)), there_RH.sum(axis=1))
+    weights_RV = sparse.csr_array(
+        (weight_RH[there_RH], (row_E, seen_RH[there_RH])), shape=(len(seen_RH), unit_VK.shape[0])
+    )
+    mean_RK = (weights_RV @ unit_VK).toarray()
+    mean_RK /= np.maximum(np.linalg.norm(mean_RK, axis=1, keepdims=True), 1e-12)
+    distinct, place_RC = np.unique(version_RC, return_inverse=True)
+    cosine_RS = (unit_VK[distinct] @ mean_RK.T).T
+    return np.take_along_axis(cosine_RS, place_RC.reshape(version_RC.shape), axis=1).astype(np.float64)
+
+
+def _of_users(past: Past, requests: Requests) -> list[Doubles]:
+    count_R = past.users.counts(requests.user_R, requests.moment_R)
+    latest_R = past.of_events(past.log.time_E, past.users.last(requests.user_R, requests.moment_R, 1))[:, 0]
+    since_R = np.where(count_R > 0, requests.moment_R - latest_R, requests.moment_R - _begin(past))
+    return [np.log1p(count_R), np.log1p(np.maximum(since_R, 0) / past.windows[-1])]
+
+
+def _begin(past: Past) -> int:
+    """Who never came is as one who came at the beginning of the log and never again."""
+    return int(past.log.time_E[0]) if len(past.log) else 0

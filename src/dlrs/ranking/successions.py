@@ -1,0 +1,74 @@
+"""Successions: what users turned to after an item, as it was known at any moment.
+
+    E events of the log    S successions    R requests    H last items of each    M last successions of each
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from dlrs.arrays import Floats, Ints
+from dlrs.data.interactions import Interactions
+from dlrs.ranking.timelines import NO_EVENT, Timelines
+
+
+class Successions:
+    """For each item the items that users turned to within their next few events.
+
+    A succession a → b is known from the moment after b: of item a only the last M of them count, so that the
+    window is as short as the item is busy.
+    """
+
+    def __init__(self, log: Interactions, items: int, *, steps: int = 3, most: int = 100) -> None:
+        """Take the log, in the order of time.
+
+        Args:
+            log: the events.
+            items: number of item rows.
+            steps: b is among the next `steps` events of a user after a.
+            most: M, successions of an item that count, the latest ones.
+        """
+        self.items, self.most = items, most
+        first_S, self._next_S, time_S = _successions(log, steps)
+        self._after = Timelines(first_S, time_S)
+
+    def shares(self, items_RH: Ints, moment_R: Ints, weight_H: Floats) -> sparse.csr_array:
+        """Return how likely each item comes next, by what came after each request's last items: (R, items).
+
+        It is Σ_h weight_h · (share of the item among the last M successions of item h), so at most Σ weight_h;
+        an item of few successions says as little as it has, for M + 0 is what the count is divided by only
+        when there are M: an item with m of them is divided by m + 1.
+
+        Args:
+            items_RH: item rows, NO_EVENT where there are fewer.
+            moment_R: only what came before it counts.
+            weight_H: of the first, second, … column.
+        """
+        requests, width = items_RH.shape
+        there_P = items_RH.ravel() != NO_EVENT
+        keys_P = items_RH.ravel()[there_P]
+        places_PM = self._after.last(keys_P, np.repeat(moment_R, width)[there_P], self.most)
+        known_PM = places_PM != NO_EVENT
+        weight_P = np.tile(weight_H, requests)[there_P] / (known_PM.sum(axis=1) + 1)
+        row_P = np.repeat(np.arange(requests), width)[there_P]
+        row_S = np.repeat(row_P, known_PM.sum(axis=1))
+        weight_S = np.repeat(weight_P, known_PM.sum(axis=1)).astype(np.float32)
+        next_S = self._next_S[places_PM[known_PM]]
+        shares = sparse.coo_array((weight_S, (row_S, next_S)), shape=(requests, self.items)).tocsr()
+        return sparse.csr_array(shares)  # sums up what comes twice
+
+
+def _successions(log: Interactions, steps: int) -> tuple[Ints, Ints, Ints]:
+    """Return item, next item and the time of the next one, in the order of these times: all (S,)."""
+    order_E = np.argsort(log.user_E, kind="stable")
+    user_E, item_E, time_E = log.user_E[order_E], log.item_E[order_E], log.time_E[order_E]
+    firsts, nexts, times = [], [], []
+    for step in range(1, steps + 1):
+        same_E = (user_E[:-step] == user_E[step:]) & (item_E[:-step] != item_E[step:])
+        firsts.append(item_E[:-step][same_E])
+        nexts.append(item_E[step:][same_E])
+        times.append(time_E[step:][same_E])
+    time_S = np.concatenate(times)
+    order_S = np.argsort(time_S, kind="stable")
+    return np.concatenate(firsts)[order_S], np.concatenate(nexts)[order_S], time_S[order_S]
