@@ -1,8 +1,9 @@
 """Moments: the features of a candidate for a user at the moment he asks.
 
-Each says what was known strictly before that moment. Five groups, so that what each adds can be measured:
+Each says what was known strictly before that moment. Six groups, so that what each adds can be measured:
 
 popularity  per window: ln of the item's share of the events; and ln of all its events
+arrivals    the same of those events only with which users came after they had been away
 age         ln(1 + age / shortest window); whether it has none yet
 category    per window: ln of the share of the events that its category drew
 personal    ln of how likely it follows the user's last items, and his very last one; cosine of its features
@@ -23,7 +24,7 @@ from scipy import sparse
 from dlrs.arrays import NO_ITEM, Doubles, Floats, Ints
 from dlrs.ranking.past import Past
 from dlrs.ranking.requests import Requests
-from dlrs.ranking.timelines import NO_EVENT
+from dlrs.ranking.timelines import NO_EVENT, Timelines
 
 BLOCK = 256
 """Requests whose features are worked out at a time."""
@@ -56,6 +57,7 @@ def names_of(windows: tuple[int, ...], *, retrieval: bool = False) -> Names:
     seconds = [f"{window / 1e6:g}s" for window in windows]
     groups = (
         ("popularity", ("ever", *(f"share {window}" for window in seconds))),
+        ("arrivals", tuple(f"arrivals {window}" for window in seconds)),
         ("age", ("age", "unborn")),
         ("category", tuple(f"category {window}" for window in seconds)),
         ("personal", ("follows", "follows last", "content", "own category")),
@@ -97,31 +99,37 @@ def _block(past: Past, requests: Requests, items_RC: Ints, retrieval: Retrieval 
 
 def _of_items(past: Past, requests: Requests, items_RC: Ints) -> list[Doubles]:
     """Return popularity, age and category, worked out once for each distinct item and moment."""
-    moments, moment_of_R = np.unique(requests.moment_R, return_inverse=True)
-    N = past.items.catalog.items
-    keys_P, pair_RC = np.unique(moment_of_R[:, None] * N + items_RC, return_inverse=True)
-    moment_P, item_P = moments[keys_P // N], keys_P % N
-    category_P = past.items.category_V[past.items.catalog.version_at(item_P, moment_P)] + 1
-    age_P = moment_P - past.items.first_from_N[item_P]
+    moments_T, moment_of_R = np.unique(requests.moment_R, return_inverse=True)
+    # by item first: what lies near in the log is looked up together
+    keys_RC = items_RC * len(moments_T) + moment_of_R[:, None]
+    keys_P, pair_RC = np.unique(keys_RC, return_inverse=True)
+    item_P, at_P = np.divmod(keys_P, len(moments_T))
+    category_P = past.items.category_V[past.items.catalog.version_at(item_P, moments_T[at_P])] + 1
+    age_P = moments_T[at_P] - past.items.first_from_N[item_P]
     values = [
-        np.log1p(past.item_times.counts(item_P, moment_P)),
-        *(_log_share(past.item_times.counts(item_P, moment_P, w), past, moment_P, w) for w in past.windows),
+        np.log1p(past.item_times.counts(item_P, moments_T[at_P])),
+        *_log_shares(past.item_times, past.windows, item_P, moments_T, at_P),
+        *_log_shares(past.arrivals, past.windows, item_P, moments_T, at_P),
         np.log1p(np.maximum(age_P, 0) / past.windows[-1]),
         (age_P < 0).astype(np.float64),
-        *(_log_share(_category_counts(past, category_P, moment_P, w), past, moment_P, w) for w in past.windows),
+        *_log_shares(past.category_times, past.windows, category_P, moments_T, at_P),
     ]
     pair_RC = pair_RC.reshape(items_RC.shape)
     return [value_P[pair_RC] for value_P in values]
 
 
-def _log_share(counts_P: Ints, past: Past, moment_P: Ints, window: int) -> Doubles:
-    shares_P: Doubles = np.log((counts_P + 0.5) / (past.events_before(moment_P, window) + 1))
-    return shares_P
-
-
-def _category_counts(past: Past, category_P: Ints, moment_P: Ints, window: int) -> Ints:
-    times = past.category_times
-    return times.counts(category_P, moment_P) - times.counts(category_P, moment_P - window)
+def _log_shares(
+    times: Timelines, windows: tuple[int, ...], key_P: Ints, moments_T: Ints, at_P: Ints
+) -> list[Doubles]:
+    """Return, of each window before moment `at_P`, ln of the key's share of the events: (P,) each."""
+    until_T = times.places(moments_T)
+    end_P = times.before(key_P, until_T[at_P])
+    shares = []
+    for window in windows:
+        since_T = times.places(moments_T - window)
+        counts_P = end_P - times.before(key_P, since_T[at_P])
+        shares.append(np.log((counts_P + 0.5) / (until_T - since_T + 1)[at_P]))
+    return shares
 
 
 def _of_users_and_items(past: Past, requests: Requests, items_RC: Ints) -> list[Doubles]:

@@ -15,7 +15,6 @@ from dlrs.arrays import Bools, Doubles, Ints
 from dlrs.data.catalog import Catalog
 from dlrs.data.interactions import Interactions
 from dlrs.features.similarity import unit_rows
-from dlrs.popularity import ItemTimes
 from dlrs.prepared import Prepared
 from dlrs.ranking.requests import Requests
 from dlrs.ranking.successions import Successions
@@ -89,16 +88,22 @@ class Past:
             last: H, events of a user that say what he is after now.
         """
         self.log, self.items, self.windows, self.last = log, items, windows, last
-        self.item_times = ItemTimes(log, items.catalog.items)
+        self.item_times = Timelines(log.item_E, log.time_E)
         self.users = Timelines(log.user_E, log.time_E)
         self.pairs = Timelines(log.pairs(items.catalog.items), log.time_E)
         self.successions = Successions(log, items.catalog.items)
+        self.arrivals = self._arrivals()
         self.category_times = Timelines(items.category_V[log.version_E] + 1, log.time_E)
 
-    def events_before(self, moments_P: Ints, window: int | None = None) -> Ints:
-        """Return how many events the whole log has in [moment − window, moment), or before the moment."""
-        ends_P: Ints = np.searchsorted(self.log.time_E, moments_P)
-        return ends_P if window is None else ends_P - np.searchsorted(self.log.time_E, moments_P - window)
+    def _arrivals(self) -> Timelines:
+        """Return the events by item with which users came, after they had been away for a shortest window."""
+        log = self.log
+        order_E = np.argsort(log.user_E, kind="stable")
+        user_E, time_E = log.user_E[order_E], log.time_E[order_E]
+        comes_E = np.ones(len(log), dtype=np.bool_)
+        comes_E[1:] = (user_E[1:] != user_E[:-1]) | (np.diff(time_E) >= self.windows[-1])
+        places_A = np.sort(order_E[comes_E])
+        return Timelines(log.item_E[places_A], log.time_E[places_A])
 
     def last_events(self, requests: Requests) -> Ints:
         """Return the places in the log of each user's last events, the latest first: (R, H)."""

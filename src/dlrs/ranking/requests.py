@@ -73,6 +73,48 @@ def answered(
     return Answered(requests, sparse.csr_array(sparse.vstack([part.sought_RN for part in parts])))
 
 
+def interactions_as_requests(
+    log: Interactions,
+    *,
+    since: int,
+    until: int,
+    step: int,
+    delay: int,
+    items: int,
+    most: int,
+    seed: int,
+) -> Answered:
+    """Make a request of each interaction in [since, until) with an item that is new to its user.
+
+    Its moment is `delay` before the interaction, whose own time is cut down to a multiple of `step` first: what
+    a live recommender knows that answers the requests of one step together. One item is sought by each.
+
+    Args:
+        log: the events, those before `since` too.
+        since: microseconds since the epoch, UTC.
+        until: itself outside.
+        step: microseconds.
+        delay: microseconds from an event to when it is known.
+        items: number of item rows.
+        most: requests; of more a seeded sample.
+        seed: of the sample.
+    """
+    pair_E = log.pairs(items)
+    order_E = np.argsort(pair_E, kind="stable")
+    new_E = np.ones(len(log), dtype=np.bool_)
+    new_E[order_E[1:]] = np.diff(pair_E[order_E]) != 0
+    low, high = np.searchsorted(log.time_E, [since, until])
+    chosen = low + np.flatnonzero(new_E[low:high])
+    if len(chosen) > most:
+        chosen = np.sort(np.random.default_rng(seed).choice(chosen, most, replace=False))
+    time_R = log.time_E[chosen]
+    sought = (np.ones(len(chosen), dtype=np.bool_), (np.arange(len(chosen)), log.item_E[chosen]))
+    return Answered(
+        Requests(log.user_E[chosen], time_R - time_R % step - delay),
+        sparse.csr_array(sought, shape=(len(chosen), items)),
+    )
+
+
 def _at(
     log: Interactions,
     moment: int,

@@ -59,12 +59,13 @@ def distinct_rows(items_RC: Ints, wanted_RC: Bools) -> Ints:
 def _shared(past: Past, tick: int, sizes: Sizes) -> Ints:
     alive_A = past.items.catalog.item_V[past.items.catalog.alive_at(tick)]
     moment = np.array(tick)
+    counts_A = past.item_times.counts(alive_A, moment)
     chosen = [
-        _first(past.item_times.counts(alive_A, moment, window), alive_A, sizes.popular)
-        for window in (None, *past.windows)
+        _first(counts_A - past.item_times.counts(alive_A, moment - window), alive_A, sizes.popular)
+        for window in past.windows
     ]
     newest = _first(past.items.first_from_N[alive_A], alive_A, sizes.newest, least=None)
-    return np.unique(np.concatenate([*chosen, newest]))
+    return np.unique(np.concatenate([*chosen, _first(counts_A, alive_A, sizes.popular), newest]))
 
 
 def _first(value_A: Ints, items_A: Ints, most: int, least: int | None = 1) -> Ints:

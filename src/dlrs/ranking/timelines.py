@@ -35,9 +35,23 @@ class Timelines:
         self._place_E = np.argsort(key_E, kind="stable")  # keeps the order of time
         self._sorted_E = key_E[self._place_E].astype(np.int64) * self._span + self._place_E
 
+    def places(self, moments_P: Ints) -> Ints:
+        """Return how many events of the whole log lie before each moment: what `before` takes, (P,)."""
+        places_P: Ints = np.searchsorted(self._time_E, moments_P)
+        return places_P
+
+    def before(self, keys_P: Ints, places_P: Ints) -> Ints:
+        """Return how many events lie before (key, place) in the order of keys and places: broadcast, (P,).
+
+        The difference of two is how many events of a key lie between two places. Many are found faster when
+        they come in the order of the keys.
+        """
+        found_P: Ints = np.searchsorted(self._sorted_E, keys_P * self._span + places_P)
+        return found_P
+
     def counts(self, keys_P: Ints, until_P: Ints) -> Ints:
         """Return how many events of each key lie before each moment: broadcast, (P,)."""
-        return self._ends(keys_P, until_P) - self._starts(keys_P)
+        return self.before(keys_P, self.places(until_P)) - self.before(keys_P, np.array(0))
 
     def last(self, keys_P: Ints, until_P: Ints, most: int) -> Ints:
         """Return the places in the log of each key's last events before each moment, the latest first: (P, C).
@@ -47,18 +61,9 @@ class Timelines:
             until_P: a moment for each, itself outside, in the unit of the log's times.
             most: C; a key with fewer events is padded with NO_EVENT.
         """
-        ends_P1 = self._ends(keys_P, until_P)[:, None]
+        ends_P1 = self.before(keys_P, self.places(until_P))[:, None]
         found_PC = ends_P1 - 1 - np.arange(most)
-        there_PC = found_PC >= self._starts(keys_P)[:, None]
+        there_PC = found_PC >= self.before(keys_P, np.array(0))[:, None]
         if not len(self._place_E):
             return np.full(found_PC.shape, NO_EVENT, dtype=np.int64)
         return np.where(there_PC, self._place_E[np.where(there_PC, found_PC, 0)], NO_EVENT)
-
-    def _starts(self, keys_P: Ints) -> Ints:
-        starts_P: Ints = np.searchsorted(self._sorted_E, keys_P * self._span)
-        return starts_P
-
-    def _ends(self, keys_P: Ints, until_P: Ints) -> Ints:
-        places_P = np.searchsorted(self._time_E, until_P)
-        ends_P: Ints = np.searchsorted(self._sorted_E, keys_P * self._span + places_P)
-        return ends_P
