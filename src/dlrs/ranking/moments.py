@@ -6,8 +6,9 @@ popularity  per window: ln of the item's share of the events; and ln of all its 
 arrivals    the same of those events only with which users came after they had been away
 age         ln(1 + age / shortest window); whether it has none yet
 category    per window: ln of the share of the events that its category drew
-personal    ln of how likely it follows the user's last items, and his very last one; cosine of its features
-            and theirs; share of its category among them
+personal    ln of how likely it follows the user's last items, and his very last one, within three steps and
+            at once, and its category theirs; cosine of its features and theirs; share of its category among
+            them; ln of his events since it began, and of its share of all events since his last
 user        how many events he has, how long ago the last was: what the personal ones are worth
 
     R requests    C candidates of each    F features    P distinct (item, moment)    W windows
@@ -36,6 +37,12 @@ FLOOR = 1e-4
 """Added to shares before the logarithm, for items of which nothing is known."""
 
 
+PERSONAL = (
+    *("follows", "follows last", "next", "category follows", "content", "own category"),
+    *("passed over", "while away"),
+)
+
+
 @dataclass(frozen=True)
 class Names:
     """The features' names in their order, by group."""
@@ -60,7 +67,7 @@ def names_of(windows: tuple[int, ...], *, retrieval: bool = False) -> Names:
         ("arrivals", tuple(f"arrivals {window}" for window in seconds)),
         ("age", ("age", "unborn")),
         ("category", tuple(f"category {window}" for window in seconds)),
-        ("personal", ("follows", "follows last", "content", "own category")),
+        ("personal", PERSONAL),
         ("user", ("events", "since last")),
         ("retrieval", ("retrieval",) if retrieval else ()),
     )
@@ -135,19 +142,55 @@ def _log_shares(
 def _of_users_and_items(past: Past, requests: Requests, items_RC: Ints) -> list[Doubles]:
     places_RH = past.last_events(requests)
     last_RH, seen_RH = past.of_events(past.log.item_E, places_RH), past.of_events(past.log.version_E, places_RH)
-    weight_H = past.weights()
-    after_RN = past.successions.shares(last_RH, requests.moment_R, weight_H)
-    after_last_RN = past.successions.shares(last_RH[:, :1], requests.moment_R, np.ones(1))
+    version_RC = _versions(past, requests, items_RC)
     return [
-        np.log(FLOOR + _entries(after_RN, items_RC)),
-        np.log(FLOOR + _entries(after_last_RN, items_RC)),
-        *_content(past, requests, seen_RH, weight_H, items_RC),
+        *_following(past, requests, last_RH, seen_RH, items_RC, version_RC),
+        *_content(past, seen_RH, version_RC),
+        *_since_then(past, requests, places_RH[:, 0], items_RC),
     ]
+
+
+def _following(
+    past: Past, requests: Requests, last_RH: Ints, seen_RH: Ints, items_RC: Ints, version_RC: Ints
+) -> list[Doubles]:
+    """Return how likely each comes after what the user met last, by items and by categories."""
+    weight_H, first = past.weights(), np.ones(1)
+    category_RH = np.where(seen_RH != NO_EVENT, past.items.category_V[seen_RH] + 1, NO_EVENT)
+    shares = (
+        (past.successions.shares(last_RH, requests.moment_R, weight_H), items_RC),
+        (past.successions.shares(last_RH[:, :1], requests.moment_R, first), items_RC),
+        (past.nexts.shares(last_RH[:, :1], requests.moment_R, first), items_RC),
+        (
+            past.category_nexts.shares(category_RH, requests.moment_R, weight_H),
+            past.items.category_V[version_RC] + 1,
+        ),
+    )
+    return [np.log(FLOOR + _entries(shares_RN, columns_RC)) for shares_RN, columns_RC in shares]
+
+
+def _since_then(past: Past, requests: Requests, latest_R: Ints, items_RC: Ints) -> list[Doubles]:
+    """Return how often the user was there and left the item alone, and its share of what he was away for."""
+    moment_R1 = requests.moment_R[:, None]
+    begun_RC = np.minimum(past.items.first_from_N[items_RC], moment_R1)
+    user_R1 = requests.user_R[:, None]
+    times = past.users
+    there_RC = times.before(user_R1, times.places(moment_R1)) - times.before(user_R1, times.places(begun_RC))
+    # places in the log itself, which `latest_R` holds too: what came after his last event
+    until_R1, times = past.users.places(moment_R1), past.item_times
+    since_R1 = np.maximum(latest_R, 0)[:, None]
+    drew_RC = times.before(items_RC, until_R1) - times.before(items_RC, since_R1)
+    return [np.log1p(there_RC), np.log((drew_RC + 0.5) / (until_R1 - since_R1 + 1))]
+
+
+def _versions(past: Past, requests: Requests, items_RC: Ints) -> Ints:
+    moment_P = np.repeat(requests.moment_R, items_RC.shape[1])
+    return past.items.catalog.version_at(items_RC.ravel(), moment_P).reshape(items_RC.shape)
 
 
 def _entries(matrix_RN: sparse.csr_array, items_RC: Ints) -> Doubles:
     """Return what a sparse matrix holds in each row's columns, 0 where it holds nothing."""
-    rows, columns = matrix_RN.shape
+    rows = matrix_RN.shape[0]
+    columns = max(matrix_RN.shape[1], int(items_RC.max(initial=0)) + 1)
     key_E = np.repeat(np.arange(rows), np.diff(matrix_RN.indptr)) * columns + matrix_RN.indices
     order_E = np.argsort(key_E)
     key_E, value_E = key_E[order_E], matrix_RN.data[order_E]
@@ -158,16 +201,12 @@ def _entries(matrix_RN: sparse.csr_array, items_RC: Ints) -> Doubles:
     return np.where(key_E[near_RC] == wanted_RC, value_E[near_RC], 0).astype(np.float64)
 
 
-def _content(
-    past: Past, requests: Requests, seen_RH: Ints, weight_H: Doubles, items_RC: Ints
-) -> list[Doubles]:
+def _content(past: Past, seen_RH: Ints, version_RC: Ints) -> list[Doubles]:
     """Return the cosine with the mean of what the user met last, and the share of the category in it."""
     there_RH = seen_RH != NO_EVENT
-    weight_RH = np.where(there_RH, weight_H, 0)
+    weight_RH = np.where(there_RH, past.weights(), 0)
     weight_RH /= np.maximum(weight_RH.sum(axis=1, keepdims=True), 1e-12)
-    version_RC = past.items.catalog.version_at(items_RC.ravel(), np.repeat(requests.moment_R, items_RC.shape[1]))
-    version_RC = version_RC.reshape(items_RC.shape)
-    own_RC = np.zeros(items_RC.shape)
+    own_RC = np.zeros(version_RC.shape)
     category_RC = past.items.category_V[version_RC]
     for h in range(seen_RH.shape[1]):  # a handful
         category_R = np.where(there_RH[:, h], past.items.category_V[seen_RH[:, h]], NO_ITEM)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -62,7 +63,7 @@ class Items:
         timeless_K[: len(space.continuous)] = [continuous[name].kind != "time" for name in space.continuous]
         return cls(prepared.catalog, category_V, unit_rows(sparse.csr_array(raw_VK * timeless_K)))
 
-    @property
+    @cached_property
     def first_from_N(self) -> Ints:
         """When each item began."""
         begins_N: Ints = self.catalog.valid_from_V[self.catalog.first_N[:-1]]
@@ -91,9 +92,12 @@ class Past:
         self.item_times = Timelines(log.item_E, log.time_E)
         self.users = Timelines(log.user_E, log.time_E)
         self.pairs = Timelines(log.pairs(items.catalog.items), log.time_E)
-        self.successions = Successions(log, items.catalog.items)
+        self.successions = Successions(log.user_E, log.item_E, log.time_E, steps=3, most=100)
+        self.nexts = Successions(log.user_E, log.item_E, log.time_E, steps=1, most=300)
+        category_E = items.category_V[log.version_E] + 1  # 0 where it is missing
+        self.category_nexts = Successions(log.user_E, category_E, log.time_E, steps=3, most=300)
         self.arrivals = self._arrivals()
-        self.category_times = Timelines(items.category_V[log.version_E] + 1, log.time_E)
+        self.category_times = Timelines(category_E, log.time_E)
 
     def _arrivals(self) -> Timelines:
         """Return the events by item with which users came, after they had been away for a shortest window."""

@@ -9,7 +9,6 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Floats, Ints
-from dlrs.data.interactions import Interactions
 from dlrs.ranking.timelines import NO_EVENT, Timelines
 
 
@@ -20,21 +19,22 @@ class Successions:
     window is as short as the item is busy.
     """
 
-    def __init__(self, log: Interactions, items: int, *, steps: int = 3, most: int = 100) -> None:
-        """Take the log, in the order of time.
+    def __init__(self, user_E: Ints, item_E: Ints, time_E: Ints, *, steps: int, most: int) -> None:
+        """Take who met what, in the order of time; in place of items it may be what kinds of items.
 
         Args:
-            log: the events.
-            items: number of item rows.
+            user_E: user rows.
+            item_E: item rows.
+            time_E: ascending.
             steps: b is among the next `steps` events of a user after a.
             most: M, successions of an item that count, the latest ones.
         """
-        self.items, self.most = items, most
-        first_S, self._next_S, time_S = _successions(log, steps)
+        self.items, self.most = int(item_E.max(initial=-1)) + 1, most
+        first_S, self._next_S, time_S = _successions(user_E, item_E, time_E, steps)
         self._after = Timelines(first_S, time_S)
 
     def shares(self, items_RH: Ints, moment_R: Ints, weight_H: Floats) -> sparse.csr_array:
-        """Return how likely each item comes next, by what came after each request's last items: (R, items).
+        """Return how likely each item comes next, by what came after each request's last items: (R, items that came).
 
         It is Σ_h weight_h · (share of the item among the last M successions of item h), so at most Σ weight_h;
         an item of few successions says as little as it has, for M + 0 is what the count is divided by only
@@ -59,10 +59,10 @@ class Successions:
         return sparse.csr_array(shares)  # sums up what comes twice
 
 
-def _successions(log: Interactions, steps: int) -> tuple[Ints, Ints, Ints]:
+def _successions(user_E: Ints, item_E: Ints, time_E: Ints, steps: int) -> tuple[Ints, Ints, Ints]:
     """Return item, next item and the time of the next one, in the order of these times: all (S,)."""
-    order_E = np.argsort(log.user_E, kind="stable")
-    user_E, item_E, time_E = log.user_E[order_E], log.item_E[order_E], log.time_E[order_E]
+    order_E = np.argsort(user_E, kind="stable")
+    user_E, item_E, time_E = user_E[order_E], item_E[order_E], time_E[order_E]
     firsts, nexts, times = [], [], []
     for step in range(1, steps + 1):
         same_E = (user_E[:-step] == user_E[step:]) & (item_E[:-step] != item_E[step:])
