@@ -43,6 +43,10 @@ PERSONAL = (
 )
 
 
+OWN_FLOOR = 0.05
+"""The same for a user's own shares, which are of twenty events at most."""
+
+
 @dataclass(frozen=True)
 class Names:
     """The features' names in their order, by group."""
@@ -74,9 +78,7 @@ def names_of(windows: tuple[int, ...], *, retrieval: bool = False) -> Names:
     return Names(groups)
 
 
-def features(
-    past: Past, requests: Requests, items_RC: Ints, retrieval: Retrieval | None = None
-) -> Floats:
+def features(past: Past, requests: Requests, items_RC: Ints, retrieval: Retrieval | None = None) -> Floats:
     """Return the features of each candidate of each request, (R, C, F); of padding they say nothing.
 
     Args:
@@ -100,7 +102,7 @@ def _block(past: Past, requests: Requests, items_RC: Ints, retrieval: Retrieval 
         *(np.broadcast_to(value_R[:, None], items_RC.shape) for value_R in _of_users(past, requests)),
     ]
     if retrieval is not None:
-        columns.append(retrieval(requests, items_RC))
+        columns.append(retrieval(requests, items_RC).astype(np.float64))
     return np.stack(columns, axis=-1).astype(np.float32)
 
 
@@ -141,7 +143,10 @@ def _log_shares(
 
 def _of_users_and_items(past: Past, requests: Requests, items_RC: Ints) -> list[Doubles]:
     places_RH = past.last_events(requests)
-    last_RH, seen_RH = past.of_events(past.log.item_E, places_RH), past.of_events(past.log.version_E, places_RH)
+    last_RH, seen_RH = (
+        past.of_events(past.log.item_E, places_RH),
+        past.of_events(past.log.version_E, places_RH),
+    )
     version_RC = _versions(past, requests, items_RC)
     return [
         *_following(past, requests, last_RH, seen_RH, items_RC, version_RC),
@@ -212,7 +217,7 @@ def _content(past: Past, seen_RH: Ints, version_RC: Ints) -> list[Doubles]:
         category_R = np.where(there_RH[:, h], past.items.category_V[seen_RH[:, h]], NO_ITEM)
         same_RC = (category_RC == category_R[:, None]) & (category_RC >= 0)
         own_RC += weight_RH[:, h : h + 1] * same_RC
-    return [_cosine(past, seen_RH, weight_RH, version_RC), own_RC]
+    return [_cosine(past, seen_RH, weight_RH, version_RC), np.log(OWN_FLOOR + own_RC)]
 
 
 def _cosine(past: Past, seen_RH: Ints, weight_RH: Doubles, version_RC: Ints) -> Doubles:

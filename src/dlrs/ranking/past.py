@@ -1,6 +1,6 @@
 """Past: what a log and a catalogue say at any moment, and nothing of what comes at or after it.
 
-    E events    R requests    N items    V versions    H last events of a user    W windows
+E events    R requests    N items    V versions    H last events of a user    W windows
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ LEAST_EVENTS = 300
 
 SHRINK = 4
 """Each window is so many times as long as the next."""
+
+
+NEAR = (1, 2, 3, 5, 8, 13)
+"""Steps from an event of a user to those that count as after it: the farther the fewer, to bound their number."""
 
 
 def windows_of(log: Interactions) -> tuple[int, ...]:
@@ -79,7 +83,7 @@ class Items:
 class Past:
     """The log by item, user, category, pair and succession, each asked strictly before a moment."""
 
-    def __init__(self, log: Interactions, items: Items, *, windows: tuple[int, ...], last: int = 5) -> None:
+    def __init__(self, log: Interactions, items: Items, *, windows: tuple[int, ...], last: int = 20) -> None:
         """Sort the log.
 
         Args:
@@ -92,10 +96,10 @@ class Past:
         self.item_times = Timelines(log.item_E, log.time_E)
         self.users = Timelines(log.user_E, log.time_E)
         self.pairs = Timelines(log.pairs(items.catalog.items), log.time_E)
-        self.successions = Successions(log.user_E, log.item_E, log.time_E, steps=3, most=100)
-        self.nexts = Successions(log.user_E, log.item_E, log.time_E, steps=1, most=300)
+        self.successions = Successions(log.user_E, log.item_E, log.time_E, steps=NEAR, most=200)
+        self.nexts = Successions(log.user_E, log.item_E, log.time_E, steps=(1,), most=200)
         category_E = items.category_V[log.version_E] + 1  # 0 where it is missing
-        self.category_nexts = Successions(log.user_E, category_E, log.time_E, steps=3, most=300)
+        self.category_nexts = Successions(log.user_E, category_E, log.time_E, steps=(1, 2, 3), most=200)
         self.arrivals = self._arrivals()
         self.category_times = Timelines(category_E, log.time_E)
 
@@ -121,7 +125,7 @@ class Past:
 
     def weights(self) -> Doubles:
         """Return what each of the last events counts, the latest most: (H,); the sum is 1."""
-        falling_H = 1 / np.arange(1, self.last + 1)
+        falling_H = 1 / np.sqrt(np.arange(1, self.last + 1))
         return np.asarray(falling_H / falling_H.sum())
 
     def met(self, requests: Requests, items_RC: Ints) -> Bools:

@@ -1,6 +1,6 @@
 """Requests: who asks at which moment, and what he turned to from then on.
 
-    R requests    N item rows
+R requests    N item rows
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def interactions_as_requests(
 ) -> Answered:
     """Make a request of each interaction in [since, until) with an item that is new to its user.
 
-    Its moment is `delay` before the interaction, whose own time is cut down to a multiple of `step` first: what
-    a live recommender knows that answers the requests of one step together. One item is sought by each.
+    Its moment is `delay` before the interaction, whose own time is cut down to a multiple of `step` first:
+    what a live recommender knows that answers the requests of one step together. One item is sought by each.
 
     Args:
         log: the events, those before `since` too.

@@ -1,7 +1,8 @@
 """Shortlist: a few hundred candidates for a request, from what was known at its moment.
 
-The most popular of each window and the newest are the same for all who ask at about the same time, so they are
-looked up once for every tick of a clock as long as the shortest window; what follows a user's last items is his own.
+The most popular of each window and the newest are the same for all who ask at about the same time, so they
+are looked up once for every tick of a clock, as long as the shortest window; what follows a user's last items
+is his own.
 
     R requests    C candidates of each    N items    T ticks
 """
@@ -28,22 +29,34 @@ class Sizes:
     following: int = 50  # of each user's own
 
 
-def shortlist(past: Past, requests: Requests, sizes: Sizes) -> Ints:
-    """Return distinct items that are alive at each request's moment, padded with NO_ITEM: (R, C).
+class Shortlists:
+    """Makes shortlists; what is shared is kept for the tick that was asked about last."""
 
-    Within a row they ascend; padding comes last. What a user has met may be among them.
-    """
-    tick_R = requests.moment_R - requests.moment_R % past.windows[-1]
-    ticks_T, tick_of_R = np.unique(tick_R, return_inverse=True)
-    shared = [_shared(past, int(tick), sizes) for tick in ticks_T]
-    width = max(map(len, shared), default=0)
-    shared_TC = np.full((len(shared), width), NO_ITEM)
-    for row, items in enumerate(shared):
-        shared_TC[row, : len(items)] = items
-    items_RC = np.hstack([shared_TC[tick_of_R], _following(past, requests, sizes.following)])
-    moment_RC = np.broadcast_to(requests.moment_R[:, None], items_RC.shape)
-    alive_RC = past.items.alive(np.maximum(items_RC, 0).ravel(), moment_RC.ravel()).reshape(items_RC.shape)
-    return distinct_rows(items_RC, alive_RC)
+    def __init__(self, past: Past, sizes: Sizes) -> None:
+        self._past, self._sizes = past, sizes
+        self._kept: tuple[int, Ints] | None = None
+
+    def __call__(self, requests: Requests) -> Ints:
+        """Return distinct items that are alive at each request's moment, padded with NO_ITEM: (R, C).
+
+        Within a row they ascend; padding comes last. What a user has met may be among them.
+        """
+        past, moment_R1 = self._past, requests.moment_R[:, None]
+        ticks_T, tick_of_R = np.unique(moment_R1[:, 0] // past.windows[-1], return_inverse=True)
+        shared = [self._shared(int(tick) * past.windows[-1]) for tick in ticks_T]
+        shared_TC = np.full((len(shared), max(map(len, shared), default=0)), NO_ITEM)
+        for row, items in enumerate(shared):
+            shared_TC[row, : len(items)] = items
+        items_RC = np.hstack([shared_TC[tick_of_R], _following(past, requests, self._sizes.following)])
+        moment_P = np.repeat(requests.moment_R, items_RC.shape[1])
+        alive_RC = past.items.alive(np.maximum(items_RC, 0).ravel(), moment_P).reshape(items_RC.shape)
+        return distinct_rows(items_RC, alive_RC)
+
+    def _shared(self, tick: int) -> Ints:
+        kept = self._kept
+        if kept is None or kept[0] != tick:
+            kept = self._kept = tick, _shared(self._past, tick, self._sizes)
+        return kept[1]
 
 
 def distinct_rows(items_RC: Ints, wanted_RC: Bools) -> Ints:

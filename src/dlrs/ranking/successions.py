@@ -1,6 +1,6 @@
 """Successions: what users turned to after an item, as it was known at any moment.
 
-    E events of the log    S successions    R requests    H last items of each    M last successions of each
+E events of the log    S successions    R requests    H last items of each    M last successions of each
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import Floats, Ints
+from dlrs.arrays import Doubles, Ints
 from dlrs.ranking.timelines import NO_EVENT, Timelines
 
 
@@ -19,26 +19,27 @@ class Successions:
     window is as short as the item is busy.
     """
 
-    def __init__(self, user_E: Ints, item_E: Ints, time_E: Ints, *, steps: int, most: int) -> None:
+    def __init__(
+        self, user_E: Ints, item_E: Ints, time_E: Ints, *, steps: tuple[int, ...], most: int
+    ) -> None:
         """Take who met what, in the order of time; in place of items it may be what kinds of items.
 
         Args:
             user_E: user rows.
             item_E: item rows.
             time_E: ascending.
-            steps: b is among the next `steps` events of a user after a.
+            steps: b is the `step`-th event of a user after a, for each of these.
             most: M, successions of an item that count, the latest ones.
         """
         self.items, self.most = int(item_E.max(initial=-1)) + 1, most
         first_S, self._next_S, time_S = _successions(user_E, item_E, time_E, steps)
         self._after = Timelines(first_S, time_S)
 
-    def shares(self, items_RH: Ints, moment_R: Ints, weight_H: Floats) -> sparse.csr_array:
-        """Return how likely each item comes next, by what came after each request's last items: (R, items that came).
+    def shares(self, items_RH: Ints, moment_R: Ints, weight_H: Doubles) -> sparse.csr_array:
+        """Return how likely each item comes after each request's last items: (R, items that came).
 
-        It is Σ_h weight_h · (share of the item among the last M successions of item h), so at most Σ weight_h;
-        an item of few successions says as little as it has, for M + 0 is what the count is divided by only
-        when there are M: an item with m of them is divided by m + 1.
+        It is Σ_h weight_h · c / (m + 1) for c of the last m ≤ M successions of item h: never more than
+        Σ weight_h, and few successions say little.
 
         Args:
             items_RH: item rows, NO_EVENT where there are fewer.
@@ -59,12 +60,12 @@ class Successions:
         return sparse.csr_array(shares)  # sums up what comes twice
 
 
-def _successions(user_E: Ints, item_E: Ints, time_E: Ints, steps: int) -> tuple[Ints, Ints, Ints]:
+def _successions(user_E: Ints, item_E: Ints, time_E: Ints, steps: tuple[int, ...]) -> tuple[Ints, Ints, Ints]:
     """Return item, next item and the time of the next one, in the order of these times: all (S,)."""
     order_E = np.argsort(user_E, kind="stable")
     user_E, item_E, time_E = user_E[order_E], item_E[order_E], time_E[order_E]
     firsts, nexts, times = [], [], []
-    for step in range(1, steps + 1):
+    for step in steps:
         same_E = (user_E[:-step] == user_E[step:]) & (item_E[:-step] != item_E[step:])
         firsts.append(item_E[:-step][same_E])
         nexts.append(item_E[step:][same_E])

@@ -1,6 +1,6 @@
-"""Timelines: the events of each key (a user, an item, a pair of both) in the order of time, asked at any moment.
+"""Timelines: the events of each key (a user, an item, a pair of both) in the order of time.
 
-Everything here is strictly before the moment that is asked about: an event at that very moment is not known yet.
+Everything is strictly before the moment that is asked about: an event at that very moment is not known yet.
 
     E events    P pairs of a key and a moment    C most events of each
 """
@@ -54,7 +54,7 @@ class Timelines:
         return self.before(keys_P, self.places(until_P)) - self.before(keys_P, np.array(0))
 
     def last(self, keys_P: Ints, until_P: Ints, most: int) -> Ints:
-        """Return the places in the log of each key's last events before each moment, the latest first: (P, C).
+        """Return the places in the log of each key's last events before each moment, latest first: (P, C).
 
         Args:
             keys_P: the keys.

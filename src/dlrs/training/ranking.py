@@ -1,11 +1,11 @@
 """Training of the ranker of a moment: a softmax over the candidates of each request.
 
-    R requests    C candidates of each    F features    B requests of a batch
+R requests    C candidates of each    F features    B requests of a batch
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -22,14 +22,14 @@ from dlrs.progress import track
 from dlrs.ranking.moments import Retrieval, features
 from dlrs.ranking.past import Past
 from dlrs.ranking.requests import Answered
-from dlrs.ranking.shortlist import Sizes, shortlist
+from dlrs.ranking.shortlist import Shortlists, Sizes
 
 
 @dataclass(frozen=True)
 class Settings:
     """How the ranker is trained."""
 
-    sizes: Sizes = Sizes()
+    sizes: Sizes = field(default_factory=Sizes)
     negatives: int = 100  # candidates of each request, drawn from its shortlist, beside the positives
     hidden: int = 32
     dropout: float = 0.1
@@ -57,7 +57,7 @@ def lists_of(past: Past, asked: Answered, settings: Settings, retrieval: Retriev
     Raises:
         DataError: no request is left.
     """
-    items_RC = shortlist(past, asked.requests, settings.sizes)
+    items_RC = Shortlists(past, settings.sizes)(asked.requests)
     there_RC = (items_RC != NO_ITEM) & ~past.met(asked.requests, np.maximum(items_RC, 0))
     sought_RC = stores(asked.sought_RN, items_RC) & there_RC
     kept_RC = _drawn(sought_RC, there_RC, settings)
@@ -101,7 +101,7 @@ class _Net(nn.Module):
 
 
 def listwise(scores_BC: Tensor, sought_BC: Tensor, there_BC: Tensor) -> Tensor:
-    """Return −mean over requests of the mean ln p of what was sought, p a softmax over those that are there."""
+    """Return −mean over requests of the mean ln p of what was sought; p is a softmax over what is there."""
     ln_p_BC = functional.log_softmax(scores_BC.masked_fill(~there_BC, -torch.inf), dim=1)
     sums_B = ln_p_BC.masked_fill(~sought_BC, 0).sum(dim=1)
     return -(sums_B / sought_BC.sum(dim=1)).mean()
@@ -148,4 +148,4 @@ def _scales(lists: Lists) -> tuple[Floats, Floats]:
 
 def _batches(requests: int, settings: Settings, epoch: int) -> list[Tensor]:
     order_R: Ints = np.random.default_rng((settings.seed, epoch)).permutation(requests)
-    return list(torch.from_numpy(order_R).split(settings.batch))
+    return list(torch.split(torch.from_numpy(order_R), settings.batch))
