@@ -93,7 +93,7 @@ class MomentModels:
         moments = list(range(latest, earliest - 1, -self._refresh))
         if not moments:
             raise DataError(
-                f"ranker: expected a log that begins {horizon + self._refresh} µs before the cut {cut} at least, "
+                f"ranker: expected a log that begins {horizon + self._refresh} µs before the cut {cut}, "
                 f"received one that begins at {log.time_E[0]}. Shorten the test, or move the split."
             )
         return answered(

@@ -234,12 +234,10 @@ def _cosine(past: Past, seen_RH: Ints, weight_RH: Doubles, version_RC: Ints) -> 
 
 
 def _of_users(past: Past, requests: Requests) -> list[Doubles]:
-    count_R = past.users.counts(requests.user_R, requests.moment_R)
-    latest_R = past.of_events(past.log.time_E, past.users.last(requests.user_R, requests.moment_R, 1))[:, 0]
-    since_R = np.where(count_R > 0, requests.moment_R - latest_R, requests.moment_R - _begin(past))
-    return [np.log1p(count_R), np.log1p(np.maximum(since_R, 0) / past.windows[-1])]
-
-
-def _begin(past: Past) -> int:
-    """Who never came is as one who came at the beginning of the log and never again."""
-    return int(past.log.time_E[0]) if len(past.log) else 0
+    """Return how many events each had, and for how long he was away: a stranger since the log began."""
+    moment_R, time_E = requests.moment_R, past.log.time_E
+    count_R = past.users.counts(requests.user_R, moment_R)
+    latest_R = past.of_events(time_E, past.users.last(requests.user_R, moment_R, 1))[:, 0]
+    began_R = np.minimum(time_E[0], moment_R) if len(time_E) else moment_R
+    since_R = moment_R - np.where(count_R > 0, latest_R, began_R)
+    return [np.log1p(count_R), np.log1p(since_R / past.windows[-1])]

@@ -29,7 +29,7 @@ SHRINK = 4
 
 
 NEAR = (1, 2, 3, 5, 8, 13)
-"""Steps from an event of a user to those that count as after it: the farther the fewer, to bound their number."""
+"""Steps from an event of a user to those that count as after it: the farther the fewer, to bound them."""
 
 
 def windows_of(log: Interactions) -> tuple[int, ...]:
