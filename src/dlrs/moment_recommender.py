@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import NO_ITEM, Floats, Ints, positions_in, stores
+from dlrs.arrays import NO_ITEM, Bools, Floats, Ints, positions_in, stores
 from dlrs.model.moment_net import MomentNet
 from dlrs.ranking.moments import BLOCK, Retrieval, features
 from dlrs.ranking.past import Past
@@ -19,6 +19,12 @@ from dlrs.ranking.requests import Requests
 from dlrs.ranking.shortlist import Shortlists, Sizes, distinct_rows
 from dlrs.ranking.top import top_k
 from dlrs.recommender import Ranking
+
+BEHIND = 1000
+"""What is not of a shortlist comes behind all that is: its score is lowered by as much."""
+
+CELLS = 100_000
+"""Most candidates of all requests at once where the whole catalogue is ranked."""
 
 
 class MomentRecommender:
@@ -59,18 +65,27 @@ class MomentRecommender:
         )
 
     def score(self, until: int, users_P: Ints, items_P: Ints) -> Floats:
-        """Return the ranker's score of each pair, at the moment `until`."""
-        requests = Requests(users_P, np.full(len(users_P), until, dtype=np.int64))
-        return self.net.scores(features(self.past, requests, items_P[:, None], self.retrieval))[:, 0]
+        """Return the score of each pair at the moment `until`: as in the lists."""
+        users_R, of_P = np.unique(users_P, return_inverse=True)
+        requests = Requests(users_R, np.full(len(users_R), until, dtype=np.int64))
+        shortlist_RC = self._shortlists(requests)
+        rows_RC = np.broadcast_to(np.arange(len(users_R))[:, None], shortlist_RC.shape)
+        N = self.past.items.catalog.items
+        keys = np.sort((rows_RC * N + shortlist_RC)[shortlist_RC != NO_ITEM])
+        listed_P = positions_in(keys, of_P * N + items_P) >= 0
+        found_P1 = features(self.past, requests.take(of_P), items_P[:, None], self.retrieval)
+        return _behind(self.net.scores(found_P1)[:, 0], listed_P)
 
     def _best(self, requests: Requests, items_A: Ints, k: int, known_RN: sparse.csr_array) -> Ranking:
-        ranking = self._ranked(requests, self._shortlists(requests), items_A, k, known_RN)
+        shortlist_RC = self._shortlists(requests)
+        ranking = self._ranked(requests, shortlist_RC, items_A, k, known_RN)
         wanted_R = np.minimum(k, len(items_A) - _inside(known_RN, items_A))
         short = np.flatnonzero((ranking.items_UK != NO_ITEM).sum(axis=1) < wanted_R)
-        if len(short):
-            more = self._with_popular(requests.take(short), items_A, k, known_RN[short])
-            filled = self._ranked(requests.take(short), more, items_A, k, known_RN[short])
-            ranking.items_UK[short], ranking.scores_UK[short] = filled.items_UK, filled.scores_UK
+        at_once = max(1, CELLS // max(1, len(items_A)))
+        for first in range(0, len(short), at_once):
+            some = short[first : first + at_once]
+            full = self._filled(requests.take(some), shortlist_RC[some], items_A, k, known_RN[some])
+            ranking.items_UK[some], ranking.scores_UK[some] = full.items_UK, full.scores_UK
         return ranking
 
     def _ranked(
@@ -79,19 +94,37 @@ class MomentRecommender:
         inside_RC = positions_in(items_A, items_RC.ravel()).reshape(items_RC.shape) >= 0
         items_RC = distinct_rows(items_RC, inside_RC & ~stores(known_RN, items_RC))
         scores_RC = self.net.scores(features(self.past, requests, items_RC, self.retrieval))
-        scores_RC[items_RC == NO_ITEM] = -np.inf
-        columns_RK, scores_RK = top_k(scores_RC, k)
-        if not items_RC.shape[1]:
-            return Ranking(columns_RK, scores_RK)
-        chosen_RK = np.take_along_axis(items_RC, np.maximum(columns_RK, 0), axis=1)
-        return Ranking(np.where(columns_RK >= 0, chosen_RK, NO_ITEM), scores_RK)
+        return _first(scores_RC, items_RC, k)
 
-    def _with_popular(self, requests: Requests, items_A: Ints, k: int, known_RN: sparse.csr_array) -> Ints:
-        """Return the shortlist and so many of the catalogue's most popular that the list can be filled."""
-        counts_A = self.past.item_times.counts(items_A, requests.moment_R[:1])
-        needed = k + int(_inside(known_RN, items_A).max())
-        first = items_A[np.argsort(-counts_A, kind="stable")[:needed]]
-        return np.hstack([self._shortlists(requests), np.tile(first, (len(requests), 1))])
+    def _filled(
+        self, requests: Requests, shortlist_RC: Ints, items_A: Ints, k: int, known_RN: sparse.csr_array
+    ) -> Ranking:
+        """Rank the whole catalogue, what is not of the shortlist behind all that is."""
+        position_RC = positions_in(items_A, shortlist_RC.ravel()).reshape(shortlist_RC.shape)
+        listed_RA = np.zeros((len(requests), len(items_A)), dtype=np.bool_)
+        row_P, column_P = np.nonzero(position_RC >= 0)
+        listed_RA[row_P, position_RC[row_P, column_P]] = True
+        items_RA = np.tile(items_A, (len(requests), 1))
+        scores_RA = _behind(
+            self.net.scores(features(self.past, requests, items_RA, self.retrieval)), listed_RA
+        )
+        return _first(scores_RA, np.where(stores(known_RN, items_RA), NO_ITEM, items_RA), k)
+
+
+def _first(scores_RC: Floats, items_RC: Ints, k: int) -> Ranking:
+    """Return the k items of the highest scores; columns are in the order of the items."""
+    scores_RC = np.where(items_RC == NO_ITEM, np.float32(-np.inf), scores_RC)
+    columns_RK, scores_RK = top_k(scores_RC, k)
+    if not items_RC.shape[1]:
+        return Ranking(columns_RK, scores_RK)
+    chosen_RK = np.take_along_axis(items_RC, np.maximum(columns_RK, 0), axis=1)
+    return Ranking(np.where(columns_RK >= 0, chosen_RK, NO_ITEM), scores_RK)
+
+
+def _behind(scores: Floats, listed: Bools) -> Floats:
+    """Lower the scores of what is not listed."""
+    lowered: Floats = np.where(listed, scores, scores - BEHIND).astype(np.float32)
+    return lowered
 
 
 def _inside(known_RN: sparse.csr_array, items_A: Ints) -> Ints:
@@ -108,7 +141,7 @@ class AtCut:
         """Take the cut, in microseconds since the epoch, and the catalogue, ascending by item row.
 
         Of the catalogue's items that begin after the cut nothing is known: they fill lists where all else is
-        known, and no more.
+        known, and no more. What they are is not looked at but for their category and features.
         """
         self.recommender, self.cut, self.items_A = recommender, cut, items_A
 

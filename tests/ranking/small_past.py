@@ -26,7 +26,10 @@ def items_of(begins_N: list[int], category_N: list[int], ends_N: list[int] | Non
     catalog = Catalog(N, np.arange(N), np.array(begins_N), ends)
     known = np.array(category_N) >= 0
     shape = (N, max(category_N, default=0) + 1)
-    entries = (np.ones(int(known.sum()), dtype=np.float32), (np.flatnonzero(known), np.array(category_N)[known]))
+    entries = (
+        np.ones(int(known.sum()), dtype=np.float32),
+        (np.flatnonzero(known), np.array(category_N)[known]),
+    )
     return Items(catalog, np.array(category_N), sparse.csr_array(entries, shape=shape))
 
 

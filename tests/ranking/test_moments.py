@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.ranking.small_past import WINDOWS, items_of, log_of, past_of
 
 from dlrs.arrays import NO_ITEM, Floats
 from dlrs.ranking.moments import FLOOR, OWN_FLOOR, features, names_of
 from dlrs.ranking.past import windows_of
 from dlrs.ranking.requests import Requests
-from tests.ranking.small_past import WINDOWS, items_of, log_of, past_of
 
 ITEMS = items_of([0, 0, 40, 95, 200], [0, 1, 1, 0, -1])
 EVENTS = [(10, 0, 0), (50, 0, 1), (51, 1, 1), (92, 1, 2), (93, 2, 2), (95, 0, 2)]
@@ -114,9 +114,7 @@ def test_nothing_at_the_moment_or_later_is_known(
 
 
 @given(st.lists(EVENT, max_size=15), st.lists(st.integers(0, 60), min_size=1, max_size=6))
-def test_requests_do_not_look_at_one_another(
-    events: list[tuple[int, int, int]], moments: list[int]
-) -> None:
+def test_requests_do_not_look_at_one_another(events: list[tuple[int, int, int]], moments: list[int]) -> None:
     past, items_RC = past_of(events, ITEMS), np.tile(np.arange(5), (len(moments), 1))
     requests = Requests(np.zeros(len(moments), dtype=np.int64), np.array(moments))
     together = features(past, requests, items_RC)

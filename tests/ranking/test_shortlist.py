@@ -6,11 +6,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
+from tests.ranking.small_past import items_of, log_of, past_of
 
 from dlrs.arrays import NO_ITEM
 from dlrs.ranking.requests import Requests, answered, interactions_as_requests
 from dlrs.ranking.shortlist import Shortlists, Sizes, best_of_rows, distinct_rows
-from tests.ranking.small_past import items_of, log_of, past_of
 
 ITEMS = items_of([0, 0, 40, 95, 200], [0, 1, 1, 0, -1])
 EVENTS = [(10, 0, 0), (50, 0, 1), (51, 1, 1), (52, 1, 2), (93, 2, 2), (96, 0, 2)]
@@ -26,7 +26,9 @@ def test_each_source_proposes_its_best() -> None:
     # the tick of 99 is 90: in [80, 90) nothing, in [-10, 90) item 1 twice, ever item 1
     assert proposed(Sizes(popular=1, newest=0, following=0), 0, 99) == [1]
     assert proposed(Sizes(popular=0, newest=1, following=0), 0, 99) == [2]
-    assert proposed(Sizes(popular=0, newest=1, following=0), 0, 100) == [3]  # begun at 95, before the next tick
+    assert proposed(Sizes(popular=0, newest=1, following=0), 0, 100) == [
+        3
+    ]  # begun at 95, before the next tick
     # user 9 has no last items; user 0 stood at 1 by 60, which user 1 left for 2
     assert proposed(Sizes(popular=0, newest=0, following=3), 9, 60) == []
     assert proposed(Sizes(popular=0, newest=0, following=3), 0, 60) == [1, 2]  # 0 → 1 was his own way
@@ -49,9 +51,7 @@ def test_the_best_of_sparse_rows_come_first_and_ties_by_column() -> None:
 
 
 def test_who_asks_at_a_moment_and_what_he_seeks() -> None:
-    asked = answered(
-        log_of(EVENTS), [50, 60], horizon=40, active=45, users=3, items=5, most=9, seed=0
-    )
+    asked = answered(log_of(EVENTS), [50, 60], horizon=40, active=45, users=3, items=5, most=9, seed=0)
     # at 50: user 0 was there and turns to 1; user 1 was not. At 60: users 0, 1 were there; nobody comes by 100
     # but user 0, for item 2 at 96
     assert asked.requests.user_R.tolist() == [0, 0]

@@ -12,7 +12,13 @@ from dlrs.ranking.timelines import NO_EVENT, Timelines
 
 def test_an_event_is_known_from_the_moment_after_it() -> None:
     timelines = Timelines(np.array([1, 1, 2]), np.array([10, 20, 20]))
-    assert timelines.counts(np.array([1, 1, 1, 2, 0]), np.array([10, 11, 21, 20, 99])).tolist() == [0, 1, 2, 0, 0]
+    assert timelines.counts(np.array([1, 1, 1, 2, 0]), np.array([10, 11, 21, 20, 99])).tolist() == [
+        0,
+        1,
+        2,
+        0,
+        0,
+    ]
 
 
 def test_the_last_events_come_first_and_are_padded() -> None:
