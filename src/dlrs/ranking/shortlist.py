@@ -1,0 +1,107 @@
+"""Shortlist: a few hundred candidates for a request, from what was known at its moment.
+
+The most popular of each window and the newest are the same for all who ask at about the same time, so they
+are looked up once for every tick of a clock, as long as the shortest window; what follows a user's last items
+is his own.
+
+    R requests    C candidates of each    N items    T ticks
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from dlrs.arrays import NO_ITEM, Bools, Ints
+from dlrs.order import falling
+from dlrs.ranking.past import Past
+from dlrs.ranking.requests import Requests
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many candidates each source proposes."""
+
+    popular: int = 100  # of each window
+    newest: int = 200
+    following: int = 50  # of each user's own
+
+
+class Shortlists:
+    """Makes shortlists; what is shared is kept for the tick that was asked about last."""
+
+    def __init__(self, past: Past, sizes: Sizes) -> None:
+        self._past, self._sizes = past, sizes
+        self._kept: tuple[int, Ints] | None = None
+
+    def __call__(self, requests: Requests) -> Ints:
+        """Return distinct items that are alive at each request's moment, padded with NO_ITEM: (R, C).
+
+        Within a row they ascend; padding comes last. What a user has met may be among them.
+        """
+        past, moment_R1 = self._past, requests.moment_R[:, None]
+        ticks_T, tick_of_R = np.unique(moment_R1[:, 0] // past.windows[-1], return_inverse=True)
+        shared = [self._shared(int(tick) * past.windows[-1]) for tick in ticks_T]
+        shared_TC = np.full((len(shared), max(map(len, shared), default=0)), NO_ITEM)
+        for row, items in enumerate(shared):
+            shared_TC[row, : len(items)] = items
+        items_RC = np.hstack([shared_TC[tick_of_R], _following(past, requests, self._sizes.following)])
+        moment_P = np.repeat(requests.moment_R, items_RC.shape[1])
+        alive_RC = past.items.alive(np.maximum(items_RC, 0).ravel(), moment_P).reshape(items_RC.shape)
+        return distinct_rows(items_RC, alive_RC)
+
+    def _shared(self, tick: int) -> Ints:
+        kept = self._kept
+        if kept is None or kept[0] != tick:
+            kept = self._kept = tick, _shared(self._past, tick, self._sizes)
+        return kept[1]
+
+
+def distinct_rows(items_RC: Ints, wanted_RC: Bools) -> Ints:
+    """Return each row's distinct wanted items, ascending, padded with NO_ITEM to the longest row."""
+    last = np.iinfo(np.int64).max
+    sorted_RC = np.sort(np.where(wanted_RC & (items_RC != NO_ITEM), items_RC, last), axis=1)
+    sorted_RC[:, 1:][sorted_RC[:, 1:] == sorted_RC[:, :-1]] = last
+    sorted_RC.sort(axis=1)
+    width = int((sorted_RC != last).sum(axis=1).max(initial=0))
+    return np.where(sorted_RC == last, NO_ITEM, sorted_RC)[:, :width]
+
+
+def _shared(past: Past, tick: int, sizes: Sizes) -> Ints:
+    alive_A = past.items.catalog.item_V[past.items.catalog.alive_at(tick)]
+    moment = np.array(tick)
+    counts_A = past.item_times.counts(alive_A, moment)
+    chosen = [
+        _first(counts_A - past.item_times.counts(alive_A, moment - window), alive_A, sizes.popular)
+        for window in past.windows
+    ]
+    newest = _first(past.items.first_from_N[alive_A], alive_A, sizes.newest, least=None)
+    return np.unique(np.concatenate([*chosen, _first(counts_A, alive_A, sizes.popular), newest]))
+
+
+def _first(value_A: Ints, items_A: Ints, most: int, least: int | None = 1) -> Ints:
+    """Return the items of the highest values, ties by item row; none of a value below `least`."""
+    if least is not None:
+        value_A, items_A = value_A[value_A >= least], items_A[value_A >= least]
+    first: Ints = items_A[np.argsort(-value_A, kind="stable")[:most]]
+    return first
+
+
+def _following(past: Past, requests: Requests, most: int) -> Ints:
+    """Return what most likely follows each user's last items, best first, padded: (R, most)."""
+    last_RH = past.of_events(past.log.item_E, past.last_events(requests))
+    shares_RN = past.successions.shares(last_RH, requests.moment_R, past.weights())
+    return best_of_rows(shares_RN, most)
+
+
+def best_of_rows(matrix_RN: sparse.csr_array, most: int) -> Ints:
+    """Return the columns of the highest entries of each row, best first, ties by column: (R, most)."""
+    row_E = np.repeat(np.arange(matrix_RN.shape[0]), np.diff(matrix_RN.indptr))
+    order_E = np.lexsort((falling(matrix_RN.data, matrix_RN.indices), row_E))
+    rank_E = np.arange(len(row_E)) - matrix_RN.indptr[:-1][row_E]
+    kept_E = rank_E < most
+    best_RK = np.full((matrix_RN.shape[0], most), NO_ITEM)
+    best_RK[row_E[kept_E], rank_E[kept_E]] = matrix_RN.indices[order_E][kept_E]
+    return best_RK
