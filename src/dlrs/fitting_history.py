@@ -104,7 +104,7 @@ class _Validation:
     def ndcg(self, network: HistoryNet) -> float:
         """Return the mean NDCG@10 of exact retrieval."""
         nets, test = history_without_torch(network), self._test
-        tokens = self._histories.tokens(network.settings.length)
+        tokens = self._histories.tokens(nets)
         users_UD = np.zeros((int(test.users_U.max()) + 1, network.settings.width), dtype=np.float32)
         users_UD[test.users_U] = nets.embed_users(self._profiles, tokens).embedding_ND
         items_AD = nets.embed_items(self._items).embedding_ND

@@ -66,12 +66,14 @@ def test_numpy_gives_the_same_representations(network: HistoryNet) -> None:
         items_SD = network.items(row_tensors(items()))
         events = Events(torch.tensor([[-1, 0, 3], [2, 1, 4]]), torch.tensor([[0, 1, 0], [1, 1, 0]]))
         users_BLD = functional.normalize(network.users(items_SD, events, own(users(2))), dim=-1)
-    tokens = Tokens(np.array([0, 2, 5]), np.array([0, 3, 2, 1, 4]), np.array([1, 0, 1, 1, 0]), items())
+    tokens = Tokens(
+        np.array([0, 2, 5]), np.array([0, 3, 2, 1, 4]), np.array([1, 0, 1, 1, 0]), nets.item_vectors(items())
+    )
     np.testing.assert_allclose(
         nets.embed_items(items()).embedding_ND, functional.normalize(items_SD), atol=1e-6
     )
     np.testing.assert_allclose(nets.embed_users(users(2), tokens).embedding_ND, users_BLD[:, -1], atol=1e-5)
-    alone = Tokens(tokens.offsets_U1[:2], tokens.place_E[:2], tokens.type_E[:2], items())
+    alone = Tokens(tokens.offsets_U1[:2], tokens.place_E[:2], tokens.type_E[:2], tokens.vectors_SD)
     np.testing.assert_allclose(nets.embed_users(users(1), alone).embedding_ND[0], users_BLD[0, -1], atol=1e-5)
 
 
@@ -87,9 +89,9 @@ def test_what_comes_later_changes_nothing_before_it(network: HistoryNet) -> None
 
 def test_only_the_last_events_count(network: HistoryNet) -> None:
     nets, place_E = in_numpy(network), np.array([4, 3, 0, 1, 2, 3])
-    types_E = np.zeros(6, dtype=np.int64)
-    long = nets.embed_users(users(1), Tokens(np.array([0, 6]), place_E, types_E, items()))
-    short = nets.embed_users(users(1), Tokens(np.array([0, 4]), place_E[2:], types_E[2:], items()))
+    types_E, vectors_SD = np.zeros(6, dtype=np.int64), nets.item_vectors(items())
+    long = nets.embed_users(users(1), Tokens(np.array([0, 6]), place_E, types_E, vectors_SD))
+    short = nets.embed_users(users(1), Tokens(np.array([0, 4]), place_E[2:], types_E[2:], vectors_SD))
     np.testing.assert_array_equal(long.embedding_ND, short.embedding_ND)
 
 

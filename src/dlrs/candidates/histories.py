@@ -17,11 +17,12 @@ from dlrs.arrays import AnyArray, Bools, Doubles, Floats, Ints, gather_ranges
 from dlrs.data.interactions import Interactions, micros
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Nets, Representations
-from dlrs.model.history_forward import Tokens
+from dlrs.model.history_forward import HistoryNets, Tokens
 from dlrs.model.nets import AnyNets
 from dlrs.popularity import item_counts
 from dlrs.prepared import Prepared
 from dlrs.recipe import Recipe
+from dlrs.samples.sequences import repeated
 
 Embed = Callable[[EncodedRows], Representations]
 """ItemNet."""
@@ -67,14 +68,18 @@ class Histories:
         """Who has a history."""
         return np.diff(self.offsets_U1) > 0
 
-    def tokens(self, length: int) -> Tokens:
-        """Return the last `length` events of each user, as the history network takes them."""
-        counts_U = np.minimum(np.diff(self.offsets_U1), length)
-        events = gather_ranges(self.offsets_U1[1:] - counts_U, counts_U)
+    def tokens(self, nets: HistoryNets) -> Tokens:
+        """Return the last events of each user, as the history network takes them."""
+        length = nets.settings.length
+        user_E = np.repeat(np.arange(len(self)), np.diff(self.offsets_U1))
+        kept = np.flatnonzero(~repeated(user_E, self.version_E))
+        ends_U = np.searchsorted(user_E[kept], np.arange(len(self)), side="right")
+        counts_U = np.minimum(np.diff(ends_U, prepend=0), length)
+        events = kept[gather_ranges(ends_U - counts_U, counts_U)]
         seen_S, place_E = np.unique(self.version_E[events], return_inverse=True)
         type_E = np.zeros(len(events), dtype=np.int64) if self.type_E is None else self.type_E[events]
         offsets_U1 = np.concatenate(([0], np.cumsum(counts_U)))
-        return Tokens(offsets_U1, place_E, type_E, self.versions.take(seen_S))
+        return Tokens(offsets_U1, place_E, type_E, nets.item_vectors(self.versions.take(seen_S)))
 
     def vectors(self, embed: Embed) -> tuple[Floats, Floats]:
         """Return the pseudo-user of each user and what he met last, both (U, D), 0 without a history.
@@ -99,7 +104,7 @@ def embed_users(nets: AnyNets, profiles: EncodedRows, histories: Histories | Non
     """
     if isinstance(nets, Nets):
         return nets.embed_users(profiles)
-    tokens = None if histories is None else histories.tokens(nets.settings.length)
+    tokens = None if histories is None else histories.tokens(nets)
     return nets.embed_users(profiles, tokens)
 
 

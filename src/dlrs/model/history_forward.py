@@ -35,12 +35,12 @@ EPSILON = 1e-5  # torch's, in a layer normalisation
 
 @dataclass(frozen=True)
 class Tokens:
-    """The events of U users, user by user, in the order of time: which item, as a row of `versions`."""
+    """The events of U users, user by user, in the order of time: which item, as a row of the vectors."""
 
     offsets_U1: Ints
     place_E: Ints
     type_E: AnyArray
-    versions: EncodedRows
+    vectors_SD: Floats  # what `HistoryNets.item_vectors` made of the item versions that they saw
 
     def __len__(self) -> int:
         return len(self.offsets_U1) - 1
@@ -55,11 +55,15 @@ class HistoryNets:
 
     def embed_items(self, rows: EncodedRows) -> Representations:
         """Return e_v of each row; there is no wide scalar, so that is 0."""
+        return _representations(unit(self.item_vectors(rows)))
+
+    def item_vectors(self, rows: EncodedRows) -> Floats:
+        """Return what e_v is before it is scaled to length 1: what a user's events are made of."""
         parts = [
-            unit(self._items(rows.take(np.arange(start, min(start + ROWS, len(rows))))))
+            self._items(rows.take(np.arange(start, min(start + ROWS, len(rows)))))
             for start in range(0, len(rows), ROWS)
         ]
-        return _representations(np.concatenate([np.empty((0, self.settings.width), np.float32), *parts]))
+        return np.concatenate([np.empty((0, self.settings.width), dtype=np.float32), *parts])
 
     def embed_users(self, rows: EncodedRows, tokens: Tokens | None = None) -> Representations:
         """Return e_u of each user.
@@ -73,11 +77,10 @@ class HistoryNets:
         if len(self.weights["own_table"]):
             total_UD += rows.own_matrix(self.space) @ self.weights["own_table"]
         if tokens is not None:
-            items_SD = self._items(tokens.versions)
             step = max(1, TOKENS // self.settings.length)
             for start in range(0, len(rows), step):
                 some = np.arange(start, min(start + step, len(rows)))
-                total_UD[some] += self._met(items_SD, tokens, some)
+                total_UD[some] += self._met(tokens, some)
         return _representations(unit(total_UD.reshape(len(rows), D)))
 
     def item_halves(self, items: Representations) -> ItemHalves:
@@ -108,12 +111,12 @@ class HistoryNets:
         )
         return np.asarray(bags @ self._table_KD + rows.continuous_NC @ self.weights["numbers"])
 
-    def _met(self, items_SD: Floats, tokens: Tokens, users_U: Ints) -> Floats:
+    def _met(self, tokens: Tokens, users_U: Ints) -> Floats:
         """Return the share of e_u that comes from what users met: (U, D), 0 for who met nothing."""
         of, L = self.weights, self.settings.length
         place_UL, type_UL = _side_by_side(tokens, users_U, L)
         known_UL = np.asarray(place_UL >= 0)
-        tokens_ULD = items_SD[place_UL] * known_UL[..., None]
+        tokens_ULD = tokens.vectors_SD[place_UL] * known_UL[..., None]
         weights_UL = np.exp(of["type_weights"])[type_UL] * known_UL
         total_U1 = np.maximum(weights_UL.sum(axis=1, keepdims=True), 1e-6)
         mean_UD = np.einsum("uld,ul->ud", tokens_ULD, weights_UL / total_U1) @ of["pooled"]

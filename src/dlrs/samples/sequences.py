@@ -34,12 +34,11 @@ class Sequences(StoredArrays):
 
     @classmethod
     def collect(cls, log: Interactions, users: int) -> Sequences:
-        """Sort a log by user row; an item that follows itself counts once."""
+        """Sort a log by user row; an item that follows itself, unchanged, counts once."""
         order_E = np.argsort(log.user_E, kind="stable")
-        user_E, item_E = log.user_E[order_E], log.item_E[order_E]
-        again_E = np.zeros(len(order_E), dtype=np.bool_)
-        again_E[1:] = (user_E[1:] == user_E[:-1]) & (item_E[1:] == item_E[:-1])
-        order_E, user_E = order_E[~again_E], user_E[~again_E]
+        user_E = log.user_E[order_E]
+        kept_E = ~repeated(user_E, log.version_E[order_E])
+        order_E, user_E = order_E[kept_E], user_E[kept_E]
         offsets_U1 = np.concatenate(([0], np.cumsum(np.bincount(user_E, minlength=users))))
         columns = (log.item_E, log.version_E, log.time_E, log.type_E)
         return cls(offsets_U1, *(np.asarray(column[order_E]) for column in columns))
@@ -115,6 +114,13 @@ def sequence_batches(
     for chosen in rng.permutation(len(batches)):
         rows_B = batches[chosen]
         yield _side_by_side(starts_W[rows_B], lengths_W[rows_B])
+
+
+def repeated(user_E: Ints, version_E: Ints) -> Bools:
+    """Tell which events show their user what the one before showed him. They stand user by user."""
+    again_E = np.zeros(len(user_E), dtype=np.bool_)
+    again_E[1:] = (user_E[1:] == user_E[:-1]) & (version_E[1:] == version_E[:-1])
+    return again_E
 
 
 def batches_an_epoch(stretches: int, size: int) -> int:

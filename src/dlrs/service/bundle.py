@@ -13,7 +13,7 @@ from typing import Self
 from dlrs.bundle import Folder
 from dlrs.features.encoding import Encoding
 from dlrs.features.single import SingleEncoding
-from dlrs.model.forward import Nets, load_nets
+from dlrs.model.nets import AnyNets, open_nets
 from dlrs.recipe import Recipe, parse_recipe
 
 
@@ -24,7 +24,7 @@ class ServingBundle:
     id: str
     recipe: Recipe
     encoding: Encoding
-    nets: Nets
+    nets: AnyNets
     weights: Mapping[str, float]  # ψ of the interaction types, of the whole domain
     watermark: datetime  # what happened before is in the bundle
     folder: Path
@@ -42,7 +42,7 @@ class ServingBundle:
             bundle.facts["bundle_id"],
             parse_recipe(content, source=str(bundle / "recipe.json")),
             Encoding.load(bundle / "encoding.json"),
-            load_nets(bundle.path),
+            open_nets(bundle.path),
             bundle.facts.get("interaction_weights", {}),
             datetime.fromisoformat(bundle.facts["watermark"]),
             bundle.path,

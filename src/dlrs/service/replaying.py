@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 from dlrs.bundle import open_folder
 from dlrs.candidates.bundled import BundledItems
 from dlrs.errors import RequestError
-from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Representations
 from dlrs.schema import ITEM
 from dlrs.service.bundle import ServingBundle
@@ -90,13 +89,20 @@ def replay(decision: Decision, registry: Path, items: ItemStore, against: str | 
             f"({_kind(decision)}), whose order follows from no profile. Choose another one."
         )
     own = ServingBundle.load(open_folder(registry / decision.bundle_id, "bundle"))
-    profile, bundle = from_bytes(decision.profile), own
+    (profile, user), bundle = from_bytes(decision.profile), own
     if against is not None and against != own.id:
+        if user is not None:
+            raise RequestError(
+                f"replay: expected the decision of networks that look at profiles, received {decision.id}, "
+                "of a history network: what its user had met is not kept. Replay it in its own bundle."
+            )
         bundle = ServingBundle.load(open_folder(registry / against, "bundle"))
         if bundle.encoding.hash != own.encoding.hash:
             known = decode(profile, own.encoding)
             profile = bundle.single.profile(known.values, known.numbers)
-    return Replay(decision, bundle.id, _ranked(decision, profile, bundle, items))
+    if user is None:
+        user = bundle.nets.embed_users(profile)
+    return Replay(decision, bundle.id, _ranked(decision, user, bundle, items))
 
 
 def replay_text(
@@ -133,10 +139,10 @@ def as_text(found: Replay) -> str:
 
 
 def _ranked(
-    decision: Decision, profile: EncodedRows, bundle: ServingBundle, items: ItemStore
+    decision: Decision, user: Representations, bundle: ServingBundle, items: ItemStore
 ) -> list[tuple[str, float]]:
     ids, representations = _represented(decision, bundle, items)
-    scores_T = logits(bundle.nets, bundle.nets.embed_users(profile), representations)
+    scores_T = logits(bundle.nets, user, representations)
     places = best(scores_T, ids, int(decision.request["k"]))
     return [(ids[place], float(scores_T[place])) for place in places]
 

@@ -5,14 +5,17 @@ D coordinates    H events of a history
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from dlrs.arrays import Floats
-from dlrs.model.forward import Representations
+from dlrs.features.rows import EncodedRows
+from dlrs.model.forward import Nets, Representations
+from dlrs.model.history_forward import HistoryNets, Tokens, unit
+from dlrs.model.nets import AnyNets
 from dlrs.recipe import SourceName
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.ranking.bounded import Bounded
@@ -62,7 +65,7 @@ class Askers:
 
     def _make(self, profile: Profile, bundle: ServingBundle, page: Page) -> Asker:
         rows = bundle.single.profile(profile.values, profile.numbers, profile.own)
-        user = bundle.nets.embed_users(rows)
+        user = self._embed_user(rows, profile, bundle)
         shares = _shares(bundle, page)
         history = _meant(profile.history, bundle, page) if needs_histories(bundle, page) else []
         vectors = {"direct": user.embedding_ND[0], **self._of_history(history, bundle)}
@@ -70,25 +73,44 @@ class Askers:
         popular = shares.get("popular", 0.0)
         if not queries:  # what stands last in `Strategy`: it fills up what the others leave empty
             queries = [Query(vectors["direct"], 0.0 if popular else 1.0)]
-        return Asker(to_bytes(rows), user, tuple(queries), popular)
+        kept = user if isinstance(bundle.nets, HistoryNets) else None
+        return Asker(to_bytes(rows, kept), user, tuple(queries), popular)
+
+    def _embed_user(self, rows: EncodedRows, profile: Profile, bundle: ServingBundle) -> Representations:
+        """Return e_u: of the profile, or of the newest events for the history network."""
+        if isinstance(bundle.nets, Nets):
+            return bundle.nets.embed_users(rows)
+        met = _distinct([met for met in profile.history if met.features is not None])
+        met = met[-bundle.nets.settings.length :]
+        if not met:
+            return bundle.nets.embed_users(rows)
+        types = bundle.recipe.marketplace.interaction_types
+        type_H = np.array([types.index(one.type) for one in met], dtype=np.int64)
+        vectors_HD = self._vectors(met, bundle, bundle.nets.item_vectors)
+        offsets_U1, place_H = np.array([0, len(met)]), np.arange(len(met))
+        return bundle.nets.embed_users(rows, Tokens(offsets_U1, place_H, type_H, vectors_HD))
 
     def _of_history(self, history: Sequence[Met], bundle: ServingBundle) -> dict[str, Floats]:
         """Return the pseudo-user and what he met last, as `candidates.histories` has them."""
         if not history:
             return {}
-        embedding_HD = self._embed(history, bundle)
+        vectors_HD = self._vectors(history, bundle, _vectors_of(bundle.nets))
+        embedding_HD = unit(vectors_HD) if isinstance(bundle.nets, HistoryNets) else vectors_HD
         weight_H = np.array([met.weight for met in history], dtype=np.float32)
         liked_D = (weight_H @ embedding_HD) / (weight_H.sum() or 1)
         return {"pseudo-user": liked_D, "last-met": embedding_HD[-1]}
 
-    def _embed(self, history: Sequence[Met], bundle: ServingBundle) -> Floats:
+    def _vectors(
+        self, history: Sequence[Met], bundle: ServingBundle, embed: Callable[[EncodedRows], Floats]
+    ) -> Floats:
+        """Return what stands for each of some events: (H, D)."""
         keys = [(bundle.id, met.item_id, met.time) for met in history]
         vectors = [self._met.get(key) for key in keys]
         new = [place for place, vector in enumerate(vectors) if vector is None]
         if new:
             raws = [history[place].features or {} for place in new]
             rows = bundle.encoding.encode_items(table_of(raws, bundle.encoding.items.features))
-            for place, vector_D in zip(new, bundle.nets.embed_items(rows).embedding_ND, strict=True):
+            for place, vector_D in zip(new, embed(rows), strict=True):
                 vectors[place] = vector_D
                 self._met.put(keys[place], vector_D)
         return np.array(vectors, dtype=np.float32)
@@ -97,6 +119,31 @@ class Askers:
 def needs_histories(bundle: ServingBundle, page: Page) -> bool:
     """Tell whether the queries of a page need what a user met, with features."""
     return page == "wishlist" or not {"pseudo-user", "last-met"}.isdisjoint(_shares(bundle, page))
+
+
+def events_needed(bundle: ServingBundle, page: Page) -> int:
+    """Return how many of the newest events are needed with features: none if no network and no query asks."""
+    if needs_histories(bundle, page):
+        return LONGEST
+    # twice as many as the network looks back at, for what follows itself counts once
+    return 0 if isinstance(bundle.nets, Nets) else 2 * bundle.nets.settings.length
+
+
+def _vectors_of(nets: AnyNets) -> Callable[[EncodedRows], Floats]:
+    """Return what makes vectors of items that are kept: they are not scaled where that can be done later."""
+    if isinstance(nets, HistoryNets):
+        return nets.item_vectors
+    return lambda rows: nets.embed_items(rows).embedding_ND
+
+
+def _distinct(history: Sequence[Met]) -> list[Met]:
+    """Return a history without events that show what the one before showed."""
+    before: Sequence[Met | None] = [None, *history[:-1]]
+    return [
+        met
+        for met, last in zip(history, before, strict=True)
+        if last is None or (met.item_id, met.features) != (last.item_id, last.features)
+    ]
 
 
 def _shares(bundle: ServingBundle, page: Page) -> Mapping[SourceName, float]:

@@ -12,11 +12,15 @@ from safetensors.numpy import load
 from dlrs.arrays import Doubles
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
+from dlrs.model.forward import Representations
 from dlrs.service.seams import Number, Profile
 
 NAMES = tuple(field.name for field in fields(EncodedRows))
 KINDS = {"<f4": "F32", "<f8": "F64", "<i4": "I32", "<i8": "I64"}
 """What numpy and safetensors call the same."""
+
+
+USER = "user"
 
 
 def decode(rows: EncodedRows, encoding: Encoding) -> Profile:
@@ -30,9 +34,13 @@ def decode(rows: EncodedRows, encoding: Encoding) -> Profile:
     return Profile(None, "", 1, {}, {name: found for name, found in values.items() if found}, numbers, (), ())
 
 
-def to_bytes(rows: EncodedRows) -> bytes:
-    """Return encoded rows as safetensors; `safetensors.numpy.save` takes four times as long."""
+def to_bytes(rows: EncodedRows, user: Representations | None = None) -> bytes:
+    """Return an encoded profile as safetensors, and e_u where that does not follow from the profile.
+
+    `safetensors.numpy.save` takes four times as long.
+    """
     arrays = [(name, np.ascontiguousarray(getattr(rows, name))) for name in NAMES]
+    arrays += [] if user is None else [(USER, user.embedding_ND)]
     arrays.sort(key=lambda named: -named[1].itemsize)  # each begins at a multiple of its size
     told, at = {}, 0
     for name, array in arrays:
@@ -47,9 +55,14 @@ def to_bytes(rows: EncodedRows) -> bytes:
     return b"".join((len(head).to_bytes(8, "little"), head, *(array.tobytes() for _, array in arrays)))
 
 
-def from_bytes(content: bytes) -> EncodedRows:
+def from_bytes(content: bytes) -> tuple[EncodedRows, Representations | None]:
     """Read what `to_bytes` wrote."""
-    return EncodedRows(**load(content))
+    arrays = load(content)
+    embedding_1D = arrays.pop(USER, None)
+    rows = EncodedRows(**arrays)
+    if embedding_1D is None:
+        return rows, None
+    return rows, Representations(embedding_1D, np.zeros(1, dtype=np.float32))
 
 
 def _unscaled(rows: EncodedRows, encoding: Encoding) -> Doubles:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from dlrs.arrays import Floats, Ints
-from dlrs.model.forward import Nets, Representations
+from dlrs.model.forward import Representations
+from dlrs.model.nets import AnyNets
 
 
-def logits(nets: Nets, user: Representations, items: Representations) -> Floats:
+def logits(nets: AnyNets, user: Representations, items: Representations) -> Floats:
     """Return the logit of each item: (T,).
 
     Raises:

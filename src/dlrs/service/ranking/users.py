@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dlrs.errors import RequestError, StorageFull, Unavailable
 from dlrs.service.clock import Clock
 from dlrs.service.metrics import Metrics
-from dlrs.service.ranking.asking import LONGEST, needs_histories
+from dlrs.service.ranking.asking import LONGEST, events_needed
 from dlrs.service.ranking.bounded import Bounded
 from dlrs.service.ranking.explaining import LAST
 from dlrs.service.ranking.guard import Deadline, Guard
@@ -42,8 +42,8 @@ class Users:
         """
         if (user_id := wish.user_id) is None:
             raise RequestError("user: expected an id, events or a profile, received none of them.")
-        needed = any(needs_histories(bundle, wish.page) for bundle in self._held())
-        described = LONGEST if needed else LAST
+        needed = max((events_needed(bundle, wish.page) for bundle in self._held()), default=0)
+        described = max(needed, LAST)
         try:
             profile = self._guard.call(
                 lambda: self._profiles.profile(user_id, described=described), SHARE * deadline.left
