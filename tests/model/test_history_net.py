@@ -66,9 +66,8 @@ def test_numpy_gives_the_same_representations(network: HistoryNet) -> None:
         items_SD = network.items(row_tensors(items()))
         events = Events(torch.tensor([[-1, 0, 3], [2, 1, 4]]), torch.tensor([[0, 1, 0], [1, 1, 0]]))
         users_BLD = functional.normalize(network.users(items_SD, events, own(users(2))), dim=-1)
-    tokens = Tokens(
-        np.array([0, 2, 5]), np.array([0, 3, 2, 1, 4]), np.array([1, 0, 1, 1, 0]), nets.item_vectors(items())
-    )
+    place_E, type_E = np.array([0, 3, 2, 1, 4]), np.array([1, 0, 1, 1, 0])
+    tokens = Tokens(np.array([0, 2, 5]), place_E, type_E, nets.item_vectors(items()))
     np.testing.assert_allclose(
         nets.embed_items(items()).embedding_ND, functional.normalize(items_SD), atol=1e-6
     )

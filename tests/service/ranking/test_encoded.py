@@ -26,6 +26,6 @@ def test_safetensors_reads_it(entries: int, offsets: type, columns: type) -> Non
     content = to_bytes(encoded)
     assert set(load(content)) == set(NAMES)
     for name in NAMES:
-        array, expected = getattr(from_bytes(content), name), getattr(encoded, name)
+        array, expected = getattr(from_bytes(content)[0], name), getattr(encoded, name)
         assert array.dtype == expected.dtype
         np.testing.assert_array_equal(array, expected)

@@ -89,7 +89,7 @@ def test_what_was_not_ranked_cannot_be_replayed(stage: Stage, world: RunFolder) 
 def test_a_decoded_profile_encodes_to_the_same(stage: Stage, users: list[User]) -> None:
     bundle = stage.bundle
     for user in users:
-        rows = from_bytes(to_bytes(user.encoded))
+        rows, _ = from_bytes(to_bytes(user.encoded))
         known = decode(rows, bundle.encoding)
         again = bundle.single.profile(known.values, known.numbers)
         np.testing.assert_array_equal(again.columns_E, user.encoded.columns_E)

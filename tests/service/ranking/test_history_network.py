@@ -1,0 +1,102 @@
+"""A bundle with a history network: published, rehearsed, asked offline, and served with the same lists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlrs import pipeline
+from dlrs.candidates.retrieval import Retrieval
+from dlrs.candidates.vectors import ItemVectors
+from dlrs.errors import ArtifactError
+from dlrs.folders import RunFolder
+from dlrs.model.history_forward import HistoryNets
+from dlrs.prepared import open_prepared
+from dlrs.published import open_current
+from dlrs.recommender import Audience, TwoStageRecommender
+from dlrs.simulator.settings import Simulation
+from service.ranking.conftest import User
+from service.ranking.fakes import Stage, known_1N, open_world, stored
+
+HISTORY = """[history]
+width = 16
+length = 10
+epochs = 2
+heads = 2
+
+[candidates]"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = tmp_path_factory.mktemp("history")
+    recipe = pipeline.simulate(folder / "data", Simulation(users=150, items=1000)).path / "recipe.toml"
+    content = recipe.read_text(encoding="utf-8")
+    content = content.replace("[training]", '[training]\nnetwork = "history"')
+    recipe.write_text(content.replace("[candidates]", HISTORY), encoding="utf-8")
+    run = RunFolder(folder)
+    pipeline.prepare(recipe, run.prepared)
+    pipeline.train(run.prepared, run.trained)
+    pipeline.publish(run.prepared, run.trained, run.registry)
+    return run
+
+
+def test_lists_equal_the_recommenders(run: RunFolder) -> None:
+    stage = Stage(*open_world(run))
+    prepared = open_prepared(run.prepared)
+    rows_U = np.flatnonzero(prepared.profile_of_QU[prepared.serving_period] >= 0)[:8]
+    users = [User(prepared, int(row)) for row in rows_U]
+    stage.profiles.known = {user.id: user.profile(stage.bundle) for user in users}
+    nets, settings = stage.bundle.nets, stage.bundle.recipe.candidates
+    assert isinstance(nets, HistoryNets)
+    items = stored(stage.published).representations
+    retrieval = Retrieval.build(ItemVectors(items.embedding_ND, settings.metric), settings)
+    nobody = Audience.empty(nets.space)
+    judged = TwoStageRecommender(nets, items, np.arange(len(items)), nobody, settings, retrieval)
+    try:
+        for user in users:
+            known = known_1N(stage.published, stage.profiles.known[user.id].known_ids)
+            expected = judged.recommend_to(user.encoded, 10, known_UN=known, histories=user.histories)
+            answer = stage.service.recommend(user.id, 10)
+            np.testing.assert_allclose(
+                [item.score for item in answer.items], expected.scores_UK[0], rtol=1e-4, atol=1e-4
+            )
+            assert [item.id for item in answer.items] == [stage.ids()[row] for row in expected.items_UK[0]]
+    finally:
+        stage.service.stop()
+
+
+def test_an_event_moves_the_list_of_its_user(run: RunFolder) -> None:
+    stage = Stage(*open_world(run))
+    prepared = open_prepared(run.prepared)
+    rows_U = np.flatnonzero(prepared.profile_of_QU[prepared.serving_period] >= 0)
+    user = User(prepared, int(rows_U[0]))
+    profile = user.profile(stage.bundle)
+    try:
+        stage.profiles.known[user.id] = profile
+        before = [(item.id, item.score) for item in stage.service.recommend(user.id, 10).items]
+        met = replace(profile.history[0], time=profile.history[-1].time + 1)
+        stage.profiles.known[user.id] = replace(profile, history=[*profile.history, met], version="2")
+        after = [(item.id, item.score) for item in stage.service.recommend(user.id, 10).items]
+        assert before != after
+    finally:
+        stage.service.stop()
+
+
+def test_all_users_offline(run: RunFolder, tmp_path: Path) -> None:
+    prepared = open_prepared(run.prepared)
+    published = open_current(run.registry, prepared.encoding)
+    assert isinstance(published.recommender.nets, HistoryNets)
+    facts = pipeline.recommend_all(run.prepared, run.registry, tmp_path / "lists.parquet", 5)
+    assert facts["users"] > 50
+    row = int(np.flatnonzero(prepared.profile_of_QU[prepared.serving_period] >= 0)[0])
+    assert len(pipeline.recommend(run.prepared, run.registry, prepared.user_ids[row].as_py(), 5).items) == 5
+
+
+def test_onnx_is_refused_before_anything_is_written(run: RunFolder, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="Publish without --onnx"):
+        pipeline.publish(run.prepared, run.trained, tmp_path / "registry", onnx=True)
+    assert not (tmp_path / "registry").exists()
