@@ -170,5 +170,8 @@ def test_over_zero_there_is_no_ratio_and_no_upper_bound():
     models = {"ours": {"m": np.array([1.0, 1.0])}, "rival": {"m": np.array([0.0, 0.5])}}
     # one resample in four has nothing but the user with zero
     assert ratios(models, "ours", resamples=400, seed=0)["rival"]["m"] == Ratio(4.0, 2.0, None)
+    # and one in four has no hit of either: the ratio may be anything
+    neither = {"ours": {"m": np.array([0.0, 1.0])}, "rival": {"m": np.array([0.0, 0.5])}}
+    assert ratios(neither, "ours", resamples=400, seed=0)["rival"]["m"] == Ratio(2.0, 0.0, None)
     nothing = {"ours": {"m": np.ones(2)}, "rival": {"m": np.zeros(2)}}
     assert ratios(nothing, "ours", resamples=10, seed=0)["rival"]["m"] == Ratio(None, None, None)

@@ -145,6 +145,9 @@ def test_results_have_a_table_and_the_commands_for_each_data_set(staged_report):
     assert first.startswith("golden\n")
     row = next(line for line in first.splitlines() if line.startswith("| ours |"))
     assert "**33.33**" in row
+    assert row.endswith("| – |")  # the reference itself
+    rival = next(line for line in first.splitlines() if line.startswith("| rival |"))
+    assert rival.endswith("| 2.00, at least 0.00 |")  # user 0 has 2/3 over 1/3, user 2 nothing over nothing
     assert "```\ndlrs evaluate P T --out R --all\n```" in first
     assert "means over 3 seeds" in first
     assert "only items alive at the cut" in first

@@ -26,7 +26,7 @@ def against_reference(report: Report) -> list[dict[str, Any]]:
     return [
         {"other model": name, "metric": f"{RANKED[metric].title.removesuffix('k')}{report.headline_k}"}
         | gap_cells(metrics[f"{metric}@{report.headline_k}"])
-        | {f"{report.reference}, times as much": _times(report, name, f"{metric}@{report.headline_k}")}
+        | {f"{report.reference}, times as much": times(report, name, f"{metric}@{report.headline_k}")}
         for metric in HEADLINE
         for name, metrics in report.differences.items()
     ]
@@ -104,7 +104,8 @@ def bounds(ratio: Ratio | None) -> str:
     )
 
 
-def _times(report: Report, name: str, key: str) -> str:
+def times(report: Report, name: str, key: str) -> str:
+    """Return how many times a model's mean the reference reaches, with the interval."""
     ratio = report.ratios.get(name, {}).get(key)
     if ratio is None or ratio.mean is None:
         return "–"

@@ -9,7 +9,7 @@ from dlrs.errors import DataError
 from dlrs.evaluation.funnel import STAGES
 from dlrs.evaluation.groups import ALL
 from dlrs.evaluation.measures import AT_K, Measure
-from dlrs.evaluation.page_stages import gap_cells, mark
+from dlrs.evaluation.page_stages import gap_cells, mark, times
 from dlrs.evaluation.report import HEADLINE, Report, Section
 
 COLUMNS = ("precision", "map", "recall", "ndcg", "coverage", "novelty", "diversity")
@@ -85,6 +85,7 @@ def _model_rows(report: Report) -> list[dict[str, str]]:
         | {
             warm: _shown(AT_K["precision"], report.warm_items[name], f"precision@{k}"),
             cold: _shown(AT_K["precision"], report.cold_items[name], f"precision@{k}"),
+            f"{report.reference}, times its precision@{k}": times(report, name, f"precision@{k}"),
         }
         for name in report.models
     ]

@@ -105,7 +105,8 @@ def differences(
 def ratios(models: Values, reference: str, *, resamples: int, seed: int) -> dict[str, dict[str, Ratio]]:
     """Return how many times every other model's mean the reference reaches, metric by metric.
 
-    Both means are of the same resamples. Over a resample with a mean of zero the ratio is beyond all bounds.
+    Both means are of the same resamples. Over a mean of zero the ratio is beyond all bounds, and that of two
+    zeros may be anything.
     """
     means_RM = _means_of(models, resamples, seed)
     columns = iter(means_RM.T)
@@ -175,8 +176,9 @@ def _ratio(ours_U: Doubles, theirs_U: Doubles, ours_R: Doubles, theirs_R: Double
     ratio_R = np.full(len(ours_R), np.inf)
     np.divide(ours_R, theirs_R, out=ratio_R, where=theirs_R > 0)
     outside = (1 - CONFIDENCE) / 2
-    # one of the resamples, for between a number and infinity there is nothing
-    low, high = np.quantile(ratio_R, [outside, 1 - outside], method="inverted_cdf").tolist()
+    # 0 / 0 may be anything: it widens both ends. Of the resamples one, as nothing lies between 1 and infinity
+    low = float(np.quantile(np.where(ours_R > 0, ratio_R, 0.0), outside, method="inverted_cdf"))
+    high = float(np.quantile(ratio_R, 1 - outside, method="inverted_cdf"))
     theirs = float(theirs_U.mean())
     return Ratio(
         mean=float(ours_U.mean()) / theirs if theirs else None,
