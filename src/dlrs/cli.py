@@ -22,7 +22,7 @@ from dlrs.experiment_verbs import experiment
 from dlrs.progress import FOLLOWS
 from dlrs.results_verb import results
 from dlrs.serve_verbs import keys, replay, require_services, serve
-from dlrs.simulator.settings import Scale
+from dlrs.simulator.settings import Network, Scale
 from dlrs.stopping import stoppable
 from dlrs.tune_verb import tune
 
@@ -93,6 +93,10 @@ def simulate(
         Path | None,
         typer.Option(help="table of real ads (make, model, price …) to sell; none are drawn then"),
     ] = None,
+    network: Annotated[
+        Network | None,
+        typer.Option(help="what the recipe trains; none: history for demo, thesis for thesis"),
+    ] = None,
     guests: Annotated[
         float, typer.Option(help="visitors with ids of their own who come once or twice, for each user")
     ] = 0.1,
@@ -125,6 +129,7 @@ def simulate(
         guest_share=guests,
         ads=str(ads.resolve()) if ads else None,
         scale=scale,
+        network=network or size.network,
     )
     if against:
         from dlrs.closed_loop.loop import EVENTS, IMPRESSIONS, OUTCOMES, Loop, closed_loop
@@ -372,6 +377,7 @@ def demo(
     items: Items = 20_000,
     weeks: Weeks = 5,
     seed: Seed = 0,
+    network: Annotated[Network, typer.Option(help="what to train")] = "history",
     no_serve: Annotated[bool, typer.Option("--no-serve", help="do not start a service at the end")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="of the service; 0: any free one")] = 8000,
 ) -> None:
@@ -382,7 +388,7 @@ def demo(
 
     if not no_serve:
         require_services()
-    settings = Simulation(users=users, items=items, weeks=weeks, seed=seed)
+    settings = Simulation(users=users, items=items, weeks=weeks, seed=seed, network=network)
     data = pipeline.simulate(out / "data", settings)
     folders = pipeline.run(data / "recipe.toml", out)
     prepared = open_prepared(folders.prepared)

@@ -97,7 +97,7 @@ def test_each_column_is_what_it_is(folder: Path) -> None:
     assert events.id == "event_id"
     assert market.interaction_types == ("look", "buy")
     features = market.features
-    assert features.categorical == ("genre", "binding")
+    assert features.categorical == ("isbn", "genre", "binding")
     assert {n: (f.kind, f.transform, f.format) for n, f in features.continuous.items()} == {
         "pages": ("number", None, None),
         "price": ("number", "log", None),
@@ -147,7 +147,7 @@ def test_the_recipe_runs_as_it_is(folder: Path) -> None:
     subprocess.run(command, cwd=recipe.parent, check=True, capture_output=True)
     pipeline.run(recipe, folder / "run")
     report = (folder / "run" / "report.json").read_text()
-    assert "multi-cos, refit" in report
+    assert "history, refit" in report
     folders = RunFolder(folder / "run")
     found = pipeline.recommend(folders.prepared, folders.registry, "1003", k=4)
     assert [item["genre"] for item in found.items].count("poetry") >= 3  # reader 3's

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from dlrs.inference.cuts import guess_cuts
 from dlrs.inference.features import Guesses, guess_features
 from dlrs.inference.roles import Roles, find_roles
 from dlrs.schema import RESERVED
+
+MANY_IDS = 200_000
+"""Items that are too many to have an embedding each."""
 
 MANY_EVENTS = 1_000_000
 """From so many on the batches of the thesis are small enough to learn from."""
@@ -71,7 +75,7 @@ def _rendered(roles: Roles, folder: Path, recipe_file: Path) -> str:
         event_time_format=log_time.format,
         first_event=f"{log_time.since:%Y-%m-%d %H:%M}",
         last_event=f"{log_time.until:%Y-%m-%d %H:%M}",
-        item_features=features,
+        item_features=_with_id(features, roles, count),
         user_features=user_features,
         cuts=guess_cuts(log_time.since.astimezone(UTC), log_time.until.astimezone(UTC)),
         is_small=events.rows < MANY_EVENTS,
@@ -79,6 +83,15 @@ def _rendered(roles: Roles, folder: Path, recipe_file: Path) -> str:
         item_count=count,
     )  # fmt: skip
     return text.strip() + "\n"
+
+
+def _with_id(features: Guesses, roles: Roles, count: int) -> Guesses:
+    """Return the features and the item's id, which is one like any other where there are not too many."""
+    if count > MANY_IDS:
+        return features
+    known = {roles.item_id: "the item itself: one that many met is told by more than its features"}
+    left_out = {name: why for name, why in features.left_out.items() if name != roles.item_id}
+    return replace(features, categorical=known | features.categorical, left_out=left_out)
 
 
 def _taken(roles: Roles) -> dict[str, str]:

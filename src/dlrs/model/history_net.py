@@ -106,7 +106,7 @@ class HistoryNet(nn.Module):
         attended = self.attended(tokens_BLD + self.types[events.type_BL], known_BL)
         weights_BL1 = (torch.exp(self.type_weights)[events.type_BL] * known_BL)[..., None]
         total_BL1 = weights_BL1.cumsum(1).clamp(min=1e-6)
-        mean = ((tokens_BLD * weights_BL1).cumsum(1) / total_BL1) @ self.pooled
+        mean = self.dropout((tokens_BLD * weights_BL1).cumsum(1) / total_BL1) @ self.pooled
         shares = torch.sigmoid(self.shares)
         parts = self._part_dropped(shares[0] * attended) + self._part_dropped(shares[1] * mean)
         if own is not None:

@@ -42,5 +42,7 @@ def recipe(settings: Simulation) -> str:
     learning = asdict(LEARNING[settings.scale])
     learning["models"] = ", ".join(f'"{name}"' for name in learning["models"])
     return Template(template).substitute(
-        learning, **{cut: getattr(settings, cut).strftime("%Y-%m-%dT%H:%M:%SZ") for cut in cuts}
+        learning,
+        network=settings.network,
+        **{cut: getattr(settings, cut).strftime("%Y-%m-%dT%H:%M:%SZ") for cut in cuts},
     )

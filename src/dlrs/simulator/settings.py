@@ -12,6 +12,7 @@ TRAIN_FROM = datetime(2017, 4, 3, tzinfo=UTC)
 """A Monday of the year the method was first measured in; always the same, so that runs compare."""
 
 Scale = Literal["demo", "thesis"]
+Network = Literal["thesis", "history"]
 
 DAY = 86_400
 """Seconds. Inside the simulator, times are int64 seconds since the simulation's start."""
@@ -32,6 +33,7 @@ class Simulation:
     seed: int = 0
     guest_share: float = 0.1  # guests for each user: visitors with ids of their own, who come once or twice
     scale: Scale = "demo"  # what the recipe is made for
+    network: Network = "thesis"  # which networks the recipe trains
     ads: str | None = None  # file of real ads to take as the catalogue; `items` of them, all for 0
 
     def __post_init__(self) -> None:
@@ -90,7 +92,7 @@ def _at_least(minimum: int, **settings: int) -> None:
 
 
 SCALES: dict[Scale, Simulation] = {
-    "demo": Simulation(),
+    "demo": Simulation(network="history"),
     "thesis": Simulation(users=100_000, items=1_711_190, scale="thesis"),
 }
 """Named sizes: of a first look, and of the data that the method was measured on (method §7)."""
