@@ -106,7 +106,7 @@ class HistoryNets:
 
     def _items(self, rows: EncodedRows) -> Floats:
         bags = sparse.csr_array(
-            (rows.weights_E, rows.columns_E, rows.offsets[:: rows.features or 1]),
+            (np.sqrt(rows.weights_E), rows.columns_E, rows.offsets[:: rows.features or 1]),
             shape=(len(rows), self.space.columns),
         )
         return np.asarray(bags @ self._table_KD + rows.continuous_NC @ self.weights["numbers"])
