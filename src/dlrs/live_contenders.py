@@ -19,6 +19,7 @@ from scipy import sparse
 from dlrs.arrays import Ints
 from dlrs.baselines.cf import fit_cf
 from dlrs.baselines.covisited import Covisited, Transitions
+from dlrs.baselines.live_content import LiveContent
 from dlrs.baselines.live_personal import LiveFactors, LiveNeighbours
 from dlrs.baselines.live_popular import LiveDecayed, LivePopular
 from dlrs.contenders import Build, Offer, fit_contenders
@@ -164,6 +165,9 @@ def _fitted(prepared: Prepared, times: UserTimes) -> dict[str, Fit]:
 
     fits: dict[str, Fit] = {
         "item-kNN": lambda until: LiveNeighbours.fit(train_UN(until), settings),
+        "content-kNN": lambda until: LiveContent.fit(
+            prepared.encoded_versions, prepared.encoding.space, prepared.catalog, until
+        ),
         "CF": lambda until: LiveFactors(fit_cf(train_UN(until), settings)),
     }
     return {name: fit for name, fit in fits.items() if name in settings.models}
