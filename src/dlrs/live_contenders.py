@@ -21,7 +21,7 @@ from dlrs.baselines.cf import fit_cf
 from dlrs.baselines.covisited import Covisited, Transitions
 from dlrs.baselines.live_content import LiveContent
 from dlrs.baselines.live_personal import LiveFactors, LiveNeighbours
-from dlrs.baselines.live_popular import LiveDecayed, LivePopular
+from dlrs.baselines.live_popular import LiveDecayed, LiveMostPopular, LivePopular
 from dlrs.contenders import Build, Offer, fit_contenders
 from dlrs.data.interactions import ALL_TIME, micros
 from dlrs.evaluation.prequential import Requests, Timing, live_requests
@@ -108,8 +108,8 @@ def fit_live(prepared: Prepared, times: UserTimes, builds: Mapping[str, Build]) 
     tuner = Tuner(validation_requests(prepared, times), times, prepared.catalog, k)
     log, items = times.log, times.items
     tuned, rules = _tuned(prepared, tuner)
-    rules = {"most popular": LivePopular(log, items)} | rules
-    fits: dict[str, Fit] = {name: _always(rule) for name, rule in rules.items()}
+    fits: dict[str, Fit] = {"most popular": lambda until: LiveMostPopular.fit(log, items, until)}
+    fits |= {name: _always(rule) for name, rule in rules.items()}
     as_built = {name: _always(EachHour(prepared, build)) for name, build in builds.items()}
     return LiveContenders(fits | _fitted(prepared, times) | as_built, tuned)
 
