@@ -125,12 +125,12 @@ def prequential_table(report: PrequentialReport) -> Table:
     k = report.headline_k
     shown = Table(
         title=f"{report.test['requests']:,} requests of {report.test['users']:,} users; percent",
-        caption=f"Each interaction at its own moment. Prec@{k} is HR@{k} / {k}; × is HR@{k} over that of "
+        caption=f"Each interaction at its own moment; Precision@{k} is HR@{k} / {k}; × is HR@{k} over that of "
         f"{report.reference}.",
     )
     shown.add_column("model", no_wrap=True)
-    for heading in (f"HR@{k}", "95 %, by user", f"Prec@{k}", f"NDCG@{k}", "×", "cold items"):
-        shown.add_column(heading, justify="right")
+    for heading in (f"HR@{k}", "95 %, by user", f"NDCG@{k}", "×", "cold"):
+        shown.add_column(heading, justify="right", no_wrap=True)
     for name, means in report.models.items():
         low, high = report.intervals[name][f"hit_rate@{k}"]
         ratio = report.ratios[name][f"hit_rate@{k}"].mean if name != report.reference else None
@@ -138,7 +138,7 @@ def prequential_table(report: PrequentialReport) -> Table:
             escape(name),
             _percent(means[f"hit_rate@{k}"]),
             f"{_percent(low)} – {_percent(high)}",
-            *(_percent(means[f"{metric}@{k}"]) for metric in ("precision", "ndcg")),
+            _percent(means[f"ndcg@{k}"]),
             "–" if ratio is None else f"{ratio:.2f}",
             _percent(report.groups["cold items"].models[name].get(f"hit_rate@{k}")),
         )

@@ -136,7 +136,7 @@ def rolling_table(report: RollingReport) -> Table:
     )
     shown.add_column("model", no_wrap=True)
     for heading in (f"Prec@{k}", "95 %, by user", "×", f"MAP@{k}", "warm", "cold"):
-        shown.add_column(heading, justify="right")
+        shown.add_column(heading, justify="right", no_wrap=True)
     key = f"precision@{k}"
     for name, means in report.models.items():
         low, high = report.intervals[name][key]
