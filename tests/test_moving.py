@@ -37,7 +37,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     simulate(Simulation(users=60, items=600, weeks=4, seed=5), folder)
     text = (folder / "recipe.toml").read_text()
     for pattern, few in {
-        r"models = .*": 'models = ["most popular", "recently popular", "item-kNN"]',
+        r"models = .*": 'models = ["most popular", "recently popular", "item-kNN", "content-kNN"]',
         r"step = .*": 'step = "30m"',
         r"max_requests = .*": "max_requests = 150",
     }.items():
@@ -114,7 +114,7 @@ def test_both_reports_from_the_command_line(folder: Path, prepared: Prepared, tm
     assert replayed.reference == cuts.reference == "recently popular"
     assert set(replayed.models) == {
         *("most popular", "recently popular", "popular, decaying"),
-        *("co-visited", "co-visited and popular", "item-kNN"),
+        *("co-visited", "co-visited and popular", "item-kNN", "content-kNN"),
     }
     assert replayed.test["requests"] == 150
     groups = {name: group.requests for name, group in replayed.groups.items()}
@@ -172,7 +172,7 @@ def test_no_live_baseline_looks_beyond_the_moment(prepared: Prepared) -> None:
                 for name, fit in fits.items()
             }
         )
-    assert len(found[0]) == 6
+    assert len(found[0]) == 7
     for name, ranking in found[0].items():
         assert np.array_equal(ranking.items_UK, found[1][name].items_UK), name
         assert np.array_equal(ranking.scores_UK, found[1][name].scores_UK), name

@@ -19,8 +19,9 @@ from scipy import sparse
 from dlrs.arrays import Ints
 from dlrs.baselines.cf import fit_cf
 from dlrs.baselines.covisited import Covisited, Transitions
+from dlrs.baselines.live_content import LiveContent
 from dlrs.baselines.live_personal import LiveFactors, LiveNeighbours
-from dlrs.baselines.live_popular import LiveDecayed, LivePopular
+from dlrs.baselines.live_popular import LiveDecayed, LiveMostPopular, LivePopular
 from dlrs.contenders import Build, Offer, fit_contenders
 from dlrs.data.interactions import ALL_TIME, micros
 from dlrs.evaluation.prequential import Requests, Timing, live_requests
@@ -107,8 +108,8 @@ def fit_live(prepared: Prepared, times: UserTimes, builds: Mapping[str, Build]) 
     tuner = Tuner(validation_requests(prepared, times), times, prepared.catalog, k)
     log, items = times.log, times.items
     tuned, rules = _tuned(prepared, tuner)
-    rules = {"most popular": LivePopular(log, items)} | rules
-    fits: dict[str, Fit] = {name: _always(rule) for name, rule in rules.items()}
+    fits: dict[str, Fit] = {"most popular": lambda until: LiveMostPopular.fit(log, items, until)}
+    fits |= {name: _always(rule) for name, rule in rules.items()}
     as_built = {name: _always(EachHour(prepared, build)) for name, build in builds.items()}
     return LiveContenders(fits | _fitted(prepared, times) | as_built, tuned)
 
@@ -164,6 +165,9 @@ def _fitted(prepared: Prepared, times: UserTimes) -> dict[str, Fit]:
 
     fits: dict[str, Fit] = {
         "item-kNN": lambda until: LiveNeighbours.fit(train_UN(until), settings),
+        "content-kNN": lambda until: LiveContent.fit(
+            prepared.encoded_versions, prepared.encoding.space, prepared.catalog, until
+        ),
         "CF": lambda until: LiveFactors(fit_cf(train_UN(until), settings)),
     }
     return {name: fit for name, fit in fits.items() if name in settings.models}

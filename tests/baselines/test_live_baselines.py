@@ -12,7 +12,7 @@ from dlrs.arrays import NO_ITEM
 from dlrs.baselines.cf import Factors
 from dlrs.baselines.covisited import SHRINKAGE, Covisited, Transitions
 from dlrs.baselines.live_personal import LiveFactors, LiveNeighbours
-from dlrs.baselines.live_popular import LiveDecayed, LivePopular
+from dlrs.baselines.live_popular import LiveDecayed, LiveMostPopular, LivePopular
 from dlrs.data.interactions import Interactions
 from dlrs.live_recommender import LiveRecommender
 from dlrs.recipe import Baselines
@@ -43,7 +43,7 @@ def lists(
 
 
 def popular(times: UserTimes) -> LiveRecommender:
-    return LivePopular(times.log, ITEMS)
+    return LiveMostPopular.fit(times.log, ITEMS, until=5 * HOUR)
 
 
 def recent(times: UserTimes) -> LiveRecommender:

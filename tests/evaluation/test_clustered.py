@@ -40,6 +40,8 @@ def test_ratios_are_paired_and_none_over_zero() -> None:
     values = {"ours": {"hit": VALUES["ours"]["hit"] + 1}, "half": {"hit": VALUES["ours"]["hit"] / 2 + 0.5}}
     assert clustered(values).ratios("ours")["half"]["hit"] == Ratio(0.5, 0.5, 0.5)
     assert clustered().ratios("nothing")["ours"]["hit"] == Ratio(None, None, None)
+    # user 3 alone, who is drawn twice at times, gives ours nothing
+    assert clustered().ratios("ours")["rival"]["hit"] == Ratio(pytest.approx(2 / 3), None, None)
 
 
 def test_one_request_a_user_is_the_bootstrap_over_users() -> None:

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from dlrs.arrays import Doubles, Ints
 from dlrs.baselines.catalogue import Catalogue
-from dlrs.data.interactions import ALL_TIME, Interactions
+from dlrs.data.interactions import Interactions
 from dlrs.popularity import item_counts
 from dlrs.recommender import Ranking
 
@@ -21,19 +21,39 @@ HALF_LIVES = 12
 
 
 @dataclass(frozen=True)
-class LivePopular:
-    """Counts the events of the window before the moment, or all of them: [until − window, until)."""
+class LiveMostPopular:
+    """Counts all events before the moment; those before `counted_until` once for all."""
 
     log: Interactions
-    items: int
-    window: int | None = None  # microseconds
+    counted_N: Ints
+    counted_until: int
+
+    @classmethod
+    def fit(cls, log: Interactions, items: int, until: int) -> LiveMostPopular:
+        """Count what happened before a moment; it is asked then or later."""
+        return cls(log, item_counts(log, items, until=until), until)
 
     def recommend(
         self, until: int, users_R: Ints, items_A: Ints, k: int, *, known_RN: sparse.csr_array
     ) -> Ranking:
         """Recommend the most frequent items; see `LiveRecommender`."""
-        since = ALL_TIME if self.window is None else until - self.window
-        counts_N = item_counts(self.log, self.items, since=since, until=until)
+        since_N = item_counts(self.log, len(self.counted_N), since=self.counted_until, until=until)
+        return same_for_all((self.counted_N + since_N).astype(np.float64), items_A, k, known_RN)
+
+
+@dataclass(frozen=True)
+class LivePopular:
+    """Counts the events of the window before the moment: [until − window, until)."""
+
+    log: Interactions
+    items: int
+    window: int  # microseconds
+
+    def recommend(
+        self, until: int, users_R: Ints, items_A: Ints, k: int, *, known_RN: sparse.csr_array
+    ) -> Ranking:
+        """Recommend the most frequent items; see `LiveRecommender`."""
+        counts_N = item_counts(self.log, self.items, since=until - self.window, until=until)
         return same_for_all(counts_N.astype(np.float64), items_A, k, known_RN)
 
 

@@ -23,7 +23,7 @@ OUTSIDE = (1 - CONFIDENCE) / 2
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times the reference's mean a model reaches, and the interval of that; None over zero."""
+    """How many times the reference's mean a model reaches, and the interval of that; None: over zero."""
 
     mean: float | None
     low: float | None
@@ -79,17 +79,16 @@ class Clustered:
     def ratios(self, reference: str) -> dict[str, dict[str, Ratio]]:
         """Return every other model's mean over the reference's, on the same resamples.
 
-        None where the reference's mean is zero, in all or in any of the resamples.
+        No ratio where the reference's mean is zero; no interval where it is in any of the resamples.
         """
         reference_M = self._reference(reference)
-        some_M = (self.drawn_BM[:, reference_M] > 0).all(axis=0) & (self.mean_M[reference_M] > 0)
-        times_BM = self.drawn_BM / np.where(some_M, self.drawn_BM[:, reference_M], 1)
-        times_M = self.mean_M / np.where(some_M, self.mean_M[reference_M], 1)
+        base_M, base_BM = self.mean_M[reference_M], self.drawn_BM[:, reference_M]
+        sure_M = (base_BM > 0).all(axis=0)
+        times_M = self.mean_M / np.where(base_M > 0, base_M, np.nan)
+        times_BM = self.drawn_BM / np.where(sure_M, base_BM, np.nan)
         low_M, high_M = np.quantile(times_BM, [OUTSIDE, 1 - OUTSIDE], axis=0)
-        ratios = [
-            Ratio(float(mean), float(low), float(high)) if some else Ratio(None, None, None)
-            for some, mean, low, high in zip(some_M, times_M, low_M, high_M, strict=True)
-        ]
+        found = np.column_stack([times_M, low_M, high_M]).tolist()
+        ratios = [Ratio(*(None if np.isnan(value) else value for value in three)) for three in found]
         return _without(reference, self._by_model(ratios))
 
     def _reference(self, reference: str) -> list[int]:

@@ -105,10 +105,7 @@ def live_requests(
     alive_R = _alive(catalog, item_R, moment_R) & _alive(catalog, item_R, time_R)
     chosen_R = np.flatnonzero(new_R & alive_R)
     if len(chosen_R) == 0:
-        raise DataError(
-            f"test window [{np.datetime64(since, 'us')}Z, {np.datetime64(until, 'us')}Z): expected at least "
-            f"one interaction with a new, living item, received none among {high - low:,}. Move the split."
-        )
+        raise _nothing_to_judge(since, until, high - low)
     found = len(chosen_R)
     if found > max_requests:
         chosen_R = np.sort(np.random.default_rng(seed).choice(chosen_R, max_requests, replace=False))
@@ -128,6 +125,13 @@ def live_requests(
             not_alive=int((new_R & ~alive_R).sum()),
             beyond_sample=found - len(chosen_R),
         ),
+    )
+
+
+def _nothing_to_judge(since: int, until: int, interactions: int) -> DataError:
+    return DataError(
+        f"test window [{np.datetime64(since, 'us')}Z, {np.datetime64(until, 'us')}Z): expected at least one "
+        f"interaction with a new, living item, received none among {interactions:,}. Move the split."
     )
 
 

@@ -121,26 +121,26 @@ def summarise_live(
 
 
 def prequential_table(report: PrequentialReport) -> Table:
-    """Return every model's hit rate and ranks, with the interval and the ratio to the reference."""
+    """Return every model's hit rate with its interval and its ratio to the reference, and more metrics."""
     k = report.headline_k
     shown = Table(
         title=f"{report.test['requests']:,} requests of {report.test['users']:,} users; percent",
-        caption=f"Each interaction at its own moment. Prec@{k} is HR@{k} / {k}. Intervals: 95 %, by user.",
+        caption=f"Each interaction at its own moment; Precision@{k} is HR@{k} / {k}; × is HR@{k} over that of "
+        f"{report.reference}.",
     )
-    shown.add_column("model")
-    columns = [f"HR@{k}", "interval", f"Prec@{k}", f"NDCG@{k}", f"MRR@{k}", f"× {report.reference}"]
-    for heading in (*columns, "warm items", "cold items", "known users", "new users"):
-        shown.add_column(escape(heading), justify="right")
+    shown.add_column("model", no_wrap=True)
+    for heading in (f"HR@{k}", "95 %, by user", f"NDCG@{k}", "×", "cold"):
+        shown.add_column(heading, justify="right", no_wrap=True)
     for name, means in report.models.items():
         low, high = report.intervals[name][f"hit_rate@{k}"]
-        ratio = report.ratios[name][f"hit_rate@{k}"] if name != report.reference else None
+        ratio = report.ratios[name][f"hit_rate@{k}"].mean if name != report.reference else None
         shown.add_row(
             escape(name),
             _percent(means[f"hit_rate@{k}"]),
             f"{_percent(low)} – {_percent(high)}",
-            *(_percent(means[f"{metric}@{k}"]) for metric in ("precision", "ndcg", "mrr")),
-            _times(ratio),
-            *(_percent(group.models[name].get(f"hit_rate@{k}")) for group in report.groups.values()),
+            _percent(means[f"ndcg@{k}"]),
+            "–" if ratio is None else f"{ratio:.2f}",
+            _percent(report.groups["cold items"].models[name].get(f"hit_rate@{k}")),
         )
     return shown
 
@@ -161,9 +161,3 @@ def _iso(microseconds: int) -> str:
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.2f}"
-
-
-def _times(ratio: Ratio | None) -> str:
-    if ratio is None or ratio.mean is None:
-        return "–"
-    return f"{ratio.mean:.2f} ({ratio.low:.2f} – {ratio.high:.2f})"

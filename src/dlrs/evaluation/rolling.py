@@ -18,7 +18,7 @@ from rich.table import Table
 from dlrs.arrays import Bools, Doubles, Ints, stores
 from dlrs.evaluation.clustered import Clustered, Ratio
 from dlrs.evaluation.protocol import lists_of
-from dlrs.evaluation.report import HEADLINE, Means, headline_k
+from dlrs.evaluation.report import Means, headline_k
 from dlrs.evaluation.significance import Difference, Interval
 from dlrs.evaluation.static import StaticTest
 from dlrs.metrics import ranked
@@ -128,28 +128,26 @@ def summarise_cuts(
 
 
 def rolling_table(report: RollingReport) -> Table:
-    """Return the headline metrics of every model: pooled, with interval and ratio, and Precision by cut."""
+    """Return every model's precision with its interval and its ratio to the reference, and more metrics."""
     k = report.headline_k
     shown = Table(
         title=f"{report.test['cuts']} cuts, {report.test['users']:,} users; percent",
-        caption="Everything fitted before each cut. Intervals: 95 %, by user.",
+        caption=f"Everything fitted before each cut; × is Prec@{k} over that of {report.reference}.",
     )
-    headings = [heading.replace("@k", f"@{k}") for heading in HEADLINE.values()]
-    columns = ["model", headings[0], "interval", f"× {report.reference}", *headings[1:], "warm", "cold"]
-    for column in (*columns, *(f"{cut.since[5:16]}" for cut in report.cuts)):
-        shown.add_column(escape(column), justify="left" if column == "model" else "right")
+    shown.add_column("model", no_wrap=True)
+    for heading in (f"Prec@{k}", "95 %, by user", "×", f"MAP@{k}", "warm", "cold"):
+        shown.add_column(heading, justify="right", no_wrap=True)
     key = f"precision@{k}"
     for name, means in report.models.items():
         low, high = report.intervals[name][key]
-        ratio = report.ratios[name][key] if name != report.reference else None
-        parts = [report.warm_items[name], report.cold_items[name], *(cut.models[name] for cut in report.cuts)]
+        ratio = report.ratios[name][key].mean if name != report.reference else None
         shown.add_row(
             escape(name),
             _percent(means[key]),
             f"{_percent(low)} – {_percent(high)}",
-            "–" if ratio is None or ratio.mean is None else f"{ratio.mean:.2f}",
-            *(_percent(means[f"{metric}@{k}"]) for metric in list(HEADLINE)[1:]),
-            *(_percent(part.get(key)) for part in parts),
+            "–" if ratio is None else f"{ratio:.2f}",
+            _percent(means[f"map@{k}"]),
+            *(_percent(part[name].get(key)) for part in (report.warm_items, report.cold_items)),
         )
     return shown
 
