@@ -49,6 +49,19 @@ def test_what_all_items_have_says_nothing() -> None:
     assert fitted.idf_K[0] == 0
 
 
+def test_each_of_several_values_counts_as_much_as_a_single_one() -> None:
+    halves = encode(np.array([[0.5, 0.5, 0, 0, 1, 0], [1, 0, 0, 0, 0, 1]]), np.array([[5.0], [6]]))
+    whole = encode(np.array([[1, 1, 0, 0, 1, 0], [1, 0, 0, 0, 0, 1]]), np.array([[5.0], [6]]))
+    train_UN, rows_N = sparse.csr_array([[1.0, 0], [1, 3]]), np.array([0, 1])
+    settings = Baselines(content_idf_power=0.5)
+    tastes = [
+        fit_content(train_UN, versions, rows_N, SPACE, settings).tastes_UK.toarray()
+        for versions in (halves, whole)
+    ]
+    np.testing.assert_array_equal(*tastes)
+    assert (tastes[0][0, :2] > 0).tolist() == [False, True]  # both items have colour 0: it says nothing
+
+
 def test_powers_take_the_weights_away() -> None:
     train_UN = sparse.csr_array([[4.0, 0, 1, 0]])
     settings = Baselines(content_idf_power=0, content_count_power=0)

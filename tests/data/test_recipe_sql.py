@@ -62,6 +62,16 @@ def test_a_wrong_statement_says_what_and_where(sql: str, folder: Path) -> None:
         connection.run_sql(sql, folder)
 
 
+def test_spark_says_that_it_runs_none(folder: Path) -> None:
+    pytest.importorskip("pyspark", reason="pyspark is not installed: pip install 'dlrs[spark]'")
+    from dlrs.data.spark import Spark
+
+    spark = Spark(backend=None, session=None, folder=folder)  # it never comes to a session
+    with pytest.raises(DataError, match=r"expected the engine duckdb, .* Prepare without --engine"):
+        spark.run_sql("SELECT 1", folder)
+    assert spark.made("items") is None
+
+
 def test_the_recipe_holds_the_statements_of_the_file_beside_it(
     tmp_path: Path, content: dict[str, Any]
 ) -> None:

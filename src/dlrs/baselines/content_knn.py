@@ -73,5 +73,8 @@ def _columns(versions: EncodedRows, version_of_N: Ints, space: FeatureSpace) -> 
     """Return the discrete features of each item, (N, K), nothing where its version is −1."""
     known = np.flatnonzero(version_of_N >= 0)
     described = versions.take(version_of_N[known]).matrix(space, side="item")[:, len(space.continuous) :]
+    # A value is there or not. Networks take each of n values for 1 / n, by which any of thirty words would
+    # say less than the only country.
+    described.data = (described.data != 0).astype(described.dtype)
     place = (np.ones(len(known)), (known, np.arange(len(known))))
     return sparse.csr_array(sparse.csr_array(place, shape=(len(version_of_N), len(known))) @ described)

@@ -38,8 +38,9 @@ def tune(
 ) -> Mapping[Model, Trials]:
     """Try settings of each model, and keep all trials in `out`; the best are in `best.toml`, for the recipe.
 
-    A model has a file of its own there. What it holds of an earlier search counts: killed and started
-    again, a search goes on where it was, and one with more trials goes further.
+    `best.toml` is of the models of this call. Each model has a file of its own, and what it holds of an
+    earlier search counts: killed and started again, a search goes on where it was, and one with more trials
+    goes further.
 
     Args:
         recipe_file: the settings to begin with.
