@@ -158,6 +158,8 @@ class Nets:
                 logits_UT[block] = self._block(user_UL[some], users.wide_N[some], items, rows_UT[block])
 
     def _embed(self, side: Side, rows: EncodedRows) -> Representations:
+        if 0 < len(rows) <= ROWS:  # as of a request: nothing is copied
+            return Representations(*self._embed_block(side, rows))
         embedding_ND = np.empty((len(rows), self.space.width), dtype=np.float32)
         wide_N = np.empty(len(rows), dtype=np.float32)
         for start in range(0, len(rows), ROWS):

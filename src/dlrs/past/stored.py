@@ -29,7 +29,6 @@ import pyarrow.parquet as pq
 
 from dlrs.arrays import AnyArray, Columns, Doubles, Ints, StoredArrays, gather_ranges
 from dlrs.candidates.filtering.columns import Texts, as_texts
-from dlrs.candidates.live.items import positions_of
 from dlrs.schema import Features
 
 USERS = "users"
@@ -87,8 +86,11 @@ class Past:
 
     def row(self, user_id: str) -> int | None:
         """Return the row of a user, None if he was not there."""
-        found = int(positions_of(self.arrays.ids_U, as_texts([user_id]))[0])
-        return found if found >= 0 else None
+        ids_U, id = self.arrays.ids_U, as_texts([user_id])
+        if len(ids_U) == 0 or id.dtype.itemsize > ids_U.dtype.itemsize:  # numpy would copy all of them wider
+            return None
+        near = int(np.searchsorted(ids_U, id)[0])
+        return near if near < len(ids_U) and ids_U[near] == id[0] else None
 
     def some_users(self, most: int) -> list[str]:
         """Return ids of users with events in the window: of the middle half, the least active first."""

@@ -43,6 +43,8 @@ def _alone(settings: Settings, listening: socket.socket, where: str) -> int:
 
 
 def _several(settings: Settings, listening: socket.socket, where: str) -> int:
+    import pydantic.v1  # noqa: F401 - FastAPI asks for it: here all workers share it
+
     from dlrs.service.metrics import forget
     from dlrs.service.wiring import opened, read, says
 

@@ -27,7 +27,7 @@ from dlrs.profiles.buckets import MICROSECOND, bucket_width
 from dlrs.profiles.one_user import Encounters, OneProfile, summarise
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.profiles.history import History
-from dlrs.service.profiles.seen import Seen
+from dlrs.service.profiles.seen import Seen, SeenColumns
 from dlrs.service.seams import Event, Met, Raw
 
 MOST = 10_000
@@ -107,9 +107,9 @@ class Online:
             described: how many of the newest events come with features.
         """
         since = border - self.window
-        columns = seen.columns()
         events = self._events(row, max(since, erased), border)
         base = encounters(self.past, events)[0]
+        columns = seen.columns() if len(seen) else SeenColumns(base.take(slice(0, 0)), [], [])
         new = columns.encounters
         if len(new) and (new.time_E[0] < since or new.time_E[-1] >= border):
             new = new.take(slice(*np.searchsorted(new.time_E, [since, border])))

@@ -9,9 +9,11 @@ items have all of them, and few items of the catalogue do.
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from statistics import median
 from typing import NamedTuple
 
@@ -25,6 +27,9 @@ from dlrs.service.seams import Met, Raw
 
 SAMPLE = 20_000
 """Items of the catalogue that say how common a feature is."""
+
+AT_ONCE = 500
+"""Of these, so many are there as Python objects at a time."""
 
 MOST = 3
 """Features of a reason."""
@@ -53,23 +58,30 @@ class Common:
     @classmethod
     def of(cls, raws: Sequence[Raw], features: Features) -> Common:
         """Count raw features of items."""
-        values: dict[str, dict[str, float]] = {name: {} for name in _worded(features)}
-        for raw in raws:
-            for name, counts in values.items():
-                for value in _values(raw.get(name)):
-                    counts[value] = counts.get(value, 0.0) + 1 / len(raws)
-        numbers = {
-            name: np.sort([x for raw in raws if (x := _number(raw.get(name))) is not None])
-            for name in _bounded(features)
-        }
-        return cls(values, numbers)
+        return cls._of(raws, len(raws), features)
 
     @classmethod
     def read(cls, items: pa.Table, features: Features) -> Common:
         """Count some items of a catalogue, evenly spread."""
         rows = np.unique(np.linspace(0, max(0, items.num_rows - 1), SAMPLE).astype(np.int64))
         names = [*_worded(features), *_bounded(features)]
-        return cls.of(items.select(names).take(rows[: items.num_rows]).to_pylist(), features)
+        some = items.select(names).take(rows[: items.num_rows])
+        # a few at a time: what all of them take together, 40 MB, each process would keep
+        parts = (some.slice(start, AT_ONCE).to_pylist() for start in range(0, some.num_rows, AT_ONCE))
+        return cls._of(chain.from_iterable(parts), some.num_rows, features)
+
+    @classmethod
+    def _of(cls, raws: Iterable[Raw], count: int, features: Features) -> Common:
+        values: dict[str, dict[str, float]] = {name: {} for name in _worded(features)}
+        numbers: dict[str, array[float]] = {name: array("d") for name in _bounded(features)}
+        for raw in raws:
+            for name, counts in values.items():
+                for value in _values(raw.get(name)):
+                    counts[value] = counts.get(value, 0.0) + 1 / count
+            for name, known in numbers.items():
+                if (number := _number(raw.get(name))) is not None:
+                    known.append(number)
+        return cls(values, {name: np.sort(np.array(known)) for name, known in numbers.items()})
 
     def surprise(self, part: Part) -> float:
         """Return −log of the share of the catalogue that has it; what nobody has counts as rare."""
