@@ -84,7 +84,9 @@ def test_the_user_himself() -> None:
     found, stranger = at(96, 0, 1), at(96, 9, 1)
     assert found["events"] == pytest.approx(math.log(4))
     assert found["since last"] == pytest.approx(math.log1p(0.1))
-    assert stranger["events"] == 0
+    assert found["taste for the popular"] == pytest.approx(np.log([0.5, 0.5 / 2, 2.5 / 6]).mean())
+    assert found["taste for the old"] == pytest.approx(np.log1p([1, 5, 5.5]).mean())
+    assert stranger["events"] == stranger["taste for the popular"] == 0
     assert stranger["since last"] == pytest.approx(math.log1p(8.6))  # since the log began
 
 

@@ -52,8 +52,7 @@ def test_the_best_of_sparse_rows_come_first_and_ties_by_column() -> None:
 
 def test_who_asks_at_a_moment_and_what_he_seeks() -> None:
     asked = answered(log_of(EVENTS), [50, 60], horizon=40, active=45, users=3, items=5, most=9, seed=0)
-    # at 50: user 0 was there and turns to 1; user 1 was not. At 60: users 0, 1 were there; nobody comes by 100
-    # but user 0, for item 2 at 96
+    # at 50 user 0 was there and turns to 1, user 1 was not; at 60 both were, and user 0 comes to 2 at 96
     assert asked.requests.user_R.tolist() == [0, 0]
     assert asked.requests.moment_R.tolist() == [50, 60]
     assert [row.nonzero()[0].tolist() for row in asked.sought_RN.toarray()] == [[1], [2]]

@@ -9,7 +9,8 @@ category    per window: ln of the share of the events that its category drew
 personal    ln of how likely it follows the user's last items, and his very last one, within three steps and
             at once, and its category theirs; cosine of its features and theirs; share of its category among
             them; ln of his events since it began, and of its share of all events since his last
-user        how many events he has, how long ago the last was: what the personal ones are worth
+user        how many events he has, how long ago the last was, how popular and how old the items of his last
+            events were then: what the others are worth to him
 
     R requests    C candidates of each    F features    P distinct (item, moment)    W windows
 """
@@ -72,7 +73,7 @@ def names_of(windows: tuple[int, ...], *, retrieval: bool = False) -> Names:
         ("age", ("age", "unborn")),
         ("category", tuple(f"category {window}" for window in seconds)),
         ("personal", PERSONAL),
-        ("user", ("events", "since last")),
+        ("user", ("events", "since last", "taste for the popular", "taste for the old")),
         ("retrieval", ("retrieval",) if retrieval else ()),
     )
     return Names(groups)
@@ -234,10 +235,24 @@ def _cosine(past: Past, seen_RH: Ints, weight_RH: Doubles, version_RC: Ints) -> 
 
 
 def _of_users(past: Past, requests: Requests) -> list[Doubles]:
-    """Return how many events each had, and for how long he was away: a stranger since the log began."""
+    """Return how many events each had, for how long he was away (a stranger since the log began), and how
+
+    popular and how old the items of his last events were then: of a stranger, as none and as new.
+    """
     moment_R, time_E = requests.moment_R, past.log.time_E
     count_R = past.users.counts(requests.user_R, moment_R)
     latest_R = past.of_events(time_E, past.users.last(requests.user_R, moment_R, 1))[:, 0]
     began_R = np.minimum(time_E[0], moment_R) if len(time_E) else moment_R
     since_R = moment_R - np.where(count_R > 0, latest_R, began_R)
-    return [np.log1p(count_R), np.log1p(since_R / past.windows[-1])]
+    places_RH = past.last_events(requests)
+    tastes = [_mean(values_E, places_RH) for values_E in (past.popularity_E, past.age_E)]
+    return [np.log1p(count_R), np.log1p(since_R / past.windows[-1]), *tastes]
+
+
+def _mean(values_E: Doubles, places_RH: Ints) -> Doubles:
+    """Return the mean of those that are there, 0 of none."""
+    there_RH = places_RH != NO_EVENT
+    if not len(values_E):
+        return np.zeros(len(places_RH))
+    sums_R = np.where(there_RH, values_E[places_RH], 0).sum(axis=1)
+    return np.asarray(sums_R / np.maximum(there_RH.sum(axis=1), 1))

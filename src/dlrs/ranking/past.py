@@ -5,6 +5,7 @@ E events    R requests    N items    V versions    H last events of a user    W 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -112,6 +113,31 @@ class Past:
         comes_E[1:] = (user_E[1:] != user_E[:-1]) | (np.diff(time_E) >= self.windows[-1])
         places_A = np.sort(order_E[comes_E])
         return Timelines(log.item_E[places_A], log.time_E[places_A])
+
+    @cached_property
+    def popularity_E(self) -> Doubles:
+        """Of each event ln of the share that its item had just before, in the last window but one."""
+        window = self.windows[-2:][0]
+        return self._of_each_event(lambda item_P, time_P: self._ln_share(item_P, time_P, window))
+
+    @cached_property
+    def age_E(self) -> Doubles:
+        """Of each event ln(1 + age of its item then / shortest window)."""
+        begun_N, shortest = self.items.first_from_N, self.windows[-1]
+        return self._of_each_event(
+            lambda item_P, time_P: np.log1p(np.maximum(time_P - begun_N[item_P], 0) / shortest)
+        )
+
+    def _ln_share(self, item_P: Ints, time_P: Ints, window: int) -> Doubles:
+        until_P, since_P = self.item_times.places(time_P), self.item_times.places(time_P - window)
+        counts_P = self.item_times.before(item_P, until_P) - self.item_times.before(item_P, since_P)
+        return np.asarray(np.log((counts_P + 0.5) / (until_P - since_P + 1)))
+
+    def _of_each_event(self, value: Callable[[Ints, Ints], Doubles]) -> Doubles:
+        order_E = np.argsort(self.log.item_E, kind="stable")  # what lies near is looked up together
+        value_E = np.empty(len(order_E))
+        value_E[order_E] = value(self.log.item_E[order_E], self.log.time_E[order_E])
+        return value_E
 
     def last_events(self, requests: Requests) -> Ints:
         """Return the places in the log of each user's last events, the latest first: (R, H)."""

@@ -24,9 +24,9 @@ from dlrs.ranking.requests import Requests
 class Sizes:
     """How many candidates each source proposes."""
 
-    popular: int = 100  # of each window
-    newest: int = 200
-    following: int = 50  # of each user's own
+    popular: int = 60  # of each window
+    newest: int = 60
+    following: int = 60  # of each user's own
 
 
 class Shortlists:

@@ -33,9 +33,9 @@ class Settings:
     negatives: int = 100  # candidates of each request, drawn from its shortlist, beside the positives
     hidden: int = 32
     dropout: float = 0.1
-    epochs: int = 10
+    epochs: int = 4
     batch: int = 64
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-2
     decay: float = 1e-3
     seed: int = 0
 
