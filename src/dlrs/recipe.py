@@ -89,7 +89,7 @@ class History(Description):
     learning_rate: float = Field(default=0.002, gt=0, description="of Adam")
     batch_size: int = Field(default=128, ge=1, description="stretches of users' histories a step")
     epochs: int = Field(default=30, ge=1)
-    patience: int = Field(default=3, ge=1, description="epochs without a better validation before stopping")
+    patience: int = Field(default=5, ge=1, description="epochs without a better validation before stopping")
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")

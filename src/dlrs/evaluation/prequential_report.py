@@ -125,8 +125,8 @@ def prequential_table(report: PrequentialReport) -> Table:
     k = report.headline_k
     shown = Table(
         title=f"{report.test['requests']:,} requests of {report.test['users']:,} users; percent",
-        caption=f"Each interaction at its own moment; Precision@{k} is HR@{k} / {k}; × is HR@{k} over that of "
-        f"{report.reference}.",
+        caption=f"Each interaction at its own moment; Precision@{k} is HR@{k} / {k}; "
+        f"× is HR@{k} over that of {report.reference}.",
     )
     shown.add_column("model", no_wrap=True)
     for heading in (f"HR@{k}", "95 %, by user", f"NDCG@{k}", "×", "cold"):
