@@ -17,7 +17,7 @@ from dlrs.data.interactions import ALL_TIME, Interactions, micros
 from dlrs.errors import DataError
 from dlrs.moment_recommender import AtCut, MomentRecommender
 from dlrs.prepared import Prepared
-from dlrs.ranking.moments import Retrieval
+from dlrs.ranking.moments import MomentRetrieval
 from dlrs.ranking.past import Items, Past, windows_of
 from dlrs.ranking.requests import Answered, answered, interactions_as_requests
 from dlrs.training.ranking import Settings, lists_of, train_ranker
@@ -41,9 +41,13 @@ class MomentModels:
         learning: Learning,
         *,
         until: int | None = None,
-        retrieval: Retrieval | None = None,
+        retrieval: Callable[[Past], MomentRetrieval] | None = None,
+        since: int | None = None,
     ) -> None:
         """Sort the log up to `until`, or all of it; windows fit what came before the test.
+
+        `retrieval` is a first stage over that log. Then `since` is when what it learned from ends: the ranker
+        learns from later requests only, or it would take what the first stage knows by heart for insight.
 
         Raises:
             DataError: nothing happened before the test.
@@ -52,8 +56,9 @@ class MomentModels:
         log = whole if until is None else whole.between(ALL_TIME, until)
         before = log.between(ALL_TIME, min(first_cut, first_cut if until is None else until))
         _require_events(before, first_cut)
-        self.prepared, self.learning, self.retrieval = prepared, learning, retrieval
+        self.prepared, self.learning, self.since = prepared, learning, since
         self.past = Past(log, Items.of(prepared), windows=windows_of(before))
+        self.retrieval = None if retrieval is None else retrieval(self.past)
 
     def at_cut(self, cut: int, horizon: int) -> Callable[[Offer], AtCut]:
         """Fit a ranker for what users turn to in [cut, cut + horizon), and return it as a contender."""
@@ -71,7 +76,7 @@ class MomentModels:
         learning, log = self.learning, self.past.log.between(ALL_TIME, until)
         asked = interactions_as_requests(
             log,
-            since=until - learning.periods * self._refresh,
+            since=max(until - learning.periods * self._refresh, self._since),
             until=until,
             step=step,
             delay=delay,
@@ -85,11 +90,15 @@ class MomentModels:
     def _refresh(self) -> int:
         return int(self.prepared.recipe.marketplace.profiles.refresh.total_seconds() * 1_000_000)
 
+    @property
+    def _since(self) -> int:
+        return ALL_TIME if self.since is None else self.since
+
     def _at_cuts_before(self, cut: int, horizon: int) -> Answered:
         log, learning = self.past.log.between(ALL_TIME, cut), self.learning
         active = int(self.prepared.recipe.marketplace.profiles.window.total_seconds() * 1_000_000)
         latest = cut - horizon
-        earliest = int(log.time_E[0]) + self._refresh
+        earliest = max(int(log.time_E[0]) + self._refresh, self._since)
         moments = list(range(latest, earliest - 1, -self._refresh))
         if not moments:
             raise DataError(

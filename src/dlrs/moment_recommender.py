@@ -13,7 +13,7 @@ from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Bools, Floats, Ints, positions_in, stores
 from dlrs.model.moment_net import MomentNet
-from dlrs.ranking.moments import BLOCK, Retrieval, features
+from dlrs.ranking.moments import BLOCK, MomentRetrieval, features
 from dlrs.ranking.past import Past
 from dlrs.ranking.requests import Requests
 from dlrs.ranking.shortlist import Shortlists, Sizes, distinct_rows
@@ -30,7 +30,9 @@ CELLS = 100_000
 class MomentRecommender:
     """Recommends at any moment from what happened before it; the network stays as it was trained."""
 
-    def __init__(self, past: Past, net: MomentNet, sizes: Sizes, retrieval: Retrieval | None = None) -> None:
+    def __init__(
+        self, past: Past, net: MomentNet, sizes: Sizes, retrieval: MomentRetrieval | None = None
+    ) -> None:
         """Take the log that is read, and the ranker; the windows are those that the ranker learned from.
 
         Args:
@@ -40,7 +42,7 @@ class MomentRecommender:
             retrieval: as in the ranker's training.
         """
         self.past, self.net, self.retrieval = past, net, retrieval
-        self._shortlists = Shortlists(past, sizes)
+        self._shortlists = Shortlists(past, sizes, retrieval)
 
     def recommend(
         self, until: int, users_R: Ints, items_A: Ints, k: int, *, known_RN: sparse.csr_array

@@ -18,6 +18,7 @@ from dlrs.evaluation.prequential_report import prequential_table
 from dlrs.evaluation.rolling import rolling_table
 from dlrs.live_contenders import networks_alone
 from dlrs.live_judging import judge_prequential
+from dlrs.live_rankers import live_rankers
 from dlrs.pipeline import open_pair, require_extras
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.rolling_judging import Networks, judge_rolling
@@ -56,11 +57,12 @@ def evaluate(
     prepared, networks = open_prepared(prepared_folder), {}
     if trained_folder is not None:
         prepared, trained = open_pair(prepared_folder, trained_folder)
-        networks = {f"{prepared.recipe.training.objective}, refit": trained / "refit"}
+        networks = {f"{prepared.recipe.model}, refit": trained / "refit"}
     tables: dict[str, Table] = {}
     with bundle.writing(out, MOVING, facts={"encoding_hash": prepared.encoding.hash}) as folder:
         if prequential:
-            replayed = judge_prequential(prepared, networks_alone(prepared, networks))
+            fits = live_rankers(prepared, None if trained_folder is None else trained_folder / "validated")
+            replayed = judge_prequential(prepared, networks_alone(prepared, networks), fits)
             (folder / PREQUENTIAL).write_text(replayed.to_json(), encoding="utf-8")
             tables[PREQUENTIAL] = prequential_table(replayed)
         if length is not None:
@@ -79,7 +81,7 @@ def _train(prepared: Prepared, folder: Path) -> Networks:
     trained = folder / "networks"
     trained.mkdir()
     write_both(fit_both(prepared, folder / "checkpoints", ALONE), folder / "checkpoints", trained)
-    return {f"{prepared.recipe.training.objective}, trained at each cut": trained / REFIT}
+    return {f"{prepared.recipe.model}, trained at each cut": trained / REFIT}
 
 
 def _length(text: str) -> timedelta:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.ranking.small_past import WINDOWS, items_of, log_of, past_of
 
-from dlrs.arrays import NO_ITEM, Floats
+from dlrs.arrays import NO_ITEM, Floats, Ints
 from dlrs.ranking.moments import FLOOR, OWN_FLOOR, features, names_of
 from dlrs.ranking.past import windows_of
 from dlrs.ranking.requests import Requests
@@ -90,11 +90,24 @@ def test_the_user_himself() -> None:
     assert stranger["since last"] == pytest.approx(math.log1p(8.6))  # since the log began
 
 
+class Given:
+    """A first stage that gives what it was given."""
+
+    def __init__(self, scores_RC: Floats) -> None:
+        self._scores_RC = scores_RC
+
+    def scores(self, requests: Requests, items_RC: Ints) -> Floats:
+        return self._scores_RC[: len(requests)]
+
+    def nearest(self, requests: Requests, most: int) -> Ints:
+        return np.full((len(requests), most), NO_ITEM)
+
+
 def test_a_retrieval_score_is_a_feature() -> None:
     past, requests = past_of(EVENTS, ITEMS), Requests(np.array([0, 1]), np.array([60, 61]))
     items = np.array([[0, 1], [1, NO_ITEM]])
     given_RC = np.array([[1, 2], [3, 4]], dtype=np.float32)
-    found: Floats = features(past, requests, items, lambda asked, _: given_RC[: len(asked)])
+    found: Floats = features(past, requests, items, Given(given_RC))
     assert found[..., -1].tolist() == given_RC.tolist()
     assert len(names_of(WINDOWS, retrieval=True).all) == found.shape[-1]
 

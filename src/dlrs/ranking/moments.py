@@ -17,8 +17,8 @@ user        how many events he has, how long ago the last was, how popular and h
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy import sparse
@@ -31,8 +31,18 @@ from dlrs.ranking.timelines import NO_EVENT, Timelines
 BLOCK = 256
 """Requests whose features are worked out at a time."""
 
-Retrieval = Callable[[Requests, Ints], Floats]
-"""The score that retrieval gives each candidate at the moment of the request: (R, C) → (R, C)."""
+
+class MomentRetrieval(Protocol):
+    """A first stage that knows users and items at any moment."""
+
+    def scores(self, requests: Requests, items_RC: Ints) -> Floats:
+        """Return how well each candidate fits at the moment of the request: (R, C)."""
+        ...
+
+    def nearest(self, requests: Requests, most: int) -> Ints:
+        """Return the items that fit best, of those alive then, best first, padded with NO_ITEM: (R, most)."""
+        ...
+
 
 FLOOR = 1e-4
 """Added to shares before the logarithm, for items of which nothing is known."""
@@ -79,7 +89,9 @@ def names_of(windows: tuple[int, ...], *, retrieval: bool = False) -> Names:
     return Names(groups)
 
 
-def features(past: Past, requests: Requests, items_RC: Ints, retrieval: Retrieval | None = None) -> Floats:
+def features(
+    past: Past, requests: Requests, items_RC: Ints, retrieval: MomentRetrieval | None = None
+) -> Floats:
     """Return the features of each candidate of each request, (R, C, F); of padding they say nothing.
 
     Args:
@@ -95,7 +107,7 @@ def features(past: Past, requests: Requests, items_RC: Ints, retrieval: Retrieva
     return np.concatenate(parts)
 
 
-def _block(past: Past, requests: Requests, items_RC: Ints, retrieval: Retrieval | None) -> Floats:
+def _block(past: Past, requests: Requests, items_RC: Ints, retrieval: MomentRetrieval | None) -> Floats:
     items_RC = np.where(items_RC == NO_ITEM, 0, items_RC)
     columns = [
         *_of_items(past, requests, items_RC),
@@ -103,7 +115,7 @@ def _block(past: Past, requests: Requests, items_RC: Ints, retrieval: Retrieval 
         *(np.broadcast_to(value_R[:, None], items_RC.shape) for value_R in _of_users(past, requests)),
     ]
     if retrieval is not None:
-        columns.append(retrieval(requests, items_RC).astype(np.float64))
+        columns.append(retrieval.scores(requests, items_RC).astype(np.float64))
     return np.stack(columns, axis=-1).astype(np.float32)
 
 

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Bools, Ints
 from dlrs.order import falling
+from dlrs.ranking.moments import MomentRetrieval
 from dlrs.ranking.past import Past
 from dlrs.ranking.requests import Requests
 
@@ -27,13 +28,14 @@ class Sizes:
     popular: int = 60  # of each window
     newest: int = 60
     following: int = 60  # of each user's own
+    nearest: int = 100  # where a first stage proposes some
 
 
 class Shortlists:
     """Makes shortlists; what is shared is kept for the tick that was asked about last."""
 
-    def __init__(self, past: Past, sizes: Sizes) -> None:
-        self._past, self._sizes = past, sizes
+    def __init__(self, past: Past, sizes: Sizes, retrieval: MomentRetrieval | None = None) -> None:
+        self._past, self._sizes, self._retrieval = past, sizes, retrieval
         self._kept: tuple[int, Ints] | None = None
 
     def __call__(self, requests: Requests) -> Ints:
@@ -47,7 +49,10 @@ class Shortlists:
         shared_TC = np.full((len(shared), max(map(len, shared), default=0)), NO_ITEM)
         for row, items in enumerate(shared):
             shared_TC[row, : len(items)] = items
-        items_RC = np.hstack([shared_TC[tick_of_R], _following(past, requests, self._sizes.following)])
+        sources = [shared_TC[tick_of_R], _following(past, requests, self._sizes.following)]
+        if self._retrieval is not None:
+            sources.append(self._retrieval.nearest(requests, self._sizes.nearest))
+        items_RC = np.hstack(sources)
         moment_P = np.repeat(requests.moment_R, items_RC.shape[1])
         alive_RC = past.items.alive(np.maximum(items_RC, 0).ravel(), moment_P).reshape(items_RC.shape)
         return distinct_rows(items_RC, alive_RC)

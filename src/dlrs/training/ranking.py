@@ -19,7 +19,7 @@ from dlrs.model.dropout import Dropout
 from dlrs.model.moment_net import MomentNet, standardised
 from dlrs.model.threads import one_thread
 from dlrs.progress import track
-from dlrs.ranking.moments import Retrieval, features
+from dlrs.ranking.moments import MomentRetrieval, features
 from dlrs.ranking.past import Past
 from dlrs.ranking.requests import Answered
 from dlrs.ranking.shortlist import Shortlists, Sizes
@@ -49,7 +49,9 @@ class Lists:
     there_RC: Bools  # False where a request has fewer candidates
 
 
-def lists_of(past: Past, asked: Answered, settings: Settings, retrieval: Retrieval | None = None) -> Lists:
+def lists_of(
+    past: Past, asked: Answered, settings: Settings, retrieval: MomentRetrieval | None = None
+) -> Lists:
     """Return what the ranker learns from: of each request's shortlist what was sought and some that was not.
 
     Requests whose shortlist has nothing that was sought are left out; what a user had met before, too.
@@ -57,7 +59,7 @@ def lists_of(past: Past, asked: Answered, settings: Settings, retrieval: Retriev
     Raises:
         DataError: no request is left.
     """
-    items_RC = Shortlists(past, settings.sizes)(asked.requests)
+    items_RC = Shortlists(past, settings.sizes, retrieval)(asked.requests)
     there_RC = (items_RC != NO_ITEM) & ~past.met(asked.requests, np.maximum(items_RC, 0))
     sought_RC = stores(asked.sought_RN, items_RC) & there_RC
     kept_RC = _drawn(sought_RC, there_RC, settings)

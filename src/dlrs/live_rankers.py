@@ -1,0 +1,55 @@
+"""Live rankers: the rankers of a moment that compete where the test window is replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dlrs.features.rows import EncodedRows
+from dlrs.live_contenders import timing_of
+from dlrs.live_recommender import Fit
+from dlrs.model.history_forward import HistoryNets
+from dlrs.model.nets import open_nets
+from dlrs.moment_contenders import Learning, MomentModels
+from dlrs.moment_history import HistoryRetrieval
+from dlrs.prepared import Prepared
+from dlrs.ranking.past import Past
+
+RANKER, BOTH = "ranker of the moment", "history and ranker of the moment"
+
+
+def live_rankers(
+    prepared: Prepared, networks: Path | None, learning: Learning | None = None
+) -> dict[str, Fit]:
+    """Return the ranker alone and, where there is a history network, the ranker of what that one finds.
+
+    Args:
+        prepared: the data set.
+        networks: a folder of networks that were trained on what came before `validation_from`: the ranker
+            learns from what came after it.
+        learning: how much the rankers learn from.
+    """
+    learning = learning or Learning()
+    fits = {RANKER: _fit(MomentModels(prepared, learning), prepared)}
+    nets = None if networks is None else open_nets(networks)
+    if isinstance(nets, HistoryNets):
+        since = int(prepared.starts_Q[prepared.validation_period])
+        models = MomentModels(prepared, learning, retrieval=_retrieval(prepared, nets), since=since)
+        fits[BOTH] = _fit(models, prepared)
+    return fits
+
+
+def _retrieval(prepared: Prepared, nets: HistoryNets) -> Callable[[Past], HistoryRetrieval]:
+    return lambda past: HistoryRetrieval(nets, past, prepared.encoded_versions, _own(prepared))
+
+
+def _own(prepared: Prepared) -> EncodedRows:
+    """Return a row for each user: nothing of a profile, and what is his own."""
+    space = prepared.encoding.space
+    blank = EncodedRows.blank(len(prepared.user_ids), space.shared, side="user")
+    return blank if prepared.own_features is None else blank.beside(prepared.own_features, space)
+
+
+def _fit(models: MomentModels, prepared: Prepared) -> Fit:
+    timing = timing_of(prepared)
+    return lambda until: models.live(until, step=timing.step, delay=timing.delay)

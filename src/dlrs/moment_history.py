@@ -1,0 +1,79 @@
+"""The history network at any moment: e_u of what a user had met by then, near which items and how near.
+
+R requests    C candidates of each    L events looked back at    N items    V versions    D width
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlrs.arrays import Floats, Ints
+from dlrs.features.rows import EncodedRows
+from dlrs.model.history_forward import HistoryNets, Tokens, unit
+from dlrs.ranking.past import Past
+from dlrs.ranking.requests import Requests
+from dlrs.ranking.timelines import NO_EVENT
+from dlrs.ranking.top import top_k
+from dlrs.samples.sequences import repeated
+
+CELLS = 8_000_000
+"""Most cosines of requests with all items at once."""
+
+
+class HistoryRetrieval:
+    """A first stage of `ranking.moments`: the network stays as it was trained, histories are of the moment."""
+
+    def __init__(self, nets: HistoryNets, past: Past, versions: EncodedRows, users: EncodedRows) -> None:
+        """Embed every version once.
+
+        Args:
+            nets: must have learned from nothing that a request is asked about.
+            past: the log; its events name rows of `versions`.
+            versions: the encoded item versions: V of D coordinates are kept.
+            users: a row for each user row: the features that are his own.
+        """
+        self._nets, self._past, self._users = nets, past, users
+        self._vectors_VD = nets.item_vectors(versions)
+        self._unit_VD = unit(self._vectors_VD)
+
+    def scores(self, requests: Requests, items_RC: Ints) -> Floats:
+        """Return cos(e_u, e_v) / temperature for each candidate as it was at the moment: (R, C)."""
+        moment_P = np.repeat(requests.moment_R, items_RC.shape[1])
+        version_P = self._past.items.catalog.version_at(items_RC.ravel(), moment_P)
+        found_RCD = self._unit_VD[version_P].reshape(*items_RC.shape, -1)
+        cosine_RC = np.einsum("rcd,rd->rc", found_RCD, self.embed(requests))
+        return np.asarray(cosine_RC / self._nets.settings.temperature, dtype=np.float32)
+
+    def nearest(self, requests: Requests, most: int) -> Ints:
+        """Return the items nearest to e_u of those that are alive then, best first, padded: (R, most)."""
+        catalog = self._past.items.catalog
+        first_N, last_N = catalog.first_N[:-1], catalog.first_N[1:] - 1
+        items_ND, begin_N, end_N = (
+            self._unit_VD[first_N],
+            catalog.valid_from_V[first_N],
+            catalog.valid_to_V[last_N],
+        )
+        users_RD = self.embed(requests)
+        at_once = max(1, CELLS // max(1, len(items_ND)))
+        found = []
+        for first in range(0, max(1, len(requests)), at_once):
+            some = slice(first, first + at_once)
+            moment_R1 = requests.moment_R[some, None]
+            cosine_RN = users_RD[some] @ items_ND.T
+            cosine_RN[(begin_N > moment_R1) | (end_N <= moment_R1)] = -np.inf
+            found.append(top_k(cosine_RN, most)[0])
+        return np.concatenate(found)
+
+    def embed(self, requests: Requests) -> Floats:
+        """Return e_u of each request: (R, D)."""
+        length = self._nets.settings.length
+        latest_RL = self._past.users.last(requests.user_R, requests.moment_R, 2 * length)[:, ::-1]
+        there_RL = latest_RL != NO_EVENT
+        place_E, user_E = latest_RL[there_RL], np.nonzero(there_RL)[0]
+        version_E = self._past.log.version_E[place_E]
+        kept_E = ~repeated(user_E, version_E)
+        place_E, user_E, version_E = place_E[kept_E], user_E[kept_E], version_E[kept_E]
+        offsets_R1 = np.searchsorted(user_E, np.arange(len(requests) + 1))
+        seen_S, row_E = np.unique(version_E, return_inverse=True)
+        tokens = Tokens(offsets_R1, row_E, self._past.log.type_E[place_E], self._vectors_VD[seen_S])
+        return self._nets.embed_users(self._users.take(requests.user_R), tokens).embedding_ND
