@@ -88,7 +88,7 @@ def test_what_comes_at_the_moment_changes_nothing(prepared: Prepared, nets: Hist
 
 def test_it_proposes_and_its_score_is_learned_from(prepared: Prepared, nets: HistoryNets) -> None:
     since = int(prepared.starts_Q[prepared.validation_period])
-    ranker = Settings(sizes=Sizes(10, 10, 10, 15), negatives=10, hidden=4, epochs=1)
+    ranker = Settings(sizes=Sizes(10, 10, 10, nearest=15), negatives=10, hidden=4, epochs=1)
     blank = EncodedRows.blank(len(prepared.user_ids), prepared.encoding.space, side="user")
     models = MomentModels(
         prepared,

@@ -48,7 +48,7 @@ def random_net(seed: int = 3, hidden: int = 4) -> MomentNet:
 
 
 class TestMomentRecommender(RecommenderContract):
-    @pytest.fixture(params=[Sizes(20, 20, 20), Sizes(2, 1, 1)], ids=["all", "few"])
+    @pytest.fixture(params=[Sizes(20, 20, 20), Sizes(2, 1, 1, 1)], ids=["all", "few"])
     def case(self, request: pytest.FixtureRequest) -> Case:
         recommender = MomentRecommender(world(), random_net(), request.param)
 

@@ -21,7 +21,7 @@ CELLS = 8_000_000
 
 
 class HistoryRetrieval:
-    """A first stage of `ranking.moments`: the network stays as it was trained, histories are of the moment."""
+    """A first stage of `ranking.moments`: the network as it was trained, histories as of the moment."""
 
     def __init__(self, nets: HistoryNets, past: Past, versions: EncodedRows, users: EncodedRows) -> None:
         """Embed every version once.

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.ranking.small_past import WINDOWS, items_of, log_of, past_of
 
@@ -115,6 +115,7 @@ def test_a_retrieval_score_is_a_feature() -> None:
 EVENT = st.tuples(st.integers(0, 60), st.integers(0, 2), st.integers(0, 4))
 
 
+@settings(deadline=None)  # machines are busy at times
 @given(st.lists(EVENT, max_size=15), st.lists(EVENT, max_size=8), st.integers(1, 60))
 def test_nothing_at_the_moment_or_later_is_known(
     earlier: list[tuple[int, int, int]], later: list[tuple[int, int, int]], moment: int
@@ -128,6 +129,7 @@ def test_nothing_at_the_moment_or_later_is_known(
     assert before.tobytes() == after.tobytes()
 
 
+@settings(deadline=None)  # machines are busy at times
 @given(st.lists(EVENT, max_size=15), st.lists(st.integers(0, 60), min_size=1, max_size=6))
 def test_requests_do_not_look_at_one_another(events: list[tuple[int, int, int]], moments: list[int]) -> None:
     past, items_RC = past_of(events, ITEMS), np.tile(np.arange(5), (len(moments), 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from tests.ranking.small_past import items_of, log_of, past_of
@@ -31,6 +31,10 @@ def test_each_source_proposes_its_best() -> None:
     ]  # begun at 95, before the next tick
     # user 9 has no last items; user 0 stood at 1 by 60, which user 1 left for 2
     assert proposed(Sizes(popular=0, newest=0, following=3), 9, 60) == []
+    # like item 0 of category 0, which user 0 had met by 50: it alone; item 3 of the same begins at 95
+    assert proposed(Sizes(popular=0, newest=0, following=0, near=2), 0, 50) == [0]
+    assert proposed(Sizes(popular=0, newest=0, following=0, near=9), 0, 109) == [0, 1, 2, 3]
+    assert proposed(Sizes(popular=0, newest=0, following=0, near=9), 9, 109) == []
     assert proposed(Sizes(popular=0, newest=0, following=3), 0, 60) == [1, 2]  # 0 → 1 was his own way
 
 
@@ -75,11 +79,12 @@ def test_interactions_ask_before_they_happen() -> None:
 EVENT = st.tuples(st.integers(0, 60), st.integers(0, 2), st.integers(0, 4))
 
 
+@settings(deadline=None)  # machines are busy at times
 @given(st.lists(EVENT, max_size=15), st.lists(EVENT, max_size=8), st.integers(1, 60))
 def test_nothing_at_the_moment_or_later_is_known(
     earlier: list[tuple[int, int, int]], later: list[tuple[int, int, int]], moment: int
 ) -> None:
-    requests, sizes = Requests(np.arange(3), np.full(3, moment)), Sizes(2, 1, 2)
+    requests, sizes = Requests(np.arange(3), np.full(3, moment)), Sizes(2, 1, 2, 2)
     known = [event for event in earlier if event[0] < moment]
     more = [(moment + time, user, item) for time, user, item in later]
     before = Shortlists(past_of(known, ITEMS), sizes)(requests)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlrs.ranking.timelines import NO_EVENT, Timelines
@@ -38,6 +38,7 @@ def test_times_that_go_back_are_refused() -> None:
         Timelines(np.array([0, 0]), np.array([2, 1]))
 
 
+@settings(deadline=None)  # machines are busy at times
 @given(
     st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3)), max_size=25),
     st.integers(0, 3),

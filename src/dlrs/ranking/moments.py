@@ -221,28 +221,19 @@ def _entries(matrix_RN: sparse.csr_array, items_RC: Ints) -> Doubles:
 
 def _content(past: Past, seen_RH: Ints, version_RC: Ints) -> list[Doubles]:
     """Return the cosine with the mean of what the user met last, and the share of the category in it."""
-    there_RH = seen_RH != NO_EVENT
-    weight_RH = np.where(there_RH, past.weights(), 0)
-    weight_RH /= np.maximum(weight_RH.sum(axis=1, keepdims=True), 1e-12)
+    there_RH, weight_RH = seen_RH != NO_EVENT, past.weights_of(seen_RH)
     own_RC = np.zeros(version_RC.shape)
     category_RC = past.items.category_V[version_RC]
     for h in range(seen_RH.shape[1]):  # a handful
         category_R = np.where(there_RH[:, h], past.items.category_V[seen_RH[:, h]], NO_ITEM)
         same_RC = (category_RC == category_R[:, None]) & (category_RC >= 0)
         own_RC += weight_RH[:, h : h + 1] * same_RC
-    return [_cosine(past, seen_RH, weight_RH, version_RC), np.log(OWN_FLOOR + own_RC)]
+    return [_cosine(past, seen_RH, version_RC), np.log(OWN_FLOOR + own_RC)]
 
 
-def _cosine(past: Past, seen_RH: Ints, weight_RH: Doubles, version_RC: Ints) -> Doubles:
-    unit_VK, there_RH = past.items.unit_VK, seen_RH != NO_EVENT
-    row_E = np.repeat(np.arange(len(seen_RH)), there_RH.sum(axis=1))
-    weights_RV = sparse.csr_array(
-        (weight_RH[there_RH], (row_E, seen_RH[there_RH])), shape=(len(seen_RH), unit_VK.shape[0])
-    )
-    mean_RK = (weights_RV @ unit_VK).toarray()
-    mean_RK /= np.maximum(np.linalg.norm(mean_RK, axis=1, keepdims=True), 1e-12)
+def _cosine(past: Past, seen_RH: Ints, version_RC: Ints) -> Doubles:
     distinct, place_RC = np.unique(version_RC, return_inverse=True)
-    cosine_RS = (unit_VK[distinct] @ mean_RK.T).T
+    cosine_RS = (past.items.unit_VK[distinct] @ past.liked(seen_RH).T).T
     return np.take_along_axis(cosine_RS, place_RC.reshape(version_RC.shape), axis=1).astype(np.float64)
 
 

@@ -154,6 +154,22 @@ class Past:
         falling_H = 1 / np.sqrt(np.arange(1, self.last + 1))
         return np.asarray(falling_H / falling_H.sum())
 
+    def weights_of(self, places_RH: Ints) -> Doubles:
+        """Return the weights of those that are there, scaled to the sum 1, 0 of the others: (R, H)."""
+        weight_RH = np.where(places_RH != NO_EVENT, self.weights(), 0)
+        scaled_RH: Doubles = weight_RH / np.maximum(weight_RH.sum(axis=1, keepdims=True), 1e-12)
+        return scaled_RH
+
+    def liked(self, seen_RH: Ints) -> Doubles:
+        """Return the mean features of the versions that each user saw last, of length 1, or 0: (R, K)."""
+        there_RH, unit_VK = seen_RH != NO_EVENT, self.items.unit_VK
+        row_E = np.repeat(np.arange(len(seen_RH)), there_RH.sum(axis=1))
+        entries = (self.weights_of(seen_RH)[there_RH], (row_E, seen_RH[there_RH]))
+        weights_RV = sparse.csr_array(entries, shape=(len(seen_RH), unit_VK.shape[0]))
+        mean_RK = (weights_RV @ unit_VK).toarray()
+        unit_RK: Doubles = mean_RK / np.maximum(np.linalg.norm(mean_RK, axis=1, keepdims=True), 1e-12)
+        return unit_RK
+
     def met(self, requests: Requests, items_RC: Ints) -> Bools:
         """Tell whether each user had met each item before he asked: (R, C)."""
         N = self.items.catalog.items

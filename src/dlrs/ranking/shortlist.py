@@ -19,6 +19,10 @@ from dlrs.order import falling
 from dlrs.ranking.moments import MomentRetrieval
 from dlrs.ranking.past import Past
 from dlrs.ranking.requests import Requests
+from dlrs.ranking.top import top_k
+
+BLOCK = 256
+"""Requests whose likeness to the whole catalogue is worked out at a time."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Sizes:
     popular: int = 60  # of each window
     newest: int = 60
     following: int = 60  # of each user's own
-    nearest: int = 100  # where a first stage proposes some
+    near: int = 0  # of those most like what the user met last: every item alive is looked at
+    nearest: int = 100  # to e_u, where there is a first stage
 
 
 class Shortlists:
@@ -49,7 +54,11 @@ class Shortlists:
         shared_TC = np.full((len(shared), max(map(len, shared), default=0)), NO_ITEM)
         for row, items in enumerate(shared):
             shared_TC[row, : len(items)] = items
-        sources = [shared_TC[tick_of_R], _following(past, requests, self._sizes.following)]
+        sources = [
+            shared_TC[tick_of_R],
+            _following(past, requests, self._sizes.following),
+            _near(past, requests, ticks_T * past.windows[-1], tick_of_R, self._sizes.near),
+        ]
         if self._retrieval is not None:
             sources.append(self._retrieval.nearest(requests, self._sizes.nearest))
         items_RC = np.hstack(sources)
@@ -99,6 +108,24 @@ def _following(past: Past, requests: Requests, most: int) -> Ints:
     last_RH = past.of_events(past.log.item_E, past.last_events(requests))
     shares_RN = past.successions.shares(last_RH, requests.moment_R, past.weights())
     return best_of_rows(shares_RN, most)
+
+
+def _near(past: Past, requests: Requests, ticks_T: Ints, tick_of_R: Ints, most: int) -> Ints:
+    """Return what is most like the user's last items of all that is alive at his tick, padded: (R, most)."""
+    near_RC = np.full((len(requests), most), NO_ITEM)
+    if not most:
+        return near_RC
+    seen_RH = past.of_events(past.log.version_E, past.last_events(requests))
+    for tick in range(len(ticks_T)):
+        asked = np.flatnonzero(tick_of_R == tick)
+        version_A = past.items.catalog.alive_at(int(ticks_T[tick]))
+        unit_AK, item_A = past.items.unit_VK[version_A], past.items.catalog.item_V[version_A]
+        for some in np.array_split(asked, -(-len(asked) // BLOCK)):
+            cosine_RA = (unit_AK @ past.liked(seen_RH[some]).T).T.astype(np.float32)
+            column_RC, _ = top_k(np.where(cosine_RA > 0, cosine_RA, np.float32(-np.inf)), most)
+            found_RC = np.where(column_RC >= 0, item_A[np.maximum(column_RC, 0)], NO_ITEM)
+            near_RC[some] = found_RC
+    return near_RC
 
 
 def best_of_rows(matrix_RN: sparse.csr_array, most: int) -> Ints:
