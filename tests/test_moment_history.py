@@ -57,7 +57,7 @@ def test_users_are_what_they_are_at_a_cut(prepared: Prepared, nets: HistoryNets)
     users_U = np.arange(len(prepared.user_ids))
     asked = Requests(users_U, np.full(len(users_U), cut))
     histories = histories_before(prepared, cut)
-    active_U = np.flatnonzero(np.diff(histories.offsets_U1) >= 10)  # all that is looked at is in the window
+    active_U = np.flatnonzero(np.diff(histories.offsets_U1) >= nets.events)  # the window has all
     blank = EncodedRows.blank(len(active_U), prepared.encoding.space, side="user")
     expected = nets.embed_users(blank, histories.take(active_U).tokens(nets)).embedding_ND
     found = over(prepared, nets, prepared.interactions).embed(asked)

@@ -66,8 +66,7 @@ class HistoryRetrieval:
 
     def embed(self, requests: Requests) -> Floats:
         """Return e_u of each request: (R, D)."""
-        length = self._nets.settings.length
-        latest_RL = self._past.users.last(requests.user_R, requests.moment_R, 2 * length)[:, ::-1]
+        latest_RL = self._past.users.last(requests.user_R, requests.moment_R, self._nets.events)[:, ::-1]
         there_RL = latest_RL != NO_EVENT
         place_E, user_E = latest_RL[there_RL], np.nonzero(there_RL)[0]
         version_E = self._past.log.version_E[place_E]

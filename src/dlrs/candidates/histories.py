@@ -71,9 +71,12 @@ class Histories:
     def tokens(self, nets: HistoryNets) -> Tokens:
         """Return the last events of each user, as the history network takes them."""
         length = nets.settings.length
-        user_E = np.repeat(np.arange(len(self)), np.diff(self.offsets_U1))
-        kept = np.flatnonzero(~repeated(user_E, self.version_E))
-        ends_U = np.searchsorted(user_E[kept], np.arange(len(self)), side="right")
+        looked_U = np.minimum(np.diff(self.offsets_U1), nets.events)
+        latest = gather_ranges(self.offsets_U1[1:] - looked_U, looked_U)
+        user_E = np.repeat(np.arange(len(self)), looked_U)
+        kept_E = ~repeated(user_E, self.version_E[latest])
+        kept, user_E = latest[kept_E], user_E[kept_E]
+        ends_U = np.searchsorted(user_E, np.arange(len(self)), side="right")
         counts_U = np.minimum(np.diff(ends_U, prepend=0), length)
         events = kept[gather_ranges(ends_U - counts_U, counts_U)]
         seen_S, place_E = np.unique(self.version_E[events], return_inverse=True)

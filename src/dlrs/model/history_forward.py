@@ -53,6 +53,11 @@ class HistoryNets:
         self.space, self.settings, self.weights = space, settings, weights
         self._table_KD = weights["table"] * weights["used_K"][:, None]
 
+    @property
+    def events(self) -> int:
+        """How many of a user's last events are looked at: more than its length, for some repeat others."""
+        return 2 * self.settings.length
+
     def embed_items(self, rows: EncodedRows) -> Representations:
         """Return e_v of each row; there is no wide scalar, so that is 0."""
         return _representations(unit(self.item_vectors(rows)))

@@ -80,7 +80,8 @@ class Askers:
         """Return e_u: of the profile, or of the newest events for the history network."""
         if isinstance(bundle.nets, Nets):
             return bundle.nets.embed_users(rows)
-        met = _distinct([met for met in profile.history if met.features is not None])
+        latest = [met for met in profile.history if met.features is not None][-bundle.nets.events :]
+        met = _distinct(latest)
         met = met[-bundle.nets.settings.length :]
         if not met:
             return bundle.nets.embed_users(rows)
@@ -125,8 +126,7 @@ def events_needed(bundle: ServingBundle, page: Page) -> int:
     """Return how many of the newest events are needed with features: none if no network and no query asks."""
     if needs_histories(bundle, page):
         return LONGEST
-    # twice as many as the network looks back at, for what follows itself counts once
-    return 0 if isinstance(bundle.nets, Nets) else 2 * bundle.nets.settings.length
+    return 0 if isinstance(bundle.nets, Nets) else bundle.nets.events
 
 
 def _vectors_of(nets: AnyNets) -> Callable[[EncodedRows], Floats]:
