@@ -21,22 +21,18 @@ from dlrs.simulator.settings import Simulation
 from service.ranking.conftest import User
 from service.ranking.fakes import Stage, known_1N, open_world, stored
 
-HISTORY = """[history]
-width = 16
-length = 10
-epochs = 2
-heads = 2
-
-[candidates]"""
-
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     folder = tmp_path_factory.mktemp("history")
-    recipe = pipeline.simulate(folder / "data", Simulation(users=150, items=1000)).path / "recipe.toml"
+    settings = Simulation(users=150, items=1000, network="history")
+    recipe = pipeline.simulate(folder / "data", settings).path / "recipe.toml"
     content = recipe.read_text(encoding="utf-8")
-    content = content.replace("[training]", '[training]\nnetwork = "history"')
-    recipe.write_text(content.replace("[candidates]", HISTORY), encoding="utf-8")
+    smaller = {"width = 64": "width = 16", "length = 50": "length = 10", "epochs = 30": "epochs = 2"}
+    for written, wanted in smaller.items():
+        assert written in content
+        content = content.replace(written, wanted)
+    recipe.write_text(content, encoding="utf-8")
     run = RunFolder(folder)
     pipeline.prepare(recipe, run.prepared)
     pipeline.train(run.prepared, run.trained)
