@@ -48,21 +48,17 @@ AnyTrained = Trained | TrainedHistory
 
 def fit_both(prepared: Prepared, work: Path, workers: Workers) -> tuple[AnyTrained, AnyTrained]:
     """Train twice: with the validation periods held back, then on all for as many epochs as were best."""
-    fit_one = fit_history if prepared.recipe.training.network == "history" else fit
-    validated = fit_one(prepared, work / VALIDATED, workers, until=prepared.validation_period)
+    validated = fit(prepared, work / VALIDATED, workers, until=prepared.validation_period)
     epochs = validated.best_epoch
-    return validated, fit_one(prepared, work / REFIT, workers, until=prepared.cut_period, epochs=epochs)
+    return validated, fit(prepared, work / REFIT, workers, until=prepared.cut_period, epochs=epochs)
 
 
 def write_both(both: tuple[AnyTrained, AnyTrained], work: Path, folder: Path) -> dict[str, Any]:
     """Write both networks and TensorBoard's files into `folder`, and return how the trainings went."""
     facts = {}
     for name, trained in zip((VALIDATED, REFIT), both, strict=True):
-        if isinstance(trained, TrainedHistory):
-            save_history_net(trained.network, folder / name)
-        else:
-            save_nets(trained.network, folder / name)
-            shutil.copytree(work / name / "tensorboard", folder / "tensorboard" / name)
+        save_trained(trained, folder / name)
+        shutil.copytree(work / name / "tensorboard", folder / "tensorboard" / name)
         facts[name] = {
             "best_epoch": trained.best_epoch,
             "history": [asdict(epoch) for epoch in trained.history],
@@ -70,7 +66,23 @@ def write_both(both: tuple[AnyTrained, AnyTrained], work: Path, folder: Path) ->
     return facts
 
 
+def save_trained(trained: AnyTrained, folder: Path) -> None:
+    """Write networks of either kind; `nets.open_nets` reads them."""
+    if isinstance(trained, TrainedHistory):
+        save_history_net(trained.network, folder)
+    else:
+        save_nets(trained.network, folder)
+
+
 def fit(
+    prepared: Prepared, folder: Path, workers: Workers = ALONE, *, until: int, epochs: int | None = None
+) -> AnyTrained:
+    """Train the recipe's networks on the periods before `until`; without fixed epochs, stop early."""
+    kind = fit_history if prepared.recipe.training.network == "history" else fit_thesis
+    return kind(prepared, folder, workers, until=until, epochs=epochs)
+
+
+def fit_thesis(
     prepared: Prepared, folder: Path, workers: Workers = ALONE, *, until: int, epochs: int | None = None
 ) -> Trained:
     """Train on the periods before `until`; without fixed epochs, stop by the AUC of those after it.

@@ -7,19 +7,33 @@ import pytest
 
 from dlrs.recipe import Recipe, Rival
 from dlrs.tuning.search import applied, value_of
-from dlrs.tuning.spaces import NAMED, OURS, SPACES, THESIS, Between, Model, OneOf, Space, combinations
+from dlrs.tuning.spaces import (
+    NAMED,
+    OURS,
+    SPACES,
+    THESIS,
+    Between,
+    OneOf,
+    Searched,
+    Space,
+    combinations,
+    space_of,
+)
 
 EVERY = [(model, space) for spaces in NAMED.values() for model, space in spaces.items()]
 
 
 def test_every_model_has_a_space() -> None:
-    assert set(SPACES) == {*get_args(Rival), OURS}
+    assert set(SPACES) == {*get_args(Rival), OURS, "history"}
+    assert space_of("wide", OURS, "history") is SPACES["history"]
+    assert space_of("wide", OURS, "thesis") is SPACES[OURS]
+    assert space_of("wide", "EASE", "history") is SPACES["EASE"]
 
 
 @pytest.mark.parametrize(("model", "space"), EVERY, ids=lambda value: value if isinstance(value, str) else "")
-def test_both_ends_of_every_setting_fit_the_recipe(model: Model, space: Space, recipe: Recipe) -> None:
+def test_both_ends_of_every_setting_fit_the_recipe(model: Searched, space: Space, recipe: Recipe) -> None:
     for name, values in space.items():
-        assert name.startswith("training." if model == OURS else "baselines.")
+        assert name.startswith({OURS: "training.", "history": "history."}.get(model, "baselines."))
         ends = values.values if isinstance(values, OneOf) else (values.low, values.high)
         for value in ends:
             assert values.holds(value)

@@ -110,7 +110,7 @@ def open_or_train(prepared: Prepared, goal: Goal, folder: Path) -> Folder:
 
 
 def _train(prepared: Prepared, training: Training, folder: Path, facts: dict[str, Any]) -> Folder:
-    from dlrs.fitting import checkpoints, fit, remove_others
+    from dlrs.fitting import checkpoints, fit_thesis, remove_others
     from dlrs.model.network import save_nets
 
     ours = replace(prepared, recipe=prepared.recipe.model_copy(update={"training": training}))
@@ -118,7 +118,7 @@ def _train(prepared: Prepared, training: Training, folder: Path, facts: dict[str
     with bundle.writing(folder, KIND, facts=facts) as partial:
         remove_others(work)
         started = time.process_time()
-        trained = fit(ours, work, until=ours.validation_period)
+        trained = fit_thesis(ours, work, until=ours.validation_period)
         save_nets(trained.network, partial)
         facts["best_epoch"] = trained.best_epoch
         facts["history"] = [asdict(epoch) for epoch in trained.history]

@@ -23,7 +23,9 @@ def with_seed(prepared: Prepared, step: int) -> Prepared:
     recipe = prepared.recipe
     training = recipe.training.model_copy(update={"seed": recipe.training.seed + step})
     baselines = recipe.baselines.model_copy(update={"seed": recipe.baselines.seed + step})
-    return replace(prepared, recipe=recipe.model_copy(update={"training": training, "baselines": baselines}))
+    history = recipe.history.model_copy(update={"seed": recipe.history.seed + step})
+    changed = {"training": training, "history": history, "baselines": baselines}
+    return replace(prepared, recipe=recipe.model_copy(update=changed))
 
 
 def mean_of(runs: Sequence[Judged]) -> Judged:

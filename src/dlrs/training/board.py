@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
 from dlrs.arrays import Floats
-from dlrs.model.network import Network
 from dlrs.model.objectives import Losses
 from dlrs.training.run import EpochResult
 from dlrs.training.validation import pair_accuracy
@@ -55,7 +55,7 @@ class Board:
         if losses.gap is not None:
             self._writer.add_scalar("loss/similarity_gap", losses.gap.item(), step)
 
-    def epoch(self, result: EpochResult, network: Network, step: int) -> None:
+    def epoch(self, result: EpochResult, network: nn.Module, step: int) -> None:
         """Show an epoch's validation and the weights after it."""
         if self._writer is None:
             return

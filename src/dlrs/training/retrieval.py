@@ -33,6 +33,7 @@ from dlrs.model.tower import row_tensors
 from dlrs.progress import track
 from dlrs.recipe import History
 from dlrs.samples.sequences import SequenceBatch, Sequences, batches_an_epoch, sequence_batches
+from dlrs.training.board import Board
 from dlrs.training.checkpoint import CHECKPOINT, Checkpoint, identify
 from dlrs.training.run import ADAM, EpochResult, Run, best_epoch
 
@@ -98,26 +99,31 @@ def train_history(
         checkpoint = Checkpoint(folder / CHECKPOINT, _identity(log, space, settings, validate))
         checkpoint.restore(run)
         negatives = Negatives(log, settings)
-        while run.progress.epoch < epochs and not run.is_stale(settings.patience):
-            network.train()
-            for batch, sequences in _remaining(run, log, settings, epochs):
-                _seed(settings.seed, run)
-                loss, count = _loss(network, log, sequences, batch, negatives, settings, run)
-                if not torch.isfinite(loss):
-                    raise DlrsError(_not_finite(run))
-                run.optimisers[ADAM].zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                run.optimisers[ADAM].step()
-                run.progress.count(loss.item(), count)
-                if run.progress.step % checkpoint_every == 0:
-                    checkpoint.save(run)
-            network.eval()
-            with torch.no_grad():
-                run.close_epoch(None if validate is None else validate(network))
-            checkpoint.save(run)
+        with Board(folder / "tensorboard", first_step=run.progress.epoch) as board:
+            while run.progress.epoch < epochs and not run.is_stale(settings.patience):
+                network.train()
+                for batch, sequences in _remaining(run, log, settings, epochs):
+                    _seed(settings.seed, run)
+                    _step(run, *_loss(network, log, sequences, batch, negatives, settings, run))
+                    if run.progress.step % checkpoint_every == 0:
+                        checkpoint.save(run)
+                network.eval()
+                with torch.no_grad():
+                    result = run.close_epoch(None if validate is None else validate(network))
+                checkpoint.save(run)
+                board.epoch(result, network, run.progress.epoch)
     if run.best is not None:
         network.load_state_dict(run.best)
     return TrainedHistory(network.eval(), tuple(run.progress.history), best_epoch(run.progress.history))
+
+
+def _step(run: Run[HistoryNet], loss: Tensor, count: int) -> None:
+    if not torch.isfinite(loss):
+        raise DlrsError(_not_finite(run))
+    run.optimisers[ADAM].zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    run.optimisers[ADAM].step()
+    run.progress.count(loss.item(), count)
 
 
 class Negatives:

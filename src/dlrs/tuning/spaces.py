@@ -16,6 +16,9 @@ OURS = "ours"
 """What the recipe's own model is called here, whatever its objective."""
 
 Model = Rival | Literal["ours"]
+Searched = Model | Literal["history"]
+"""What has a space: ours has one for each kind of network."""
+
 Value = float | int | str
 """What a setting can be, as TOML writes it."""
 
@@ -57,7 +60,7 @@ WINDOWS = ("15m", "30m", "1h", "2h", "3h", "6h", "12h", "1d", "2d", "3d", "7d", 
 RATE = Between(0.003, 0.3)
 WIDTH = Between(16, 256)
 
-SPACES: Mapping[Model, Space] = {
+SPACES: Mapping[Searched, Space] = {
     "most popular": {},
     "recently popular": {"baselines.recent_window": OneOf(WINDOWS)},
     "CF": {
@@ -102,12 +105,21 @@ SPACES: Mapping[Model, Space] = {
         "training.dropout": Between(0.0, 0.7, linear=True),
         "training.similarity_weight": Between(0.01, 2.0),
     },
+    "history": {
+        "history.learning_rate": Between(0.0003, 0.01),
+        "history.temperature": Between(0.04, 0.3),
+        "history.dropout": Between(0.1, 0.7, linear=True),
+        "history.field_dropout": Between(0.0, 0.5, linear=True),
+        "history.batch_size": OneOf((32, 64, 128, 256)),
+        "history.minimum_uses": OneOf((1, 2, 5)),
+        "history.popular_negatives": OneOf((0, 64, 256)),
+    },
 }
 """Where the search looks if it is not told otherwise."""
 
 THESIS_WIDTH, THESIS_RATE = OneOf((50, 100, 200, 300)), OneOf((0.1, 0.03, 0.01))
 
-THESIS: Mapping[Model, Space] = {
+THESIS: Mapping[Searched, Space] = {
     "CF, WARP": {
         "baselines.warp_factors": THESIS_WIDTH,
         "baselines.warp_learning_rate": THESIS_RATE,
@@ -122,7 +134,12 @@ THESIS: Mapping[Model, Space] = {
 """The grid of the thesis, d × α after 40 epochs [T §5]."""
 
 SpaceName = Literal["wide", "thesis"]
-NAMED: Mapping[SpaceName, Mapping[Model, Space]] = {"wide": SPACES, "thesis": THESIS}
+NAMED: Mapping[SpaceName, Mapping[Searched, Space]] = {"wide": SPACES, "thesis": THESIS}
+
+
+def space_of(name: SpaceName, model: Model, network: str) -> Space:
+    """Return where to look for a model's settings, ours by the kind of network that the recipe trains."""
+    return NAMED[name]["history" if model == OURS and network == "history" else model]
 
 
 def combinations(space: Space) -> list[dict[str, Value]] | None:

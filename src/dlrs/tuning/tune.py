@@ -16,7 +16,7 @@ from dlrs.prepared import Prepared, open_prepared
 from dlrs.progress import track
 from dlrs.recipe import Recipe, read_recipe
 from dlrs.tuning.search import applied, search
-from dlrs.tuning.spaces import NAMED, OURS, Model, SpaceName, Value
+from dlrs.tuning.spaces import NAMED, OURS, Model, SpaceName, Value, space_of
 from dlrs.tuning.trials import Trial, Trials, described
 from dlrs.tuning.validation import Objective, Validation
 
@@ -95,7 +95,7 @@ def as_toml(best: Mapping[Model, Trial]) -> str:
 
 
 def _tune(model: Model, recipe: Recipe, validation: Validation, out: Path, tuning: Tuning) -> Trials:
-    space = NAMED[tuning.space][model]
+    space = space_of(tuning.space, model, recipe.training.network)
     file = out / f"{_file_name(model)}.json"
     trials = Trials.begin(file, _common(model, recipe, validation.prepared, tuning))
     propose = search(space, tuning.trials, tuning.seed, recipe)
@@ -120,7 +120,7 @@ def _tried(
 
 def _common(model: Model, recipe: Recipe, prepared: Prepared, tuning: Tuning) -> dict[str, Any]:
     """Return what must be the same for trials to be compared."""
-    space = NAMED[tuning.space][model]
+    space = space_of(tuning.space, model, recipe.training.network)
     return {
         "model": model,
         "objective": tuning.objective,
@@ -134,7 +134,7 @@ def _common(model: Model, recipe: Recipe, prepared: Prepared, tuning: Tuning) ->
 
 def _settings(recipe: Recipe, model: Model) -> dict[str, Any]:
     """Return what of the recipe a model depends on."""
-    parts = ("samples", "training", "candidates") if model == OURS else ("baselines",)
+    parts = ("samples", "training", "history", "candidates") if model == OURS else ("baselines",)
     content = recipe.model_dump(mode="json", include={*parts, "evaluation"})
     if model != OURS:
         del content["baselines"]["models"]

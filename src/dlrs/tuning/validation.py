@@ -18,7 +18,7 @@ from dlrs.contenders import Build, History, Offer, build_ours, fit_rival
 from dlrs.evaluation.protocol import lists_of
 from dlrs.evaluation.static import StaticTest, static_test
 from dlrs.metrics import ranked
-from dlrs.model.forward import load_nets
+from dlrs.model.nets import open_nets
 from dlrs.prepared import Prepared
 from dlrs.recipe import Recipe, Rival
 from dlrs.tuning.spaces import OURS, Model
@@ -68,12 +68,11 @@ class Validation:
 
 
 def _fit_ours(history: History) -> Build:
-    """Train on the periods before the validation; its pairs only say when to stop."""
-    from dlrs.fitting import fit
-    from dlrs.model.network import save_nets
+    """Train on the periods before the validation; it only says when to stop."""
+    from dlrs.fitting import fit, save_trained
 
     prepared = history.prepared
     with TemporaryDirectory() as folder:
         trained = fit(prepared, Path(folder) / "work", until=prepared.validation_period)
-        save_nets(trained.network, Path(folder) / "nets")
-        return build_ours(load_nets(Path(folder) / "nets"), history)
+        save_trained(trained, Path(folder) / "nets")
+        return build_ours(open_nets(Path(folder) / "nets"), history)
