@@ -94,6 +94,17 @@ def test_only_the_last_events_count(network: HistoryNet) -> None:
     np.testing.assert_array_equal(long.embedding_ND, short.embedding_ND)
 
 
+def test_who_met_nothing_is_what_he_has_of_his_own(network: HistoryNet) -> None:
+    nets, nobody = in_numpy(network), np.empty(0, dtype=np.int64)
+    nothing = Tokens(np.zeros(3, dtype=np.int64), nobody, nobody, np.empty((0, 8), dtype=np.float32))
+    found, alone = nets.embed_users(users(2), nothing), nets.embed_users(users(2))
+    np.testing.assert_array_equal(found.embedding_ND, alone.embedding_ND)
+    some = Tokens(np.array([0, 0, 1]), np.array([2]), np.array([0]), nets.item_vectors(items()))
+    beside = nets.embed_users(users(2), some).embedding_ND
+    np.testing.assert_allclose(beside[0], alone.embedding_ND[0], atol=1e-6)
+    assert not np.allclose(beside[1], alone.embedding_ND[1])
+
+
 def test_a_logit_is_the_cosine_over_the_temperature(network: HistoryNet) -> None:
     nets = in_numpy(network)
     e_u, e_v = nets.embed_users(users(1)), nets.embed_items(items())

@@ -81,7 +81,7 @@ class HistoryNets:
         total_UD = np.tile(self.weights["anybody"], (len(rows), 1))
         if len(self.weights["own_table"]):
             total_UD += rows.own_matrix(self.space) @ self.weights["own_table"]
-        if tokens is not None:
+        if tokens is not None and len(tokens.place_E):
             step = max(1, TOKENS // self.settings.length)
             for start in range(0, len(rows), step):
                 some = np.arange(start, min(start + step, len(rows)))
