@@ -42,7 +42,7 @@ from dlrs.prepared import KIND as PREPARED
 from dlrs.prepared import Prepared, open_earlier, open_prepared
 from dlrs.preparing import prepare as prepare_arrays
 from dlrs.published import write_content
-from dlrs.recipe import data_folder, read_recipe
+from dlrs.recipe import Recipe, data_folder, read_recipe
 from dlrs.recommending import recommend_to_all
 from dlrs.showcase import Recommendation, recommend_to_user
 from dlrs.simulator.marketplace import Simulation
@@ -127,7 +127,7 @@ def train(prepared_folder: Path, out: Path, *, seed_step: int = 0) -> Folder:
     from dlrs.training.workers import joined
 
     prepared = with_seed(open_prepared(prepared_folder), seed_step)
-    settings = prepared.recipe.training.model_dump(mode="json")
+    settings = _learning(prepared.recipe)
     facts: dict[str, Any] = {"encoding_hash": prepared.encoding.hash, "settings": settings}
     work = checkpoints(prepared, out)
     with joined() as workers:
@@ -159,9 +159,7 @@ def evaluate(prepared_folder: Path, trained_folder: Path, out: Path, *, everythi
         trained,
         reseeded=reseeded,
         stages=everything,
-        commands=_commands(
-            prepared.recipe.marketplace.name, prepared_folder, trained_folder, out, everything=everything
-        ),
+        commands=_commands(prepared.recipe.marketplace.name, everything=everything),
         more=sections_beside(out, prepared.encoding.hash) if everything else (),
     )
     facts = {"encoding_hash": prepared.encoding.hash, "models": report.models}
@@ -179,7 +177,7 @@ def _trained_again(prepared_folder: Path, trained_folder: Path, step: int) -> Fo
         found = bundle.open_folder(out, TRAINED)
         if (found.facts["encoding_hash"], found.facts["settings"]) == (
             wanted.encoding.hash,
-            wanted.recipe.training.model_dump(mode="json"),
+            _learning(wanted.recipe),
         ):
             return found
     except ArtifactError:
@@ -187,17 +185,22 @@ def _trained_again(prepared_folder: Path, trained_folder: Path, step: int) -> Fo
     return train(prepared_folder, out, seed_step=step)
 
 
-def _commands(name: str, prepared: Path, trained: Path, out: Path, *, everything: bool) -> tuple[str, ...]:
-    """Return what leads to a report, with the folders as they were named.
-
-    No folder knows its recipe's file; those of the project are named as their marketplaces are.
-    """
-    flag, recipe = " --all" if everything else "", Path("recipes") / f"{name}.toml"
+def _commands(name: str, *, everything: bool) -> tuple[str, ...]:
+    """Return what leads to a report. Folders have made-up names: where a report lies must not change it."""
+    flag = " --all" if everything else ""
     return (
-        f"dlrs prepare {recipe if recipe.is_file() else 'RECIPE'} --out {prepared}",
-        f"dlrs train {prepared} --out {trained}",
-        f"dlrs evaluate {prepared} {trained} --out {out}{flag}",
+        f"dlrs prepare {name}.toml --out PREPARED",
+        "dlrs train PREPARED --out TRAINED",
+        f"dlrs evaluate PREPARED TRAINED --out REPORT{flag}",
     )
+
+
+def _learning(recipe: Recipe) -> dict[str, Any]:
+    """Return the settings that networks were trained with."""
+    settings = recipe.training.model_dump(mode="json")
+    if recipe.training.network == "history":
+        settings["history"] = recipe.history.model_dump(mode="json")
+    return settings
 
 
 def publish(

@@ -59,7 +59,9 @@ class Ended:
 
 STAGES = {"prepared": "prepared", "trained": "trained", "evaluation": "evaluated", "bundles": "bundle"}
 VERBS = {
-    "simulate": Verb(lambda run, to: simulation("simulate", to / "data"), {"data": "simulated"}),
+    "simulate": Verb(
+        lambda run, to: [*simulation("simulate", to / "data"), "--network", "thesis"], {"data": "simulated"}
+    ),
     "prepare": Verb(
         lambda run, to: ["prepare", run / "recipe.toml", "--out", to / "prepared"],
         {"prepared": "prepared"},
