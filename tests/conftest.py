@@ -15,8 +15,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import settings
 
 from dlrs.recipe import Recipe, parse_recipe
+
+# No test fails because the machine is busy: an example may take as long as it takes.
+settings.register_profile("dlrs", deadline=None)
+settings.load_profile("dlrs")
 
 ITEM_COLUMNS = ("id", "version", "since", "what", "price", "colour", "kind")
 EVENT_COLUMNS = ("who", "which", "seen", "when", "did")

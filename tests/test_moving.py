@@ -114,7 +114,7 @@ def test_both_reports_from_the_command_line(folder: Path, prepared: Prepared, tm
     assert replayed.reference == cuts.reference == "recently popular"
     assert set(replayed.models) == {
         *("most popular", "recently popular", "popular, decaying"),
-        *("co-visited", "co-visited and popular", "item-kNN", "content-kNN"),
+        *("co-visited", "co-visited and popular", "item-kNN", "content-kNN", "ranker of the moment"),
     }
     assert replayed.test["requests"] == 150
     groups = {name: group.requests for name, group in replayed.groups.items()}

@@ -28,6 +28,7 @@ from dlrs.arrays import Doubles, Ints
 
 DEGRADED = b'"degraded":"'
 READ = 1 << 18
+SELECTABLE = 1024  # FD_SETSIZE
 
 
 def arrivals(rate: float, seconds: float, rng: np.random.Generator | None = None) -> Doubles:
@@ -125,9 +126,13 @@ class OpenLoop:
         return time.perf_counter() - self._began
 
     def _wait(self, seconds: float) -> None:
-        # epoll counts in milliseconds, select in microseconds, and an epoll can itself be selected
-        select.select([self._epoll], (), (), max(0.0, seconds))
-        for number, event in self._epoll.poll(0):
+        seconds = max(0.0, seconds)
+        # epoll counts in milliseconds, select in microseconds, and an epoll can itself be selected: if it is
+        # not a file of so high a number that select does not know it
+        if self._epoll.fileno() < SELECTABLE:
+            select.select([self._epoll], (), (), seconds)
+            seconds = 0.0
+        for number, event in self._epoll.poll(seconds):
             connection = self._all[number]
             if event & select.EPOLLOUT:
                 self._write(connection)

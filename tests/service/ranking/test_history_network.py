@@ -28,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     settings = Simulation(users=150, items=1000, network="history")
     recipe = pipeline.simulate(folder / "data", settings).path / "recipe.toml"
     content = recipe.read_text(encoding="utf-8")
-    smaller = {"width = 64": "width = 16", "length = 50": "length = 10", "epochs = 30": "epochs = 2"}
+    smaller = {"width = 64": "width = 16", "length = 50": "length = 10", "epochs = 10": "epochs = 2"}
     for written, wanted in smaller.items():
         assert written in content
         content = content.replace(written, wanted)
