@@ -18,6 +18,7 @@ from rich.markup import escape
 from dlrs.bundle_verbs import bundles, rollback
 from dlrs.candidates_verbs import candidates
 from dlrs.errors import DlrsError
+from dlrs.evaluate_verb import evaluate, show_report
 from dlrs.experiment_verbs import experiment
 from dlrs.progress import FOLLOWS
 from dlrs.results_verb import results
@@ -149,6 +150,7 @@ def simulate(
 
 app.command()(rollback)
 app.command()(bundles)
+app.command()(evaluate)
 app.command()(tune)
 app.command()(results)
 app.add_typer(experiment, name="experiment")
@@ -227,54 +229,6 @@ def train(prepared: Prepared, out: Out) -> None:
     best = pipeline.train(prepared, out).facts["validated"]["best_epoch"]
     _say(f"Trained {out}, best after epoch {best}. Curves: tensorboard --logdir {out}")
     _say(f"Next: dlrs evaluate {prepared} {out} --out REPORT")
-
-
-@app.command()
-def evaluate(
-    prepared: Prepared,
-    out: Out,
-    trained: Annotated[
-        Path | None,
-        typer.Argument(
-            help="folder that `dlrs train` wrote; --prequential and --rolling do without", metavar="TRAINED"
-        ),
-    ] = None,
-    prequential: Annotated[
-        bool,
-        typer.Option("--prequential", help="replay the test window, each interaction at its own moment"),
-    ] = False,
-    rolling: Annotated[
-        str | None,
-        typer.Option(help="cut again and again through the test window, so far apart", metavar="1d"),
-    ] = None,
-    everything: Annotated[
-        bool,
-        typer.Option(
-            "--all",
-            help="where items are lost, stage by stage, and as many seeds as the recipe's evaluation has",
-        ),
-    ] = False,
-    retrain: Annotated[
-        bool, typer.Option("--retrain", help="with --rolling: train networks at each cut; slow")
-    ] = False,
-) -> None:
-    """Compare the model with popularity, CF, neighbours and a hybrid on what users did after the cut.
-
-    --prequential writes prequential.json, --rolling writes rolling.json; without them it is report.json.
-    """
-    if retrain and rolling is None:
-        raise typer.BadParameter("--retrain needs --rolling")
-    if prequential or rolling is not None:
-        from dlrs import moving
-
-        _say_moving(moving.evaluate(prepared, trained, out, prequential, rolling, retrain=retrain), out)
-        return
-    if trained is None:
-        raise typer.BadParameter("TRAINED is missing; only --prequential and --rolling do without it")
-    from dlrs import pipeline
-
-    report = pipeline.evaluate(prepared, trained, out, everything=everything)
-    _show_report(report.path)
 
 
 @app.command()
@@ -366,7 +320,7 @@ def run(
     from dlrs import pipeline
 
     folders = pipeline.run(recipe, out or Path("runs") / recipe.stem, engine=engine)
-    _show_report(folders.path)
+    show_report(folders.path)
     _say(f"Next: dlrs recommend {folders.path}")
 
 
@@ -394,7 +348,7 @@ def demo(
     prepared = open_prepared(folders.prepared)
     found = showcase.recommend_to_user(prepared, folders.registry, showcase.active_user(prepared), 5)
     console.print(showcase.as_text(found, prepared.recipe.marketplace.features))
-    _show_report(out)
+    show_report(out)
     if no_serve:
         _say(f"Next: dlrs serve {out} --as-of watermark")
         return
@@ -412,19 +366,6 @@ def _reuse(buckets: Mapping[str, Any], after: Path) -> str:
         f"Of {buckets['starts']:,} {days} of events, used again as in {after}: {buckets['reused']:,}; "
         f"computed: {buckets['recomputed']:,}."
     )
-
-
-def _say_moving(tables: Mapping[str, Any], out: Path) -> None:
-    for name, table in tables.items():
-        console.print(table)
-        _say(f"Report: {out / name}")
-
-
-def _show_report(folder: Path) -> None:
-    from dlrs.evaluation.report import Report, table
-
-    console.print(table(Report.from_json((folder / "report.json").read_text(encoding="utf-8"))))
-    _say(f"Report: {folder / 'report.html'} (for people), {folder / 'report.json'} (for programs)")
 
 
 def _say(text: str) -> None:
