@@ -82,6 +82,21 @@ def test_an_event_moves_the_list_of_its_user(run: RunFolder) -> None:
         stage.service.stop()
 
 
+def test_a_user_whose_events_are_gone_and_a_stranger_get_lists(run: RunFolder) -> None:
+    stage = Stage(*open_world(run))
+    prepared = open_prepared(run.prepared)
+    rows_U = np.flatnonzero(prepared.profile_of_QU[prepared.serving_period] >= 0)
+    user = User(prepared, int(rows_U[0]))
+    try:
+        profile = user.profile(stage.bundle)
+        for version, history in enumerate(((), profile.history[:1])):
+            stage.profiles.known[user.id] = replace(profile, history=history, version=str(version))
+            assert len(stage.service.recommend(user.id, 10).items) == 10
+        assert len(stage.service.recommend("never seen", 10).items) == 10
+    finally:
+        stage.service.stop()
+
+
 def test_all_users_offline(run: RunFolder, tmp_path: Path) -> None:
     prepared = open_prepared(run.prepared)
     published = open_current(run.registry, prepared.encoding)

@@ -138,10 +138,9 @@ def _vectors_of(nets: AnyNets) -> Callable[[EncodedRows], Floats]:
 
 def _distinct(history: Sequence[Met]) -> list[Met]:
     """Return a history without events that show what the one before showed."""
-    before: Sequence[Met | None] = [None, *history[:-1]]
     return [
         met
-        for met, last in zip(history, before, strict=True)
+        for met, last in zip(history, [None, *history], strict=False)
         if last is None or (met.item_id, met.features) != (last.item_id, last.features)
     ]
 
