@@ -105,6 +105,35 @@ def test_who_met_nothing_is_what_he_has_of_his_own(network: HistoryNet) -> None:
     assert not np.allclose(beside[1], alone.embedding_ND[1])
 
 
+def test_who_tells_what_he_likes_is_like_who_met_it(network: HistoryNet) -> None:
+    """A profile stands for a mean of items: of those of one feature value each, but for attention."""
+    nets = in_numpy(network)
+    nets.weights["shares"][0] = -50  # no attention
+    nets.weights["numbers"][:] = 0
+    told = EncodedRows(
+        continuous_NC=np.zeros((1, 3), dtype=np.float32),
+        offsets=np.array([0, 2, 3, 4]),
+        columns_E=np.array([0, 1, 5, 8], dtype=np.int32),
+        weights_E=np.array([0.5, 0.5, 1, 1], dtype=np.float32),
+    )
+    types_E = np.zeros(2, dtype=np.int64)
+    met = Tokens(np.array([0, 2]), np.array([0, 1]), types_E, nets.item_vectors(without_second_tag(items())))
+    np.testing.assert_allclose(
+        nets.embed_users(told).embedding_ND, nets.embed_users(users(1), met).embedding_ND, atol=1e-6
+    )
+
+
+def without_second_tag(rows: EncodedRows) -> EncodedRows:
+    """Return items 0 and 1 with the tag 5 alone."""
+    both = rows.take(np.array([0, 1]))
+    return EncodedRows(
+        both.continuous_NC,
+        np.array([0, 1, 2, 3, 4]),
+        np.array([0, 5, 1, 5], dtype=np.int32),
+        np.ones(4, dtype=np.float32),
+    )
+
+
 def test_a_logit_is_the_cosine_over_the_temperature(network: HistoryNet) -> None:
     nets = in_numpy(network)
     e_u, e_v = nets.embed_users(users(1)), nets.embed_items(items())

@@ -74,14 +74,17 @@ class HistoryNets:
         """Return e_u of each user.
 
         Args:
-            rows: his profile, of which only the features of his own are looked at.
+            rows: his profile. Its features count only where he met nothing: somebody who tells what he likes.
             tokens: what he met, a row for each; None: nobody met anything.
         """
         D = self.settings.width
         total_UD = np.tile(self.weights["anybody"], (len(rows), 1))
         if len(self.weights["own_table"]):
             total_UD += rows.own_matrix(self.space) @ self.weights["own_table"]
-        if tokens is not None and len(tokens.place_E):
+        met_U = np.zeros(len(rows), dtype=np.bool_) if tokens is None else np.diff(tokens.offsets_U1) > 0
+        if not met_U.all():
+            total_UD[~met_U] += self._told(rows.take(np.flatnonzero(~met_U)))
+        if tokens is not None and met_U.any():
             step = max(1, TOKENS // self.settings.length)
             for start in range(0, len(rows), step):
                 some = np.arange(start, min(start + step, len(rows)))
@@ -115,6 +118,15 @@ class HistoryNets:
             shape=(len(rows), self.space.columns),
         )
         return np.asarray(bags @ self._table_KD + rows.continuous_NC @ self.weights["numbers"])
+
+    def _told(self, rows: EncodedRows) -> Floats:
+        """Return what the mean of items would add whose features are as frequent as in a profile: (U, D).
+
+        Numbers take no part: those of users are scaled apart from those of items.
+        """
+        shared_UK = rows.matrix(self.space, side="user")[:, len(self.space.continuous) :]
+        mean_UD = (shared_UK @ self._table_KD) @ self.weights["pooled"]
+        return np.asarray(expit(self.weights["shares"])[1] * mean_UD, dtype=np.float32)
 
     def _met(self, tokens: Tokens, users_U: Ints) -> Floats:
         """Return the share of e_u that comes from what users met: (U, D), 0 for who met nothing."""
