@@ -8,20 +8,19 @@ import numpy as np
 from safetensors.torch import save
 from scipy import sparse
 
-from dlrs.arrays import Ints, stores
+from dlrs.arrays import stores
 from dlrs.baselines.factors import FactorRecommender
 from dlrs.candidates.histories import Histories, histories_before
 from dlrs.data.interactions import ALL_TIME
 from dlrs.errors import DataError, DlrsError
 from dlrs.evaluation.protocol import lists_of
 from dlrs.evaluation.static import StaticTest, static_test
-from dlrs.features.rows import EncodedRows, FeatureSpace
+from dlrs.features.rows import FeatureSpace
 from dlrs.metrics.ranked import per_user
 from dlrs.model.history_forward import NETS, HistoryNets, save_history
 from dlrs.model.history_net import HistoryNet
 from dlrs.prepared import Prepared
 from dlrs.profiles.buckets import MICROSECOND
-from dlrs.recommender import Audience
 from dlrs.samples.sequences import Sequences
 from dlrs.training.retrieval import Log, TrainedHistory, train_history
 from dlrs.training.workers import Workers
@@ -80,11 +79,12 @@ class _Validation:
     def __init__(self, prepared: Prepared, test: StaticTest, histories: Histories) -> None:
         self._test = test
         self._items = prepared.encoded_versions.take(test.versions_A)
-        audience = _audience(prepared, histories)
-        self._profiles, self._histories = audience.take(test.users_U), histories.take(test.users_U)
+        self._profiles = prepared.strangers.take(test.users_U)
+        self._histories = histories.take(test.users_U)
 
     @classmethod
     def of(cls, prepared: Prepared, since: int) -> _Validation:
+        """Judge on who met something before `since` and something new from then to the cut."""
         histories = histories_before(prepared, since)
         try:
             test = static_test(
@@ -113,13 +113,6 @@ class _Validation:
         relevant_U = test.positives(np.ones_like(test.cold_N))
         values = per_user(stores(test.relevant_UN, items_UK), relevant_U, [VALIDATED_BY])
         return float(values[f"ndcg@{VALIDATED_BY}"].mean())
-
-
-def _audience(prepared: Prepared, histories: Histories) -> Audience:
-    nobody_U: Ints = np.full(len(prepared.user_ids), -1)
-    space = prepared.encoding.space
-    blank = EncodedRows.blank(0, space, side="user")
-    return Audience(blank, nobody_U, space, prepared.own_features, histories)
 
 
 def _own_matrix(prepared: Prepared) -> sparse.csr_array | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dlrs.features.rows import EncodedRows
 from dlrs.live_contenders import timing_of
 from dlrs.live_recommender import Fit
 from dlrs.model.history_forward import HistoryNets
@@ -40,14 +39,7 @@ def live_rankers(
 
 
 def _retrieval(prepared: Prepared, nets: HistoryNets) -> Callable[[Past], HistoryRetrieval]:
-    return lambda past: HistoryRetrieval(nets, past, prepared.encoded_versions, _own(prepared))
-
-
-def _own(prepared: Prepared) -> EncodedRows:
-    """Return a row for each user: nothing of a profile, and what is his own."""
-    space = prepared.encoding.space
-    blank = EncodedRows.blank(len(prepared.user_ids), space.shared, side="user")
-    return blank if prepared.own_features is None else blank.beside(prepared.own_features, space)
+    return lambda past: HistoryRetrieval(nets, past, prepared.encoded_versions, prepared.strangers)
 
 
 def _fit(models: MomentModels, prepared: Prepared) -> Fit:

@@ -93,6 +93,13 @@ class Prepared:
         """
         return self.profile_facts.rows(len(self.starts_Q) + 1, len(self.user_ids))
 
+    @cached_property
+    def strangers(self) -> EncodedRows:
+        """A row for each user row that says nothing of a profile: only what the user has of his own."""
+        space = self.encoding.space
+        blank = EncodedRows.blank(len(self.user_ids), space.shared, side="user")
+        return blank if self.own_features is None else blank.beside(self.own_features, space)
+
     @property
     def cut_period(self) -> int:
         """The period of the profiles at the cut: the test's."""

@@ -123,11 +123,6 @@ def repeated(user_E: Ints, version_E: Ints) -> Bools:
     return again_E
 
 
-def batches_an_epoch(stretches: int, size: int) -> int:
-    """Return about how many batches `sequence_batches` yields."""
-    return -(-stretches // size)
-
-
 def _chopped(rows: Ints, size: int) -> list[Ints]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 

@@ -32,15 +32,13 @@ from dlrs.model.threads import one_thread
 from dlrs.model.tower import row_tensors
 from dlrs.progress import track
 from dlrs.recipe import History
-from dlrs.samples.sequences import SequenceBatch, Sequences, batches_an_epoch, sequence_batches
+from dlrs.samples.sequences import SequenceBatch, Sequences, sequence_batches
 from dlrs.training.board import Board
 from dlrs.training.checkpoint import CHECKPOINT, Checkpoint, identify
 from dlrs.training.run import ADAM, EpochResult, Run, best_epoch
 
 REDRAWS = 4
 """So often a negative that was not alive at its moment is drawn again."""
-
-SECONDS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -234,7 +232,7 @@ def _remaining(
         )
     done = run.progress.step
     batches = sequence_batches(starts_W, lengths_W, settings.batch_size, rng)
-    total = batches_an_epoch(len(starts_W), settings.batch_size)
+    total = -(-len(starts_W) // settings.batch_size)
     shown = track(batches, f"epoch {epoch + 1} of {epochs}, {settings.batch_size} histories a step", total)
     for number, batch in enumerate(shown):
         if number >= done:
