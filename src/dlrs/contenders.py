@@ -99,13 +99,13 @@ def fit_contenders(prepared: Prepared, networks: Mapping[str, Path]) -> Contende
         prepared: the data set.
         networks: folder of the trained networks, by the name that reports show.
     """
-    history = History(prepared, prepared.cut_period)
-    rivals: dict[str, Build] = {name: fit_rival(name, history) for name in prepared.recipe.baselines.models}
-    ours = {name: build_ours(open_nets(folder), history) for name, folder in networks.items()}
+    known = Known(prepared, prepared.cut_period)
+    rivals: dict[str, Build] = {name: fit_rival(name, known) for name in prepared.recipe.baselines.models}
+    ours = {name: build_ours(open_nets(folder), known) for name, folder in networks.items()}
     return Contenders(prepared, rivals | ours)
 
 
-class History:
+class Known:
     """What is known before a cut: the log until then, and the profiles of that moment."""
 
     def __init__(self, prepared: Prepared, period: int) -> None:
@@ -133,9 +133,9 @@ class History:
         return version_of_N
 
 
-def fit_rival(name: Rival, history: History) -> Build:
+def fit_rival(name: Rival, known: Known) -> Build:
     """Fit a baseline on what is known, by the settings of the data set's recipe."""
-    prepared, settings, cut = history.prepared, history.prepared.recipe.baselines, history.cut
+    prepared, settings, cut = known.prepared, known.prepared.recipe.baselines, known.cut
     log, items = prepared.interactions, prepared.catalog.items
     versions, space = prepared.encoded_versions, prepared.encoding.space
     match name:
@@ -144,28 +144,28 @@ def fit_rival(name: Rival, history: History) -> Build:
         case "recently popular":
             return lambda offer: recently_popular(log, offer.items_A, items=items, cut=cut, settings=settings)
         case "CF":
-            factors = fit_cf(history.train_UN, settings)
+            factors = fit_cf(known.train_UN, settings)
             return lambda offer: cf_recommender(factors, offer.items_A)
         case "CF, WARP":
-            warp = fit_cf_warp(history.train_UN, settings)
+            warp = fit_cf_warp(known.train_UN, settings)
             return lambda offer: cf_recommender(warp, offer.items_A)
         case "BPR":
-            bpr = fit_bpr(history.train_UN, settings)
+            bpr = fit_bpr(known.train_UN, settings)
             return lambda offer: cf_recommender(bpr, offer.items_A)
         case "item-kNN":
-            return lambda offer: item_knn_recommender(history.train_UN, offer.items_A, settings)
+            return lambda offer: item_knn_recommender(known.train_UN, offer.items_A, settings)
         case "EASE":
-            ease = fit_ease(history.train_UN, settings)
+            ease = fit_ease(known.train_UN, settings)
             return lambda offer: ease_recommender(ease, offer.items_A)
         case "GF-CF":
-            graph = fit_gf_cf(history.train_UN, settings)
+            graph = fit_gf_cf(known.train_UN, settings)
             return lambda offer: gf_cf_recommender(graph, offer.items_A)
         case "content-kNN":
-            content = fit_content(history.train_UN, versions, history.version_of_N, space, settings)
+            content = fit_content(known.train_UN, versions, known.version_of_N, space, settings)
             return lambda offer: content_recommender(content, offer.items_A, versions, offer.version_of_N)
         case "hybrid CF-CBF":
-            audience = history.audience
-            hybrid = fit_hybrid(history.train_UN, audience, versions, history.version_of_N, settings)
+            audience = known.audience
+            hybrid = fit_hybrid(known.train_UN, audience, versions, known.version_of_N, settings)
             return lambda offer: hybrid_recommender(
                 hybrid, offer.items_A, audience, versions, offer.version_of_N
             )
@@ -173,15 +173,15 @@ def fit_rival(name: Rival, history: History) -> Build:
             assert_never(name)
 
 
-def build_ours(nets: AnyNets, history: History) -> Build:
+def build_ours(nets: AnyNets, known: Known) -> Build:
     """Return ours, of networks that learned from nothing after the cut."""
-    settings = history.prepared.recipe.candidates
-    recent_N = recent_counts(history.prepared, history.cut)
+    settings = known.prepared.recipe.candidates
+    recent_N = recent_counts(known.prepared, known.cut)
 
     def build(offer: Offer) -> TwoStageRecommender:
         items = nets.embed_items(offer.prepared.encoded_versions.take(offer.versions_A))
         vectors = ItemVectors(items.embedding_ND, settings.metric)
         retrieval = Retrieval.build(vectors, settings, recent_N[offer.items_A])
-        return TwoStageRecommender(nets, items, offer.items_A, history.audience, settings, retrieval)
+        return TwoStageRecommender(nets, items, offer.items_A, known.audience, settings, retrieval)
 
     return build

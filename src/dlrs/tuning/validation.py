@@ -14,7 +14,7 @@ from typing import Literal, cast
 import numpy as np
 
 from dlrs.arrays import stores
-from dlrs.contenders import Build, History, Offer, build_ours, fit_rival
+from dlrs.contenders import Build, Known, Offer, build_ours, fit_rival
 from dlrs.evaluation.protocol import lists_of
 from dlrs.evaluation.static import StaticTest, static_test
 from dlrs.metrics import ranked
@@ -56,8 +56,8 @@ class Validation:
     def worth(self, model: Model, recipe: Recipe, objective: Objective) -> float:
         """Fit a model by a recipe's settings and return the mean of the objective over the users."""
         prepared = replace(self.prepared, recipe=recipe)
-        history = History(prepared, prepared.validation_period)
-        build = _fit_ours(history) if model == OURS else fit_rival(cast(Rival, model), history)
+        known = Known(prepared, prepared.validation_period)
+        build = _fit_ours(known) if model == OURS else fit_rival(cast(Rival, model), known)
         recommender = build(Offer(prepared, self.test.versions_A))
         k = LENGTHS[objective]
         hits_UK = stores(self.test.relevant_UN, lists_of(model, recommender, self.test, k))
@@ -67,12 +67,12 @@ class Validation:
         return float(ranked.ndcg(hits_UK, relevant_U, k).mean())
 
 
-def _fit_ours(history: History) -> Build:
+def _fit_ours(known: Known) -> Build:
     """Train on the periods before the validation; it only says when to stop."""
     from dlrs.fitting import fit, save_trained
 
-    prepared = history.prepared
+    prepared = known.prepared
     with TemporaryDirectory() as folder:
         trained = fit(prepared, Path(folder) / "work", until=prepared.validation_period)
         save_trained(trained, Path(folder) / "nets")
-        return build_ours(open_nets(Path(folder) / "nets"), history)
+        return build_ours(open_nets(Path(folder) / "nets"), known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,8 +41,21 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return run
 
 
-def test_lists_equal_the_recommenders(run: RunFolder) -> None:
+@pytest.fixture
+def stage(run: RunFolder) -> Iterator[Stage]:
     stage = Stage(*open_world(run))
+    yield stage
+    stage.service.stop()
+
+
+@pytest.fixture
+def user(run: RunFolder) -> User:
+    prepared = open_prepared(run.prepared)
+    rows_U = np.flatnonzero(prepared.profile_of_QU[prepared.serving_period] >= 0)
+    return User(prepared, int(rows_U[0]))
+
+
+def test_lists_equal_the_recommenders(run: RunFolder, stage: Stage) -> None:
     prepared = open_prepared(run.prepared)
     rows_U = np.flatnonzero(prepared.profile_of_QU[prepared.serving_period] >= 0)[:8]
     users = [User(prepared, int(row)) for row in rows_U]
@@ -52,49 +66,32 @@ def test_lists_equal_the_recommenders(run: RunFolder) -> None:
     retrieval = Retrieval.build(ItemVectors(items.embedding_ND, settings.metric), settings)
     nobody = Audience.empty(nets.space)
     judged = TwoStageRecommender(nets, items, np.arange(len(items)), nobody, settings, retrieval)
-    try:
-        for user in users:
-            known = known_1N(stage.published, stage.profiles.known[user.id].known_ids)
-            expected = judged.recommend_to(user.encoded, 10, known_UN=known, histories=user.histories)
-            answer = stage.service.recommend(user.id, 10)
-            np.testing.assert_allclose(
-                [item.score for item in answer.items], expected.scores_UK[0], rtol=1e-4, atol=1e-4
-            )
-            assert [item.id for item in answer.items] == [stage.ids()[row] for row in expected.items_UK[0]]
-    finally:
-        stage.service.stop()
+    for user in users:
+        known = known_1N(stage.published, stage.profiles.known[user.id].known_ids)
+        expected = judged.recommend_to(user.encoded, 10, known_UN=known, histories=user.histories)
+        answer = stage.service.recommend(user.id, 10)
+        np.testing.assert_allclose(
+            [item.score for item in answer.items], expected.scores_UK[0], rtol=1e-4, atol=1e-4
+        )
+        assert [item.id for item in answer.items] == [stage.ids()[row] for row in expected.items_UK[0]]
 
 
-def test_an_event_moves_the_list_of_its_user(run: RunFolder) -> None:
-    stage = Stage(*open_world(run))
-    prepared = open_prepared(run.prepared)
-    rows_U = np.flatnonzero(prepared.profile_of_QU[prepared.serving_period] >= 0)
-    user = User(prepared, int(rows_U[0]))
+def test_an_event_moves_the_list_of_its_user(stage: Stage, user: User) -> None:
     profile = user.profile(stage.bundle)
-    try:
-        stage.profiles.known[user.id] = profile
-        before = [(item.id, item.score) for item in stage.service.recommend(user.id, 10).items]
-        met = replace(profile.history[0], time=profile.history[-1].time + 1)
-        stage.profiles.known[user.id] = replace(profile, history=[*profile.history, met], version="2")
-        after = [(item.id, item.score) for item in stage.service.recommend(user.id, 10).items]
-        assert before != after
-    finally:
-        stage.service.stop()
+    stage.profiles.known[user.id] = profile
+    before = [(item.id, item.score) for item in stage.service.recommend(user.id, 10).items]
+    met = replace(profile.history[0], time=profile.history[-1].time + 1)
+    stage.profiles.known[user.id] = replace(profile, history=[*profile.history, met], version="2")
+    after = [(item.id, item.score) for item in stage.service.recommend(user.id, 10).items]
+    assert before != after
 
 
-def test_a_user_whose_events_are_gone_and_a_stranger_get_lists(run: RunFolder) -> None:
-    stage = Stage(*open_world(run))
-    prepared = open_prepared(run.prepared)
-    rows_U = np.flatnonzero(prepared.profile_of_QU[prepared.serving_period] >= 0)
-    user = User(prepared, int(rows_U[0]))
-    try:
-        profile = user.profile(stage.bundle)
-        for version, history in enumerate(((), profile.history[:1])):
-            stage.profiles.known[user.id] = replace(profile, history=history, version=str(version))
-            assert len(stage.service.recommend(user.id, 10).items) == 10
-        assert len(stage.service.recommend("never seen", 10).items) == 10
-    finally:
-        stage.service.stop()
+def test_a_user_whose_events_are_gone_and_a_stranger_get_lists(stage: Stage, user: User) -> None:
+    profile = user.profile(stage.bundle)
+    for version, history in enumerate(((), profile.history[:1])):
+        stage.profiles.known[user.id] = replace(profile, history=history, version=str(version))
+        assert len(stage.service.recommend(user.id, 10).items) == 10
+    assert len(stage.service.recommend("never seen", 10).items) == 10
 
 
 def test_all_users_offline(run: RunFolder, tmp_path: Path) -> None:
