@@ -21,6 +21,7 @@ from dlrs.model.history_forward import NETS, HistoryNets, save_history
 from dlrs.model.history_net import HistoryNet
 from dlrs.prepared import Prepared
 from dlrs.profiles.buckets import MICROSECOND
+from dlrs.recipe import History
 from dlrs.samples.sequences import Sequences
 from dlrs.training.retrieval import Log, TrainedHistory, train_history
 from dlrs.training.workers import Workers
@@ -52,7 +53,7 @@ def fit_history(
         catalog=prepared.catalog,
         own_UO=_own_matrix(prepared),
         types=len(recipe.marketplace.interaction_types),
-        unordered=0 if (span := recipe.history.unordered) is None else span // MICROSECOND,
+        unordered=_unordered(recipe.history),
     )
     space = prepared.encoding.space
     validation = None if epochs is not None else _Validation.of(prepared, end)
@@ -113,6 +114,13 @@ class _Validation:
         relevant_U = test.positives(np.ones_like(test.cold_N))
         values = per_user(stores(test.relevant_UN, items_UK), relevant_U, [VALIDATED_BY])
         return float(values[f"ndcg@{VALIDATED_BY}"].mean())
+
+
+def _unordered(settings: History) -> int:
+    """Return the span (microseconds) within which events have no order."""
+    if settings.reading == "set":
+        return int(np.iinfo(np.int64).max)
+    return 0 if settings.unordered is None else settings.unordered // MICROSECOND
 
 
 def _own_matrix(prepared: Prepared) -> sparse.csr_array | None:

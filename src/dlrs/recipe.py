@@ -71,6 +71,11 @@ class History(Description):
 
     width: int = Field(default=64, ge=2, description="of e_u and e_v")
     length: int = Field(default=50, ge=1, description="events of a user that it looks back at")
+    reading: Literal["attention", "mean", "both", "set"] = Field(
+        default="both",
+        description="how a user's events become one vector; set: their mean, and training tells each from all "
+        "the others, for a log whose order says nothing",
+    )
     blocks: int = Field(default=1, ge=1, description="of self-attention")
     heads: int = Field(default=1, ge=1)
     unordered: Duration | None = Field(
@@ -82,6 +87,7 @@ class History(Description):
     negatives: int = Field(default=1024, ge=1, description="items a step, of those alive, all alike")
     popular_negatives: int = Field(default=0, ge=0, description="beside them, by how often they were met")
     temperature: float = Field(default=0.08, gt=0, description="the cosine is divided by it")
+    spread: float = Field(default=0.1, gt=0, description="standard deviation of embeddings at the start")
     dropout: float = Field(default=0.4, ge=0, lt=1)
     field_dropout: float = Field(
         default=0.1, ge=0, lt=1, description="share of features left out in training"
@@ -97,6 +103,16 @@ class History(Description):
         if self.width % self.heads:
             raise ValueError(f"width: expected a multiple of heads ({self.heads}), received {self.width}")
         return self
+
+    @property
+    def attends(self) -> bool:
+        """Whether there is self-attention over a user's events."""
+        return self.reading in ("attention", "both")
+
+    @property
+    def averages(self) -> bool:
+        """Whether the mean of a user's items is part of e_u."""
+        return self.reading != "attention"
 
 
 SourceName = Literal["popular", "last-met", "pseudo-user", "cluster", "direct"]

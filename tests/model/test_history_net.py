@@ -39,8 +39,14 @@ def users(count: int) -> EncodedRows:
 
 @pytest.fixture
 def network() -> HistoryNet:
+    return reading("both")
+
+
+def reading(way: str) -> HistoryNet:
+    """Return a network with random weights that reads histories in such a way."""
     torch.manual_seed(3)
-    network = HistoryNet(SPACE, SETTINGS, torch.ones(8), types=2)
+    settings = SETTINGS.model_copy(update={"reading": way})
+    network = HistoryNet(SPACE, settings, torch.ones(8), types=2)
     for parameter in network.parameters():
         parameter.data += 0.3 * torch.randn_like(parameter)
     return network.eval()
@@ -48,7 +54,7 @@ def network() -> HistoryNet:
 
 def in_numpy(network: HistoryNet) -> HistoryNets:
     weights = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
-    return HistoryNets(SPACE, SETTINGS, weights)
+    return HistoryNets(SPACE, network.settings, weights)
 
 
 def own(rows: EncodedRows) -> Bags:
@@ -60,7 +66,9 @@ def own(rows: EncodedRows) -> Bags:
     )
 
 
-def test_numpy_gives_the_same_representations(network: HistoryNet) -> None:
+@pytest.mark.parametrize("way", ["attention", "mean", "both", "set"])
+def test_numpy_gives_the_same_representations(way: str) -> None:
+    network = reading(way)
     nets = in_numpy(network)
     with torch.no_grad():
         items_SD = network.items(row_tensors(items()))
@@ -84,6 +92,20 @@ def test_what_comes_later_changes_nothing_before_it(network: HistoryNet) -> None
         other = network.users(items_SD, Events(torch.tensor([[0, 1, 3]]), types), None)
     assert torch.equal(one[:, :2], other[:, :2])
     assert not torch.equal(one[:, 2], other[:, 2])
+
+
+def test_in_a_set_an_event_is_told_from_all_the_others() -> None:
+    network = reading("set")
+    with torch.no_grad():
+        items_SD = network.items(row_tensors(items()))
+        types = torch.zeros(1, 3, dtype=torch.long)
+        one = network.users(items_SD, Events(torch.tensor([[0, 1, 2]]), types), None)
+        other_next = network.users(items_SD, Events(torch.tensor([[0, 3, 2]]), types), None)
+        other_later = network.users(items_SD, Events(torch.tensor([[0, 1, 3]]), types), None)
+        expected = (items_SD[0] + items_SD[2]) / 2 @ network.pooled * torch.sigmoid(network.shares[1])
+    torch.testing.assert_close(one[0, 0], expected + network.anybody)
+    torch.testing.assert_close(one[:, 0], other_next[:, 0])
+    assert not torch.allclose(one[:, 0], other_later[:, 0], atol=1e-3)
 
 
 def test_only_the_last_events_count(network: HistoryNet) -> None:
@@ -118,6 +140,22 @@ def test_who_tells_what_he_likes_is_like_who_met_it(network: HistoryNet) -> None
     )
     types_E = np.zeros(2, dtype=np.int64)
     met = Tokens(np.array([0, 2]), np.array([0, 1]), types_E, nets.item_vectors(without_second_tag(items())))
+    np.testing.assert_allclose(
+        nets.embed_users(told).embedding_ND, nets.embed_users(users(1), met).embedding_ND, atol=1e-6
+    )
+
+
+def test_without_a_mean_who_tells_is_like_who_met_one_such_item() -> None:
+    nets = in_numpy(reading("attention"))
+    nets.weights["numbers"][:] = nets.weights["types"][:] = 0
+    told = EncodedRows(
+        continuous_NC=np.zeros((1, 3), dtype=np.float32),
+        offsets=np.array([0, 1, 2, 3]),
+        columns_E=np.array([0, 5, 8], dtype=np.int32),
+        weights_E=np.ones(3, dtype=np.float32),
+    )
+    vectors_SD = nets.item_vectors(without_second_tag(items()))
+    met = Tokens(np.array([0, 1]), np.array([0]), np.array([0]), vectors_SD)
     np.testing.assert_allclose(
         nets.embed_users(told).embedding_ND, nets.embed_users(users(1), met).embedding_ND, atol=1e-6
     )

@@ -120,13 +120,21 @@ class HistoryNets:
         return np.asarray(bags @ self._table_KD + rows.continuous_NC @ self.weights["numbers"])
 
     def _told(self, rows: EncodedRows) -> Floats:
-        """Return what the mean of items would add whose features are as frequent as in a profile: (U, D).
+        """Return what one item would add whose features are as frequent as in a profile: (U, D).
 
         Numbers take no part: those of users are scaled apart from those of items.
         """
         shared_UK = rows.matrix(self.space, side="user")[:, len(self.space.continuous) :]
-        mean_UD = (shared_UK @ self._table_KD) @ self.weights["pooled"]
-        return np.asarray(expit(self.weights["shares"])[1] * mean_UD, dtype=np.float32)
+        item_UD = shared_UK @ self._table_KD
+        if self.settings.averages:
+            return self._pooled(item_UD)
+        attended_UD = self._attended(item_UD[:, None], np.ones((len(rows), 1), dtype=np.bool_))
+        return np.asarray(expit(self.weights["shares"])[0] * attended_UD, dtype=np.float32)
+
+    def _pooled(self, mean_UD: Floats) -> Floats:
+        """Return what the mean of a user's items adds to e_u."""
+        shared_UD = mean_UD @ self.weights["pooled"]
+        return np.asarray(expit(self.weights["shares"])[1] * shared_UD, dtype=np.float32)
 
     def _met(self, tokens: Tokens, users_U: Ints) -> Floats:
         """Return the share of e_u that comes from what users met: (U, D), 0 for who met nothing."""
@@ -135,11 +143,13 @@ class HistoryNets:
         known_UL = np.asarray(place_UL >= 0)
         tokens_ULD = tokens.vectors_SD[place_UL] * known_UL[..., None]
         weights_UL = np.exp(of["type_weights"])[type_UL] * known_UL
-        total_U1 = np.maximum(weights_UL.sum(axis=1, keepdims=True), 1e-6)
-        mean_UD = np.einsum("uld,ul->ud", tokens_ULD, weights_UL / total_U1) @ of["pooled"]
-        attended_UD = self._attended(tokens_ULD + of["types"][type_UL], known_UL)
-        shares = expit(of["shares"])
-        met_UD = shares[0] * attended_UD + shares[1] * mean_UD
+        met_UD = np.zeros((len(users_U), self.settings.width), dtype=np.float32)
+        if self.settings.averages:
+            total_U1 = np.maximum(weights_UL.sum(axis=1, keepdims=True), 1e-6)
+            met_UD += self._pooled(np.einsum("uld,ul->ud", tokens_ULD, weights_UL / total_U1))
+        if self.settings.attends:
+            attended_UD = self._attended(tokens_ULD + of["types"][type_UL], known_UL)
+            met_UD += expit(of["shares"])[0] * attended_UD
         anything_U1 = known_UL.any(axis=1, keepdims=True)
         return np.where(anything_U1, met_UD, 0).astype(np.float32)
 

@@ -8,6 +8,9 @@ parts, of which any may be missing:
     self-attention over them in their order, as it stands at the last one (Kang & McAuley, ICDM 2018),
     features of his own.
 
+`History.reading` says which of the first two there are. Where the order of a log says nothing, each item of a
+user may be told from the mean of all his others, later ones too (Kabbur et al., KDD 2013: FISM).
+
 In training each part and each feature is left out at random (Volkovs et al., NIPS 2017: DropoutNet), so that
 one network serves new items, new users and old ones. `history_forward` runs the same weights without torch.
 
@@ -33,7 +36,7 @@ from dlrs.model.tower import RowTensors
 from dlrs.recipe import History
 
 SMALL = 0.02
-"""Standard deviation of embeddings and positions at the start."""
+"""Standard deviation of positions, users' own features and the like at the start."""
 
 
 class Events(NamedTuple):
@@ -62,12 +65,15 @@ class HistoryNet(nn.Module):
         D = settings.width
         self.space, self.settings = space, settings
         self.register_buffer("used_K", used_K.float())
-        self.table = nn.Parameter(torch.randn(space.columns, D) * SMALL)
+        # wide enough apart that items with the same values are alike from the first step on
+        self.table = nn.Parameter(torch.randn(space.columns, D) * settings.spread)
         self.numbers = nn.Parameter(torch.randn(len(space.continuous), D) * SMALL)
-        self.positions = nn.Parameter(torch.randn(settings.length, D) * SMALL)
-        self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.blocks))
-        self.last_norm = nn.LayerNorm(D)
-        self.pooled = nn.Parameter(torch.eye(D))
+        if settings.attends:
+            self.positions = nn.Parameter(torch.randn(settings.length, D) * SMALL)
+            self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.blocks))
+            self.last_norm = nn.LayerNorm(D)
+        if settings.averages:
+            self.pooled = nn.Parameter(torch.eye(D))
         self.shares = nn.Parameter(torch.zeros(2, D))  # of attention and of the mean, before a sigmoid
         own_columns = len(space.own_continuous) + sum(space.own_sizes_F)
         self.own_table = nn.Parameter(torch.randn(own_columns, D) * SMALL)
@@ -104,15 +110,24 @@ class HistoryNet(nn.Module):
         """
         known_BL = events.place_BL >= 0
         tokens_BLD = items_SD[events.place_BL.clamp(min=0)]
-        attended = self.attended(tokens_BLD + self.types[events.type_BL], known_BL)
-        weights_BL1 = (torch.exp(self.type_weights)[events.type_BL] * known_BL)[..., None]
-        total_BL1 = weights_BL1.cumsum(1).clamp(min=1e-6)
-        mean = self.dropout((tokens_BLD * weights_BL1).cumsum(1) / total_BL1) @ self.pooled
         shares = torch.sigmoid(self.shares)
-        parts = self._part_dropped(shares[0] * attended) + self._part_dropped(shares[1] * mean)
+        parts = self.anybody
+        if self.settings.averages:
+            weights_BL1 = (torch.exp(self.type_weights)[events.type_BL] * known_BL)[..., None]
+            mean_BLD = self._summed(tokens_BLD * weights_BL1) / self._summed(weights_BL1).clamp(min=1e-6)
+            parts = parts + self._part_dropped(shares[1] * (self.dropout(mean_BLD) @ self.pooled))
+        if self.settings.attends:
+            attended = self.attended(tokens_BLD + self.types[events.type_BL], known_BL)
+            parts = parts + self._part_dropped(shares[0] * attended)
         if own is not None:
             parts = parts + self._part_dropped(sum_bags(self.own_table, *own))[:, None]
-        return parts + self.anybody
+        return parts
+
+    def _summed(self, values_BLX: Tensor) -> Tensor:
+        """Return the sum of what may tell the event after each: those up to it, or all but that event."""
+        if self.settings.reading == "set":
+            return values_BLX.sum(1, keepdim=True) - functional.pad(values_BLX[:, 1:], (0, 0, 0, 1))
+        return values_BLX.cumsum(1)
 
     def attended(self, tokens_BLD: Tensor, known_BL: Tensor) -> Tensor:
         """Return the last block's output at each event, which sees itself and those before it."""
