@@ -87,7 +87,6 @@ class History(Description):
     negatives: int = Field(default=1024, ge=1, description="items a step, of those alive, all alike")
     popular_negatives: int = Field(default=0, ge=0, description="beside them, by how often they were met")
     temperature: float = Field(default=0.08, gt=0, description="the cosine is divided by it")
-    spread: float = Field(default=0.1, gt=0, description="standard deviation of embeddings at the start")
     dropout: float = Field(default=0.4, ge=0, lt=1)
     field_dropout: float = Field(
         default=0.1, ge=0, lt=1, description="share of features left out in training"

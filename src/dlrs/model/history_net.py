@@ -36,7 +36,7 @@ from dlrs.model.tower import RowTensors
 from dlrs.recipe import History
 
 SMALL = 0.02
-"""Standard deviation of positions, users' own features and the like at the start."""
+"""Standard deviation of embeddings and positions at the start."""
 
 
 class Events(NamedTuple):
@@ -65,8 +65,7 @@ class HistoryNet(nn.Module):
         D = settings.width
         self.space, self.settings = space, settings
         self.register_buffer("used_K", used_K.float())
-        # wide enough apart that items with the same values are alike from the first step on
-        self.table = nn.Parameter(torch.randn(space.columns, D) * settings.spread)
+        self.table = nn.Parameter(torch.randn(space.columns, D) * SMALL)
         self.numbers = nn.Parameter(torch.randn(len(space.continuous), D) * SMALL)
         if settings.attends:
             self.positions = nn.Parameter(torch.randn(settings.length, D) * SMALL)

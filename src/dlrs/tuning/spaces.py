@@ -107,7 +107,6 @@ SPACES: Mapping[Searched, Space] = {
     },
     "history": {
         "history.reading": OneOf(("attention", "mean", "both", "set")),
-        "history.spread": OneOf((0.02, 0.05, 0.1)),
         "history.learning_rate": Between(0.0003, 0.01),
         "history.temperature": Between(0.04, 0.3),
         "history.dropout": Between(0.1, 0.7, linear=True),
