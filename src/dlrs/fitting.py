@@ -49,13 +49,12 @@ AnyTrained = Trained | TrainedHistory
 def fit_both(prepared: Prepared, work: Path, workers: Workers) -> tuple[AnyTrained, AnyTrained]:
     """Train twice: with the validation periods held back, then on all for as many epochs as were best."""
     validated = fit(prepared, work / VALIDATED, workers, until=prepared.validation_period)
-    epochs = validated.best_epoch
-    return validated, fit(prepared, work / REFIT, workers, until=prepared.cut_period, epochs=epochs)
+    return validated, fit(prepared, work / REFIT, workers, until=prepared.cut_period, like=validated)
 
 
 def write_both(both: tuple[AnyTrained, AnyTrained], work: Path, folder: Path) -> dict[str, Any]:
     """Write both networks and TensorBoard's files into `folder`, and return how the trainings went."""
-    facts = {}
+    facts: dict[str, dict[str, Any]] = {}
     for name, trained in zip((VALIDATED, REFIT), both, strict=True):
         save_trained(trained, folder / name)
         shutil.copytree(work / name / "tensorboard", folder / "tensorboard" / name)
@@ -63,6 +62,8 @@ def write_both(both: tuple[AnyTrained, AnyTrained], work: Path, folder: Path) ->
             "best_epoch": trained.best_epoch,
             "history": [asdict(epoch) for epoch in trained.history],
         }
+        if isinstance(trained, TrainedHistory):
+            facts[name]["reading"] = trained.network.settings.reading
     return facts
 
 
@@ -75,11 +76,20 @@ def save_trained(trained: AnyTrained, folder: Path) -> None:
 
 
 def fit(
-    prepared: Prepared, folder: Path, workers: Workers = ALONE, *, until: int, epochs: int | None = None
+    prepared: Prepared,
+    folder: Path,
+    workers: Workers = ALONE,
+    *,
+    until: int,
+    like: AnyTrained | None = None,
 ) -> AnyTrained:
-    """Train the recipe's networks on the periods before `until`; without fixed epochs, stop early."""
-    kind = fit_history if prepared.recipe.training.network == "history" else fit_thesis
-    return kind(prepared, folder, workers, until=until, epochs=epochs)
+    """Train the recipe's networks on the periods before `until`: as `like` was, or with early stopping."""
+    if prepared.recipe.training.network == "history":
+        if not isinstance(like, TrainedHistory | None):
+            raise TypeError("like: expected a history network, received the thesis's networks")
+        return fit_history(prepared, folder, workers, until=until, like=like)
+    epochs = None if like is None else like.best_epoch
+    return fit_thesis(prepared, folder, workers, until=until, epochs=epochs)
 
 
 def fit_thesis(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,13 @@ from dlrs.prepared import Prepared
 from dlrs.profiles.buckets import MICROSECOND
 from dlrs.recipe import History
 from dlrs.samples.sequences import Sequences
-from dlrs.training.retrieval import Log, TrainedHistory, train_history
+from dlrs.training.retrieval import Log, TrainedHistory, Validate, train_history
 from dlrs.training.workers import Workers
+
+COMPARED = ("set", "attention")
+"""What `reading = "best"` chooses from."""
+
+BOARD = "tensorboard"
 
 VALIDATED_BY = 10
 """NDCG@k with this k tells when to stop."""
@@ -34,31 +40,56 @@ MOST_USERS = 5_000
 
 
 def fit_history(
-    prepared: Prepared, folder: Path, workers: Workers, *, until: int, epochs: int | None = None
+    prepared: Prepared, folder: Path, workers: Workers, *, until: int, like: TrainedHistory | None = None
 ) -> TrainedHistory:
     """Train on what happened before the start of period `until`.
 
-    Without fixed epochs, stop by NDCG@10 of what users turned to from there to the cut: exact retrieval
-    from all items alive then.
+    With `like`, as that network was trained: for as many epochs as were best for it. Without, stop by NDCG@10
+    of what users turned to from there to the cut: exact retrieval from all items alive then. A recipe that
+    asks for the best reading has each of `COMPARED` trained, and the one with the highest NDCG@10 taken.
     """
     if workers.count > 1:
         raise DlrsError(
             f"training: expected one process for the history network, received {workers.count}. "
             "Start it without torchrun."
         )
-    recipe, end = prepared.recipe, int(prepared.starts_Q[until])
+    end, settings = int(prepared.starts_Q[until]), prepared.recipe.history
+    if like is not None:
+        return _fit(prepared, like.network.settings, folder, end, epochs=like.best_epoch)
+    validate = _Validation.of(prepared, end).ndcg
+    if settings.reading != "best":
+        return _fit(prepared, settings, folder, end, validate=validate)
+    trained = {
+        way: _fit(
+            prepared, settings.model_copy(update={"reading": way}), folder / way, end, validate=validate
+        )
+        for way in COMPARED
+    }
+    best = max(COMPARED, key=lambda way: trained[way].best_validation)
+    shutil.copytree(folder / best / BOARD, folder / BOARD, dirs_exist_ok=True)
+    return trained[best]
+
+
+def _fit(
+    prepared: Prepared,
+    settings: History,
+    folder: Path,
+    end: int,
+    *,
+    epochs: int | None = None,
+    validate: Validate | None = None,
+) -> TrainedHistory:
+    """Train on what happened before the moment `end`."""
     log = Log(
         sequences=Sequences.collect(prepared.interactions.between(ALL_TIME, end), len(prepared.user_ids)),
         versions=prepared.encoded_versions,
         catalog=prepared.catalog,
         own_UO=_own_matrix(prepared),
-        types=len(recipe.marketplace.interaction_types),
-        unordered=_unordered(recipe.history),
+        types=len(prepared.recipe.marketplace.interaction_types),
+        unordered=_unordered(settings),
     )
     space = prepared.encoding.space
-    validation = None if epochs is not None else _Validation.of(prepared, end)
-    validate = None if validation is None else validation.ndcg
-    return train_history(log, space, recipe.history, folder=folder, epochs=epochs, validate=validate)
+    return train_history(log, space, settings, folder=folder, epochs=epochs, validate=validate)
 
 
 def history_without_torch(network: HistoryNet) -> HistoryNets:

@@ -71,10 +71,10 @@ class History(Description):
 
     width: int = Field(default=64, ge=2, description="of e_u and e_v")
     length: int = Field(default=50, ge=1, description="events of a user that it looks back at")
-    reading: Literal["attention", "mean", "both", "set"] = Field(
+    reading: Literal["attention", "mean", "both", "set", "best"] = Field(
         default="both",
-        description="how a user's events become one vector; set: their mean, and training tells each from all "
-        "the others, for a log whose order says nothing",
+        description="how a user's events become one vector; set: their mean, and training tells each from "
+        "all the others, as if order said nothing; best: set or attention, whichever validates better",
     )
     blocks: int = Field(default=1, ge=1, description="of self-attention")
     heads: int = Field(default=1, ge=1)

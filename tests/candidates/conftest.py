@@ -9,7 +9,7 @@ import pytest
 
 from dlrs import pipeline
 from dlrs.arrays import Floats
-from dlrs.fitting import fit
+from dlrs.fitting import fit_thesis
 from dlrs.model.network import without_torch
 from dlrs.prepared import open_prepared
 from dlrs.simulator.settings import Simulation
@@ -28,7 +28,7 @@ def embeddings(tmp_path_factory: pytest.TempPathFactory) -> Embeddings:
     pipeline.simulate(folder / "data", Simulation(users=600, items=12_000, weeks=3, seed=3))
     pipeline.prepare(folder / "data/recipe.toml", folder / "prepared")
     prepared = open_prepared(folder / "prepared")
-    nets = without_torch(fit(prepared, folder / "nets", until=prepared.cut_period, epochs=1).network)
+    nets = without_torch(fit_thesis(prepared, folder / "nets", until=prepared.cut_period, epochs=1).network)
     last_N = prepared.catalog.first_N[1:] - 1
     items = nets.embed_items(prepared.encoded_versions.take(last_N))
     users = nets.embed_users(prepared.profiles.take(np.arange(100)))

@@ -61,6 +61,11 @@ class TrainedHistory:
     history: tuple[EpochResult, ...]
     best_epoch: int  # counted from 1
 
+    @property
+    def best_validation(self) -> float:
+        """The highest that `validate` said; ValueError if nobody asked it."""
+        return max(epoch.validation for epoch in self.history if epoch.validation is not None)
+
 
 Validate = Callable[[HistoryNet], float]
 """What a network is worth on what was held back: the higher the better."""
@@ -88,6 +93,8 @@ def train_history(
         DlrsError: the loss is no longer a number.
         ArtifactError: the folder's checkpoint is of a training with other settings or data.
     """
+    if settings.reading == "best":
+        raise ValueError('reading: expected what to train, received "best"; fitting_history chooses')
     epochs = settings.epochs if epochs is None else epochs
     folder.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng(devices=[]):
