@@ -1,1 +1,1 @@
-"""The RecSys Challenge 2018: continue playlists of the Million Playlist Dataset, in the organisers' own formats."""
+"""The RecSys Challenge 2018, playlists to be continued, in the organisers' own formats."""

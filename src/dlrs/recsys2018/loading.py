@@ -4,8 +4,8 @@ playlists.parquet   pid, name, modified_at, num_tracks: as in the slices, in the
 entries.parquet     pid, pos, track: what is in them, playlist by playlist
 tracks.parquet      track (its number), track_uri and what is known of it, in the order of first sight
 
-A track's number is where it stands in `tracks.parquet`; it holds for this folder only. Beside a slice it is the URIs met so far
-that take memory: some 0.5 GB at 2.26 million.
+A track's number is where it stands in `tracks.parquet`; it holds for this folder only. What takes memory, beside
+one slice, are the URIs met so far.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _load(files: list[Path], folder: Path) -> Mapping[str, int]:
 
 
 def _numbered(read: Playlists, numbers: dict[str, int], file: Growing) -> pa.Array:
-    """Return each entry's track as a number; tracks not met before get the next ones, and a row in the file."""
+    """Return each entry's track as a number; new tracks get the next ones, and a row in the file."""
     coded = read.entries[TRACK_URI].combine_chunks().dictionary_encode()
     before = len(numbers)
     number_X = np.array(
@@ -141,6 +141,6 @@ def _require_distinct(pids: pa.ChunkedArray, files: list[Path]) -> None:
     twice = counted.filter(pc.greater(counted.field("counts"), 1))
     if len(twice):
         raise DataError(
-            f"{files[0].parent}: expected each playlist once, received {len(twice):,} of them again, the first is "
+            f"{files[0].parent}: expected each playlist once, received {len(twice):,} of them again, like "
             f"{twice[0]['values'].as_py()}. Leave out the slices that are there twice."
         )

@@ -1,7 +1,7 @@
-"""Playlists as the organisers distribute them: slices of the Million Playlist Dataset, and the challenge set.
+"""Playlists as distributed: slices of the Million Playlist Dataset, and the challenge set.
 
-Both are one JSON object whose `playlists` is a list. A file is read at once by Arrow, which keeps nothing but the columns that
-are named here: a slice of 33 MB takes about 0.2 GB, however many slices there are.
+Both are one JSON object whose `playlists` is a list. A file is read at once by Arrow, which keeps nothing but the
+columns that are named here: a slice of 33 MB takes about 0.2 GB, however many slices there are.
 
     U playlists of a file    E their entries: tracks at their positions
 """
@@ -118,7 +118,8 @@ def _read(file: Path, columns: dict[str, pa.DataType]) -> Playlists:
     playlists = content["playlists"].combine_chunks()
     if len(playlists) != 1 or playlists.null_count:
         raise DataError(
-            f"{file}: expected one JSON object with a list 'playlists', received none. Take the file as distributed."
+            f"{file}: expected one JSON object with a list 'playlists', received none. "
+            "Take the file as distributed."
         )
     rows = playlists.flatten()
     facts = pa.table({name: rows.field(name) for name in columns})
@@ -147,7 +148,8 @@ def _parsed(file: Path, schema: pa.Schema) -> pa.Table:
         raise DataError(f"{file}: expected a file to read, received: {error}.") from error
     except pa.ArrowInvalid as error:
         raise DataError(
-            f"{file}: expected playlists in JSON, received: {error}. Take the file as distributed; its checksum is in md5sums."
+            f"{file}: expected playlists in JSON, received: {error}. Take the file as distributed; "
+            "its checksum is in md5sums."
         ) from error
 
 
@@ -160,8 +162,8 @@ def _require_values(file: Path, read: Playlists) -> None:
         if name not in OPTIONAL and read.entries[name].null_count:
             missing = int(pc.index(pc.is_null(read.entries[name]), True).as_py())
             raise DataError(
-                f"{_place(file, read, int(read.playlist_E[missing]))}: expected '{name}' of each track, received "
-                "none. Take the file as distributed."
+                f"{_place(file, read, int(read.playlist_E[missing]))}: expected '{name}' of each track, "
+                "received none. Take the file as distributed."
             )
 
 
