@@ -3,9 +3,10 @@
     python benchmarks/synthetic_playlists.py OUT --share 1/20
 
 At share 1 there are 1,000,000 playlists with 66 tracks on average out of 2.26 million, in 1,000 files of some
-33 MB. A track's popularity falls like 1/rank, so does the number of tracks of an artist. Each artist is of one
-mood, and a playlist has one, too: most of its tracks are of it, and its title is made of the mood's words. So there
-is something to learn, and time and memory can be measured; what is found says nothing about the real data.
+33 MB. A track's popularity falls like 1/rank, so does the number of tracks of an artist. Each artist is of
+one mood, and a playlist has one, too: most of its tracks are of it, and its title is made of the mood's
+words. So there is something to learn, and time and memory can be measured; what is found says nothing about
+the real data.
 """
 
 from __future__ import annotations

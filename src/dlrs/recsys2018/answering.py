@@ -1,7 +1,8 @@
 """Answering: a challenge's playlists as users of a prepared data set, and their lists by any of its models.
 
 A challenge playlist is in no log. It becomes a user whose title is his own feature and who met the seeds, in
-their order, just before the cut. So networks and baselines answer it as they answer anybody they know by then.
+their order, just before the cut. So networks and baselines answer it as they answer anybody they know by
+then.
 
     P challenge playlists, behind the users of the data set    E seeds that the data set knows
 """

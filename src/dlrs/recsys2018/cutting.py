@@ -1,7 +1,8 @@
 """Cutting: a challenge of one's own, out of playlists that were loaded, as the organisers made theirs.
 
 As many playlists of each of the ten groups are drawn from those that are long enough, and vanish from what is
-learned from. As in the organisers' set, every track of them, told or to be found, is in a playlist that stays.
+learned from. As in the organisers' set, every track of them, told or to be found, is in a playlist that
+stays.
 
 answers.parquet     pid, pos, track_uri, artist_uri: what is to be found. A track that is told already, or
                     comes again, is not in it: nobody may, or need, submit it

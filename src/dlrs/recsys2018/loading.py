@@ -4,8 +4,8 @@ playlists.parquet   pid, name, modified_at, num_tracks: as in the slices, in the
 entries.parquet     pid, pos, track: what is in them, playlist by playlist
 tracks.parquet      track (its number), track_uri and what is known of it, in the order of first sight
 
-A track's number is where it stands in `tracks.parquet`; it holds for this folder only. What takes memory, beside
-one slice, are the URIs met so far.
+A track's number is where it stands in `tracks.parquet`; it holds for this folder only. What takes memory,
+beside one slice, are the URIs met so far.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 What the rules leave open is read as follows. All is of the withheld tracks G, each once.
 
-- *R-precision* looks at the first |G| of a list: a track of G counts 1. Of the other tracks there, each artist
-  who has a track in G counts .25, once.
-- *NDCG* has two readings in public evaluators. `by_rules`: the first place weighs 1, place i weighs 1/log₂ i, and
-  the ideal list has the hits on top; nothing found is 0. `usual`: place i weighs 1/log₂(i + 1), and the ideal list
-  has all of G on top.
-- *Clicks* are how often ten more tracks must be asked for until one of G is among them: ⌊(place − 1)/10⌋, and 51 if
-  none is.
+- *R-precision* looks at the first |G| of a list: a track of G counts 1. Of the other tracks there, each
+  artist who has a track in G counts .25, once.
+- *NDCG* has two readings in public evaluators. `by_rules`: the first place weighs 1, place i weighs 1/log₂
+  i, and the ideal list has the hits on top; nothing found is 0. `usual`: place i weighs 1/log₂(i + 1), and
+  the ideal list has all of G on top.
+- *Clicks* are how often ten more tracks must be asked for until one of G is among them: ⌊(place − 1)/10⌋,
+  and 51 if none is.
 
     U playlists    K places of a list    G entries of the truth, playlist by playlist
 """
@@ -97,10 +97,10 @@ def clicks(hits_UK: Bools) -> Ints:
 
 
 def borda(values_SM: Doubles, higher_is_better: Sequence[bool]) -> tuple[Ints, Ints]:
-    """Rank S systems by M measures: of p systems the best of one gets p points, the next p − 1, and so on.
+    """Rank S systems by M measures: of p the best by a measure gets p points, the next p − 1, and so on.
 
-    Of systems that are equal by a measure the earlier is ahead; of those with equal points the one with more first
-    places, then with more second places, and so on, then the earlier.
+    Of systems that are equal by a measure the earlier is ahead; of those with equal points the one with more
+    first places, then with more second places, and so on, then the earlier.
 
     Returns:
         points_S, and order_S: the systems, best first.

@@ -1,7 +1,7 @@
 """Playlists as distributed: slices of the Million Playlist Dataset, and the challenge set.
 
-Both are one JSON object whose `playlists` is a list. A file is read at once by Arrow, which keeps nothing but the
-columns that are named here: a slice of 33 MB takes about 0.2 GB, however many slices there are.
+Both are one JSON object whose `playlists` is a list. A file is read at once by Arrow, which keeps nothing
+but the columns that are named here: a slice of 33 MB takes about 0.2 GB, however many slices there are.
 
     U playlists of a file    E their entries: tracks at their positions
 """

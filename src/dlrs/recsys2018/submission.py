@@ -3,8 +3,9 @@
     team_info,TEAM,main,EMAIL
     PID,spotify:track:…,spotify:track:…, … (500 of them, best first)
 
-Blank lines and lines that begin with # do not count, nor does space around a comma. A name that ends in .gz is
-compressed, as the organisers want it. The later rerun knows neither main nor creative: team_info,TEAM,EMAIL.
+Blank lines and lines that begin with # do not count, nor does space around a comma. A name that ends in .gz
+is compressed, as the organisers want it. The later rerun knows neither main nor creative:
+team_info,TEAM,EMAIL.
 
     U challenge playlists    K = 500 tracks
 """
