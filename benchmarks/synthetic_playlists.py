@@ -3,10 +3,10 @@
     python benchmarks/synthetic_playlists.py OUT --share 1/20
 
 At share 1 there are 1,000,000 playlists with 66 tracks on average out of 2.26 million, in 1,000 files of some
-33 MB. A track's popularity falls like 1/rank, so does the number of tracks of an artist. Each artist is of
-one mood, and a playlist has one, too: most of its tracks are of it, and its title is made of the mood's
-words. So there is something to learn, and time and memory can be measured; what is found says nothing about
-the real data.
+33 MB, a track twice in none. A track's popularity falls like 1/(rank + 20), so does the number of tracks of
+an artist. Each artist is of one mood, and a playlist has one, too: most of its tracks are of it, and its
+title is made of the mood's words. So there is something to learn, and time and memory can be measured; what
+is found says nothing about the real data.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from dlrs.progress import track
 PLAYLISTS, TRACKS, ARTISTS, ALBUMS = 1_000_000, 2_262_292, 295_860, 734_684
 SLICE = 1_000
 MEAN_LENGTH, SHORTEST, LONGEST = 66, 5, 250
+HEAD = 20
 MOODS = 300
+DRAWN = 2
+"""So many tracks are drawn for each that a playlist keeps: of those that come again one is."""
 OF_THE_MOOD = 0.8
 SYLLABLES = ("ba", "co", "du", "fe", "gi", "la", "mo", "nu", "pe", "ri", "sa", "to", "vu", "we", "xi", "zo")
 
@@ -46,12 +49,24 @@ class Catalogue:
         artist_N = rng.permutation(artists)[_by_rank(np.full(tracks, artists), rng)]
         album_of_artist = np.maximum(1, albums // artists)
         album_N = artist_N * 64 + rng.integers(0, 2 * album_of_artist, tracks)
-        mood_N = artist_N % MOODS
+        moods = max(5, round(MOODS * float(share) ** 0.5))
+        mood_N = artist_N % moods
         by_mood_N = np.argsort(mood_N, kind="stable")
-        offsets = np.searchsorted(mood_N[by_mood_N], np.arange(MOODS + 1))
+        offsets = np.searchsorted(mood_N[by_mood_N], np.arange(moods + 1))
         return cls(artist_N, album_N, rng.integers(60_000, 400_000, tracks), offsets, by_mood_N)
 
-    def of_mood(self, mood_E: Ints, rng: np.random.Generator) -> Ints:
+    @property
+    def moods(self) -> int:
+        return len(self.mood_offsets) - 1
+
+    def draws(self, mood_E: Ints, rng: np.random.Generator) -> Ints:
+        """Return tracks, most of them of the moods given."""
+        track_E = self._of_mood(mood_E, rng)
+        anything_E = rng.random(len(mood_E)) >= OF_THE_MOOD
+        track_E[anything_E] = _by_rank(np.full(int(anything_E.sum()), len(self.artist_N)), rng)
+        return track_E
+
+    def _of_mood(self, mood_E: Ints, rng: np.random.Generator) -> Ints:
         """Return a track of each mood, or any where a mood has none."""
         sizes_E = self.mood_offsets[mood_E + 1] - self.mood_offsets[mood_E]
         rank_E = _by_rank(np.maximum(sizes_E, 1), rng)
@@ -60,8 +75,8 @@ class Catalogue:
 
 
 def _by_rank(sizes_E: Ints, rng: np.random.Generator) -> Ints:
-    """Return a rank below each size, as often as 1/(rank + 1)."""
-    ranks = np.floor((sizes_E + 1.0) ** rng.random(len(sizes_E))).astype(np.int64) - 1
+    """Return a rank below each size, as often as 1/(rank + HEAD)."""
+    ranks = np.floor(HEAD * ((1 + sizes_E / HEAD) ** rng.random(len(sizes_E)) - 1)).astype(np.int64)
     return np.minimum(ranks, sizes_E - 1)
 
 
@@ -78,15 +93,11 @@ def write_slices(out: Path, share: Fraction, seed: int = 0) -> None:
 
 
 def _slice(first: int, count: int, catalogue: Catalogue, rng: np.random.Generator) -> str:
-    lengths_U = np.clip(rng.lognormal(np.log(MEAN_LENGTH) - 0.35, 0.9, count), SHORTEST, LONGEST).astype(
+    wanted_U = np.clip(rng.lognormal(np.log(MEAN_LENGTH) - 0.35, 0.9, count), SHORTEST, LONGEST).astype(
         np.int64
     )
-    mood_U = _by_rank(np.full(count, MOODS), rng)
-    mood_E = np.repeat(mood_U, lengths_U)
-    anything_E = rng.random(len(mood_E)) >= OF_THE_MOOD
-    track_E = catalogue.of_mood(mood_E, rng)
-    anywhere = _by_rank(np.full(int(anything_E.sum()), len(catalogue.artist_N)), rng)
-    track_E[anything_E] = anywhere
+    mood_U = _by_rank(np.full(count, catalogue.moods), rng)
+    track_E, lengths_U = _distinct(catalogue.draws(np.repeat(mood_U, DRAWN * wanted_U), rng), wanted_U)
     pos_E = gather_ranges(np.zeros(count, dtype=np.int64), lengths_U)
     entries = [_entry(pos, row, catalogue) for pos, row in zip(pos_E.tolist(), track_E.tolist(), strict=True)]
     starts = np.concatenate(([0], np.cumsum(lengths_U))).tolist()
@@ -95,6 +106,16 @@ def _slice(first: int, count: int, catalogue: Catalogue, rng: np.random.Generato
     ]
     info = {"generated_on": "synthetic", "slice": f"{first}-{first + count - 1}", "version": "v1"}
     return f'{{\n    "info": {json.dumps(info)},\n    "playlists": [\n' + ",\n".join(texts) + "\n    ]\n}"
+
+
+def _distinct(track_D: Ints, wanted_U: Ints) -> tuple[Ints, Ints]:
+    """Return the first so many tracks that differ of those drawn for each playlist, and how many."""
+    owner_D = np.repeat(np.arange(len(wanted_U)), DRAWN * wanted_U)
+    span = int(track_D.max()) + 1
+    first = np.sort(np.unique(owner_D * span + track_D, return_index=True)[1])
+    found_U = np.bincount(owner_D[first], minlength=len(wanted_U))
+    lengths_U = np.minimum(found_U, wanted_U)
+    return track_D[first[gather_ranges(np.cumsum(found_U) - found_U, lengths_U)]], lengths_U
 
 
 def _playlist(pid: int, mood: int, entries: list[str], rng: np.random.Generator) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dlrs import bundle
-from dlrs.arrays import Bools, Ints, gather_ranges
+from dlrs.arrays import Bools, Ints, distinct, gather_ranges
 from dlrs.bundle import Folder
 from dlrs.errors import DataError
 from dlrs.progress import stage
@@ -79,9 +80,10 @@ def _cut(loaded: Folder, folder: Path, count: int, rng: np.random.Generator) -> 
     with stage("Draw the playlists of a challenge"):
         track_E: Ints = pq.read_table(loaded / ENTRIES, columns=[NUMBER])[NUMBER].to_numpy()
         offsets_U1 = np.concatenate(([0], np.cumsum(listed[TRACKS].to_numpy(), dtype=np.int64)))
-        drawn = draw(track_E, offsets_U1, pc.is_valid(listed[NAME]).to_numpy(), count, rng)
+        places = Places(track_E, offsets_U1)
+        drawn = draw(places, pc.is_valid(listed[NAME]).to_numpy(), count, rng)
     with stage("Write the challenge"):
-        answers = _write_challenge(loaded, folder, listed, drawn, track_E, offsets_U1, rng)
+        answers = _write_challenge(loaded, folder, listed, drawn, places, rng)
         stays_U = np.ones(listed.num_rows, dtype=np.bool_)
         stays_U[drawn.row_C] = False
         pq.write_table(listed.filter(pa.array(stays_U)), folder / PLAYLISTS, compression="zstd")
@@ -96,14 +98,13 @@ def _cut(loaded: Folder, folder: Path, count: int, rng: np.random.Generator) -> 
     }
 
 
-def draw(track_E: Ints, offsets_U1: Ints, titled_U: Bools, count: int, rng: np.random.Generator) -> Drawn:
+def draw(places: Places, titled_U: Bools, count: int, rng: np.random.Generator) -> Drawn:
     """Draw a tenth of `count` playlists for each group.
 
     They have more tracks than their group tells, and every track of theirs is in some playlist that stays.
 
     Args:
-        track_E: the number of each entry's track, playlist by playlist.
-        offsets_U1: where each playlist's entries begin, and their number at the end.
+        places: which tracks are in which playlists.
         titled_U: who has a title.
         count: playlists in all, a multiple of ten.
         rng: draws them.
@@ -114,7 +115,6 @@ def draw(track_E: Ints, offsets_U1: Ints, titled_U: Bools, count: int, rng: np.r
     size = count // len(GROUPS)
     if size < 1 or count % len(GROUPS):
         raise DataError(f"cut: expected a multiple of {len(GROUPS)} playlists, received {count}.")
-    places = Places(track_E, offsets_U1)
     usable_U = titled_U & ~places.any_of(places.counts_T == 1)
     group_U = np.full(len(titled_U), -1)
     while True:
@@ -139,12 +139,20 @@ def by_need() -> list[int]:
 
 
 class Places:
-    """Which tracks are in which playlists, however often."""
+    """Which tracks, by their numbers, are in which playlists, and how often."""
 
     def __init__(self, track_E: Ints, offsets_U1: Ints) -> None:
+        """Take the entries playlist by playlist, where each begins, and their number at the end."""
         self.track_E, self.offsets_U1 = track_E, offsets_U1
         self.counts_T: Ints = np.bincount(track_E)
         self.lengths_U = np.diff(offsets_U1)
+
+    @cached_property
+    def distinct_U(self) -> Ints:
+        """How many tracks each playlist has, each counted once."""
+        playlist_E = np.repeat(np.arange(len(self.lengths_U)), self.lengths_U)
+        keys = distinct(playlist_E * len(self.counts_T) + self.track_E)
+        return np.bincount(keys // len(self.counts_T), minlength=len(self.lengths_U))
 
     def any_of(self, some_T: Bools) -> Bools:
         """Tell which playlists have one of some tracks: (U,)."""
@@ -164,7 +172,7 @@ class Places:
 
 
 def _chosen(group: Group, size: int, free_U: Bools, places: Places, rng: np.random.Generator) -> Ints:
-    fit = np.flatnonzero(free_U & (places.lengths_U > group.seeds))
+    fit = np.flatnonzero(free_U & (places.distinct_U > group.seeds))
     if len(fit) < size:
         raise DataError(
             f"cut: expected {size} more playlists for the group '{group}', whose tracks are all in others, "
@@ -188,12 +196,10 @@ def _write_challenge(
     folder: Path,
     listed: pa.Table,
     drawn: Drawn,
-    track_E: Ints,
-    offsets_U1: Ints,
+    places: Places,
     rng: np.random.Generator,
 ) -> int:
     """Write the challenge set and its answers; return how many answers there are."""
-    places = Places(track_E, offsets_U1)
     seeds, answers = [], []
     for row, number in zip(drawn.row_C.tolist(), drawn.group_C.tolist(), strict=True):
         tracks = places.tracks(row)
