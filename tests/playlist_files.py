@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 
 def uri(track: int) -> str:
     return f"spotify:track:{track:022d}"
@@ -80,3 +82,23 @@ def write_challenge_set(file: Path, playlists: Sequence[dict[str, Any]]) -> Path
     content = {"date": "2018-01-16 08:47:28.198015", "version": "v1", "playlists": list(playlists)}
     file.write_text(json.dumps(content), encoding="utf-8")
     return file
+
+
+MOODS, OF_A_MOOD = 6, 200
+
+
+def playlists_of_moods(count: int, seed: int = 0) -> list[dict[str, Any]]:
+    """Return playlists of one mood each: its name is in their titles, nearly all of their tracks are of it.
+
+    Mood m has the tracks from 200 m on, the first of them in most of its playlists.
+    """
+    rng = np.random.default_rng(seed)
+    weights = 1 / (10 + np.arange(OF_A_MOOD))
+    made = []
+    for pid in range(count):
+        mood, length = pid % MOODS, int(rng.choice([8, 20, 40, 130]))
+        tracks = OF_A_MOOD * mood + rng.choice(OF_A_MOOD, length, replace=False, p=weights / weights.sum())
+        strange = rng.choice(MOODS * OF_A_MOOD, length // 8, replace=False)
+        tracks = rng.permutation(np.unique(np.concatenate([tracks, strange])))
+        made.append(playlist(pid, tracks.tolist(), name=f"mood{mood} {['mix', 'tracks', '2017'][pid % 3]}"))
+    return made

@@ -20,15 +20,15 @@ def scattered(count: int) -> list[tuple[int, int]]:
 
 TEN = (
     ("title only", told(10, [], length=120)),
-    ("title and the first track", told(9, first(1), length=120)),
-    ("title and the first 5 tracks", told(8, first(5), length=120)),
-    ("the first 5 tracks, no title", told(7, first(5), length=120, name=None)),
-    ("title and the first 10 tracks", told(6, first(10), length=120)),
-    ("the first 10 tracks, no title", told(5, first(10), length=120, name=None)),
-    ("title and the first 25 tracks", told(4, first(25), length=120)),
-    ("title and the random 25 tracks", told(3, scattered(25), length=120)),
-    ("title and the first 100 tracks", told(2, first(100), length=120)),
-    ("title and the random 100 tracks", told(1, scattered(100), length=220)),
+    ("title, first 1", told(9, first(1), length=120)),
+    ("title, first 5", told(8, first(5), length=120)),
+    ("no title, first 5", told(7, first(5), length=120, name=None)),
+    ("title, first 10", told(6, first(10), length=120)),
+    ("no title, first 10", told(5, first(10), length=120, name=None)),
+    ("title, first 25", told(4, first(25), length=120)),
+    ("title, 25 at random", told(3, scattered(25), length=120)),
+    ("title, first 100", told(2, first(100), length=120)),
+    ("title, 100 at random", told(1, scattered(100), length=220)),
 )
 
 

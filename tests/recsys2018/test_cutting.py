@@ -122,7 +122,7 @@ def test_the_same_seed_draws_the_same_and_another_others(loaded: Folder, tmp_pat
 
 
 def test_too_few_playlists_are_an_error(loaded: Folder, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="more playlists for the group 'title and the random 100 tracks'"):
+    with pytest.raises(DataError, match="more playlists for the group 'title, 100 at random'"):
         cut(loaded.path, tmp_path / "out" / "local", playlists=300)
     with pytest.raises(DataError, match="expected a multiple of 10 playlists, received 15"):
         cut(loaded.path, tmp_path / "out" / "local", playlists=15)

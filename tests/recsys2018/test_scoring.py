@@ -94,7 +94,7 @@ def test_tables_for_people(local: Path, tmp_path: Path) -> None:
         write_submission(tmp_path / name, TEAM, known.challenge.pid_U, lists)
         scores.append(known.score(tmp_path / name))
     lines = _shown(score_table(scores[1], known.challenge.group_U)).splitlines()
-    of_hundred = next(line for line in lines if "title and the first 100 tracks" in line)
+    of_hundred = next(line for line in lines if "title, first 100" in line)
     assert [cell.strip() for cell in of_hundred.split("│")[2:5]] == ["1", "0.1000", "1.0000"]
     assert "none of these" not in "".join(lines)
     ranked = _shown(rank_table(["none", "one", "all"], scores))

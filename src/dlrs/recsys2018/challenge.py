@@ -36,12 +36,11 @@ class Group:
     first: bool = True
 
     def __str__(self) -> str:
-        """Return it as the organisers say it."""
+        """Return it in a few words."""
         if self.seeds == 0:
             return "title only"
-        which = "first" if self.first else "random"
-        tracks = f"the {which} {self.seeds} tracks" if self.seeds > 1 else "the first track"
-        return f"title and {tracks}" if self.titled else f"{tracks}, no title"
+        tracks = f"first {self.seeds}" if self.first else f"{self.seeds} at random"
+        return f"{'title' if self.titled else 'no title'}, {tracks}"
 
 
 GROUPS = (

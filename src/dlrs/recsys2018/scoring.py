@@ -98,7 +98,7 @@ def _numbers(listed: pa.Array | pa.ChunkedArray, uris: pa.Array) -> Ints:
 def score_table(scores: Mapping[str, Doubles], group_U: Ints) -> Table:
     """Return the means of all playlists and of each group, for a terminal."""
     table = Table()
-    for column in ("group", "playlists", *scores):
+    for column in ("group", "lists", *scores):
         table.add_column(column, justify="left" if column == "group" else "right")
     for number, group in enumerate(GROUPS):
         _add_row(table, str(group), scores, group_U == number)
