@@ -25,7 +25,7 @@ from dlrs.recsys2018.measures import Truth, borda, clicks, ndcg_by_rules, ndcg_u
 from dlrs.recsys2018.playlists import ARTIST_URI, PID, TRACK_URI
 from dlrs.recsys2018.submission import read_submission
 
-R_PRECISION, NDCG, CLICKS, NDCG_USUAL = "R-precision", "NDCG", "clicks", "NDCG, log2(i+1)"
+R_PRECISION, NDCG, CLICKS, NDCG_USUAL = "R-precision", "NDCG", "clicks", "NDCG, usual"
 RANKED = {R_PRECISION: True, NDCG: True, CLICKS: False}
 """The measures that the rules rank by, and whether more is better."""
 
