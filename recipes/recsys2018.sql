@@ -2,43 +2,34 @@
 -- the log has what to train on, to validate on and to judge: their first tracks on one day, the rest on the next.
 -- A challenge is another matter: its playlists are nowhere in here (docs/decisions/0036-playlists-as-users.md).
 
--- Which playlists are cut, and after how many tracks: as many as a challenge tells, and never more than half.
--- An MD5 draws them, for DuckDB's own hash may be another in its next version.
-CREATE TABLE cut_playlists AS
-WITH drawn AS (
-    SELECT
-        pid,
-        num_tracks,
-        md5_number_lower('seeds ' || pid) AS seeds_drawn,
-        row_number() OVER (ORDER BY md5_number_lower('part ' || pid), pid) - 1 AS place,
-        greatest(1, least(5000, count(*) OVER () // 10)) AS size
-    FROM 'playlists.parquet'
-)
-SELECT
-    pid,
-    least(num_tracks // 2, [1, 5, 10, 25, 100][(seeds_drawn % 5)::INTEGER + 1]) AS seeds,
-    (10 + place // size)::INTEGER AS day
-FROM drawn
-WHERE place < 3 * size;
+-- Which share of them is cut, and by what each is drawn: multiples of the golden section spread evenly, others likewise.
+-- No table of them is made: to join one, DuckDB would keep all entries, and the arithmetic costs nothing.
+SET VARIABLE cut_share = (SELECT least(15_000 / count(*), 0.3) FROM 'playlists.parquet');
+
+CREATE MACRO drawn(pid, factor) AS (pid::BIGINT * factor) % 4_294_967_296 / 4_294_967_296;
+
+-- 0 to 2 for the three samples, 3 and more for playlists that stay whole.
+CREATE MACRO part(pid) AS floor(3 * drawn(pid, 2_654_435_769) / getvariable('cut_share'))::INTEGER;
+
+-- As many of their first tracks as a challenge tells. Who has no more has none to be found.
+CREATE MACRO seeds(pid) AS [1, 5, 10, 25, 100][1 + floor(5 * drawn(pid, 2_246_822_519))::INTEGER];
 
 CREATE VIEW events AS
 SELECT
     pid AS playlist,
     track_uri AS item,
     TIMESTAMPTZ '2020-01-01 00:00:00Z'
-        + to_days(CASE WHEN day IS NULL THEN 0 WHEN pos < seeds THEN day ELSE day + 1 END)
+        + to_days(CASE
+            WHEN part(pid) > 2 THEN 0
+            WHEN pos < seeds(pid) THEN 10 + part(pid)
+            ELSE 11 + part(pid)
+        END)
         + to_seconds(pos) AS time
-FROM 'entries.parquet'
-JOIN (SELECT track, track_uri FROM 'tracks.parquet') USING (track)
-LEFT JOIN cut_playlists USING (pid);
+FROM 'entries.parquet';
 
 -- Of what is rare the network could learn nothing by heart, and each value costs a row of its table: such a track is
 -- known by its artist, its album, its words, its length. Counted in whole playlists only, which no test is made of.
-CREATE TABLE uses AS
-SELECT track, count(*) AS uses
-FROM 'entries.parquet'
-WHERE pid NOT IN (SELECT pid FROM cut_playlists)
-GROUP BY track;
+CREATE TABLE uses AS SELECT track, count(*) AS uses FROM 'entries.parquet' WHERE part(pid) > 2 GROUP BY track;
 
 CREATE TABLE frequent AS
 SELECT uri FROM (

@@ -37,6 +37,7 @@ def test_the_tables_hold_what_the_slices_do(tmp_path: Path) -> None:
     assert entries["pid"] == [0, 0, 1, 1000, 1000, 1000]
     assert entries["pos"] == [0, 1, 0, 0, 1, 2]
     assert entries["track"] == [0, 1, 1, 2, 0, 2]  # numbered as they are first met
+    assert entries["track_uri"] == [uri(track) for track in (70, 31, 31, 5, 70, 5)]
     tracks = pq.read_table(folder / "tracks.parquet")
     assert tracks["track"].to_pylist() == [0, 1, 2]
     assert tracks["track_uri"].to_pylist() == [uri(70), uri(31), uri(5)]

@@ -1,11 +1,12 @@
 """Loading: the slices as three Parquet tables, one slice in memory at a time.
 
 playlists.parquet   pid, name, modified_at, num_tracks: as in the slices, in their order
-entries.parquet     pid, pos, track: what is in them, playlist by playlist
+entries.parquet     pid, pos, track, track_uri: what is in them, playlist by playlist
 tracks.parquet      track (its number), track_uri and what is known of it, in the order of first sight
 
-A track's number is where it stands in `tracks.parquet`; it holds for this folder only. What takes memory,
-beside one slice, are the URIs met so far.
+The URI stands in both, for a join to find it would have to keep all entries to number them. A track's number
+is where it stands in `tracks.parquet`; it holds for this folder only. What takes memory, beside one slice,
+are the URIs met so far.
 """
 
 from __future__ import annotations
@@ -45,17 +46,24 @@ ABOUT = [name for name in TRACK if name != POS]
 PLAYLIST_SCHEMA = pa.schema(
     [(PID, pa.int32()), (NAME, pa.string()), (MODIFIED, pa.timestamp("s", "UTC")), (TRACKS, pa.int32())]
 )
-ENTRY_SCHEMA = pa.schema([(PID, pa.int32()), (POS, pa.int32()), (NUMBER, pa.int32())])
+ENTRY_SCHEMA = pa.schema(
+    [(PID, pa.int32()), (POS, pa.int32()), (NUMBER, pa.int32()), (TRACK_URI, pa.string())]
+)
 TRACK_SCHEMA = pa.schema([(NUMBER, pa.int32()), *((name, TRACK[name]) for name in ABOUT)])
 GROUP = 1_000_000
 """Rows of a row group: so many wait in memory."""
+
+DICTIONARY = 64 << 20
+"""Bytes of a row group's dictionary: all URIs of a million entries have room, and each entry is a code."""
 
 
 class Growing:
     """A Parquet file to which tables are appended, in row groups of `GROUP`."""
 
     def __init__(self, file: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(file, schema, compression="zstd")
+        self._writer = pq.ParquetWriter(
+            file, schema, compression="zstd", dictionary_pagesize_limit=DICTIONARY
+        )
         self._waiting: list[pa.Table] = []
         self._rows = 0
 
@@ -109,7 +117,8 @@ def _load(files: list[Path], folder: Path) -> Mapping[str, int]:
             playlist_file.append(read.facts.cast(PLAYLIST_SCHEMA))
             track_E = _numbered(read, numbers, track_file)
             pid_E = read.facts[PID].take(pa.array(read.playlist_E))
-            entry_file.append(pa.table([pid_E, read.entries[POS], track_E], schema=ENTRY_SCHEMA))
+            columns = [pid_E, read.entries[POS], track_E, read.entries[TRACK_URI]]
+            entry_file.append(pa.table(columns, schema=ENTRY_SCHEMA))
             entries += len(track_E)
     _require_distinct(pa.chunked_array([chunk for column in pids for chunk in column.chunks]), files)
     return {
