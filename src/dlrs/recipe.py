@@ -81,6 +81,9 @@ class History(Description):
     unordered: Duration | None = Field(
         default=None, description="events of one user within such a span of time have no order"
     )
+    users: int | None = Field(
+        default=None, ge=1, description="whose histories an epoch learns from, drawn anew; none: everybody's"
+    )
     minimum_uses: int = Field(
         default=2, ge=1, description="events whose item has a value; a value with fewer counts as unknown"
     )

@@ -33,6 +33,22 @@ def test_only_events_of_one_span_change_places() -> None:
     assert sequences.mixed(0, np.random.default_rng(0)) is sequences
 
 
+def test_some_users_are_drawn_with_all_that_they_met() -> None:
+    sequences = Sequences.collect(log_of([0, 0, 1, 2, 2, 2, 3, 3], [1, 2, 3, 4, 5, 6, 7, 8]), users=5)
+    items = {0: [1, 2], 2: [4, 5, 6], 3: [7, 8]}  # who met one item has nothing to learn from
+    drawn = set()
+    for seed in range(30):
+        some = sequences.some(2, np.random.default_rng(seed))
+        lengths = np.diff(some.offsets_U1)
+        users = np.flatnonzero(lengths).tolist()
+        assert len(lengths) == 5
+        assert some.item_E.tolist() == [item for user in users for item in items[user]]
+        assert some.version_E.tolist() == [item + 100 for item in some.item_E]
+        drawn.add(tuple(users))
+    assert drawn == {(0, 2), (0, 3), (2, 3)}
+    assert sequences.some(3, np.random.default_rng(0)) is sequences
+
+
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=6), st.integers(1, 4), st.integers(0, 99))
 def test_stretches_hold_every_transition_once(counts: list[int], length: int, seed: int) -> None:
     user_E = [user for user, count in enumerate(counts) for _ in range(count)]

@@ -70,6 +70,14 @@ def test_it_learns_what_follows_what(tmp_path: Path) -> None:
     assert trained.history[-1].loss < 0.5 * trained.history[0].loss
 
 
+def test_it_learns_from_a_few_users_an_epoch(tmp_path: Path) -> None:
+    """A fifth of them is drawn anew each time, so that none of the walks is left out for long."""
+    few = SETTINGS.model_copy(update={"users": USERS // 5, "epochs": 120})
+    trained = train_history(walks(), SPACE, few, folder=tmp_path)
+    assert following(trained.network) == [(item + 1) % ITEMS for item in range(ITEMS)]
+    assert len({epoch.loss for epoch in trained.history}) > 100
+
+
 def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> None:
     whole = train_history(walks(), SPACE, SETTINGS, folder=tmp_path / "whole", epochs=3)
 

@@ -55,6 +55,19 @@ class Sequences(StoredArrays):
         new_E[first] = True
         return new_E
 
+    def some(self, users: int, rng: np.random.Generator) -> Sequences:
+        """Return those of so many users, drawn from who has two events or more; all if there are fewer."""
+        several_U = np.flatnonzero(np.diff(self.offsets_U1) > 1)
+        if len(several_U) <= users:
+            return self
+        lengths_U = np.zeros(len(self.offsets_U1) - 1, dtype=np.int64)
+        drawn = rng.choice(several_U, users, replace=False)
+        lengths_U[drawn] = np.diff(self.offsets_U1)[drawn]
+        events = gather_ranges(self.offsets_U1[:-1], lengths_U)
+        offsets_U1 = np.concatenate(([0], np.cumsum(lengths_U)))
+        columns = (self.item_E, self.version_E, self.time_E, self.type_E)
+        return Sequences(offsets_U1, *(column[events] for column in columns))
+
     def mixed(self, span: int, rng: np.random.Generator) -> Sequences:
         """Return them with the events of a user within a span (microseconds) in random order; 0: as is."""
         if span == 0:

@@ -231,7 +231,8 @@ def _remaining(
 ) -> Iterator[tuple[SequenceBatch, Sequences]]:
     epoch = run.progress.epoch
     rng = np.random.default_rng([settings.seed, epoch])
-    sequences = log.sequences.mixed(log.unordered, rng)
+    some = log.sequences if settings.users is None else log.sequences.some(settings.users, rng)
+    sequences = some.mixed(log.unordered, rng)
     starts_W, lengths_W = sequences.stretches(settings.length, rng)
     if len(starts_W) == 0:
         raise DataError(
