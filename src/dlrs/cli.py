@@ -21,6 +21,7 @@ from dlrs.errors import DlrsError
 from dlrs.evaluate_verb import evaluate, show_report
 from dlrs.experiment_verbs import experiment
 from dlrs.progress import FOLLOWS
+from dlrs.recsys2017_verbs import recsys2017
 from dlrs.results_verb import results
 from dlrs.serve_verbs import keys, replay, require_services, serve
 from dlrs.simulator.settings import Network, Scale
@@ -155,6 +156,7 @@ app.command()(tune)
 app.command()(results)
 app.add_typer(experiment, name="experiment")
 app.add_typer(candidates, name="candidates")
+app.add_typer(recsys2017, name="recsys2017")
 app.add_typer(keys, name="keys")
 app.command()(serve)
 app.command()(replay)
