@@ -21,6 +21,7 @@ from dlrs.model.history_forward import NETS, HistoryNets, save_history
 from dlrs.model.history_net import HistoryNet
 from dlrs.prepared import Prepared
 from dlrs.profiles.buckets import MICROSECOND
+from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import Sequences
 from dlrs.training.retrieval import Log, TrainedHistory, train_history
 from dlrs.training.workers import Workers
@@ -45,14 +46,18 @@ def fit_history(
             f"training: expected one process for the history network, received {workers.count}. "
             "Start it without torchrun."
         )
-    recipe, end = prepared.recipe, int(prepared.starts_Q[until])
+    recipe, end, users = prepared.recipe, int(prepared.starts_Q[until]), len(prepared.user_ids)
+    before = prepared.interactions.between(ALL_TIME, end)
+    negatives = prepared.negatives.between(ALL_TIME, end)
+    asked = recipe.history.passed_negatives > 0
     log = Log(
-        sequences=Sequences.collect(prepared.interactions.between(ALL_TIME, end), len(prepared.user_ids)),
+        sequences=Sequences.collect(before, users),
         versions=prepared.encoded_versions,
         catalog=prepared.catalog,
         own_UO=_own_matrix(prepared),
         types=len(recipe.marketplace.interaction_types),
         unordered=0 if (span := recipe.history.unordered) is None else span // MICROSECOND,
+        passed=Passed.collect(negatives, before, users) if asked else None,
     )
     space = prepared.encoding.space
     validation = None if epochs is not None else _Validation.of(prepared, end)
@@ -96,6 +101,7 @@ class _Validation:
                 profiled_users=np.flatnonzero(histories.any_U),
                 max_users=MOST_USERS,
                 seed=prepared.recipe.evaluation.seed,
+                refused=prepared.refused,
             )
         except DataError as error:
             raise DataError(f"early stopping: {error}") from error

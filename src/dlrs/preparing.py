@@ -34,6 +34,7 @@ from dlrs.prepared import (
     ENCODING,
     FACTS,
     INTERACTIONS,
+    NEGATIVES,
     OWN,
     OWN_RAW,
     PAIRS,
@@ -42,6 +43,7 @@ from dlrs.prepared import (
     VERSIONS,
     Prepared,
     open_earlier,
+    read_negatives,
     write_ids,
     write_quarantine,
     write_recipe,
@@ -52,7 +54,7 @@ from dlrs.profiles.profile import ProfileFacts, Profiles
 from dlrs.profiles.weights import InteractionWeights, fit_weights
 from dlrs.progress import stage
 from dlrs.recipe import Recipe
-from dlrs.samples.negatives import POPULARITY, FromPools, InCategory, Sampler, labelled_pairs
+from dlrs.samples.negatives import POPULARITY, FromPools, InCategory, PassedBy, Sampler, labelled_pairs
 from dlrs.samples.pairs import Pairs
 from dlrs.samples.positives import Positives, unique_positives
 from dlrs.schema import VALID_FROM, Marketplace
@@ -177,7 +179,9 @@ def _read(recipe: Recipe, data: Path, folder: Path, engine: str) -> tuple[_Table
         with stage("Read events and join each to the version it saw"):
             events = load_events(connection, marketplace, data, items)
             events.log.save(folder / INTERACTIONS)
-            events = replace(events, log=Interactions.none())
+            if len(events.negatives):
+                events.negatives.save(folder / NEGATIVES)
+            events = replace(events, log=Interactions.none(), negatives=Interactions.none())
         users = _users(connection, marketplace, data, events)
     named: dict[str, Items | Events | Users] = {"items": items, "events": events}
     named |= {} if users is None else {"users": users}
@@ -236,7 +240,8 @@ def _pairs(
     positives = unique_positives(tables.log, starts_Q, profile_of_QU)
     items = catalog(tables.versions)
     category_V = encoding.items.codes(marketplace.negatives_by, tables.versions[marketplace.negatives_by])
-    draws = _draw_negatives(recipe, positives, category_V, items, starts_Q)
+    passed_by = PassedBy(read_negatives(tables.folder), starts_Q)
+    draws = _draw_negatives(recipe, positives, category_V, items, passed_by)
     return len(positives), _stored(labelled_pairs(positives, draws, items), folder / PAIRS)
 
 
@@ -291,17 +296,18 @@ def _fitted_before_cut(
 
 
 def _draw_negatives(
-    recipe: Recipe, positives: Positives, category_V: Ints, items: Catalog, starts_Q: Ints
+    recipe: Recipe, positives: Positives, category_V: Ints, items: Catalog, passed_by: PassedBy
 ) -> list[tuple[Ints, Ints]]:
     """Draw what `samples` asks for, all from one seeded stream."""
     pools = {
         period: items.item_V[items.alive_between(int(since), int(until))]
-        for period, (since, until) in enumerate(pairwise(starts_Q))
+        for period, (since, until) in enumerate(pairwise(passed_by.period_starts_Q))
     }
     samplers: list[Sampler] = [
         *[InCategory(category_V)] * recipe.samples.category,
         *[FromPools(pools)] * recipe.samples.uniform,
         *[FromPools(pools, POPULARITY)] * recipe.samples.popularity,
+        *[passed_by] * recipe.samples.passed_by,
     ]
     rng = np.random.default_rng(recipe.training.seed)
     return [sampler.draw(positives, rng) for sampler in samplers]
@@ -313,6 +319,8 @@ def _facts(
     counted: dict[str, dict[str, Any]] = {name: _read_facts(table) for name, table in named.items()}
     counted["items"]["versions"] = tables.versions.num_rows
     counted["events"] |= {"kept": len(tables.log), "users": len(tables.user_ids)}
+    if marketplace.negative_types:
+        counted["events"]["negative"] = len(read_negatives(tables.folder))
     return {
         "marketplace": marketplace.name,
         **counted,

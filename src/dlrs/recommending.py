@@ -61,7 +61,7 @@ class Requests(StoredArrays):
         user_P = np.flatnonzero(profile_U >= 0)
         place_U = np.cumsum(profile_U >= 0) - 1
         position_N: AnyArray = pc.index_in(prepared.item_ids, value_set=items).fill_null(-1).to_numpy()
-        log = prepared.interactions
+        log = prepared.interactions.beside(prepared.refused)
         met_E = (profile_U[log.user_E] >= 0) & (position_N[log.item_E] >= 0)
         keys = place_U[log.user_E[met_E]] * len(items) + position_N[log.item_E[met_E]]
         place_E, known_E = np.divmod(distinct(keys), max(1, len(items)))

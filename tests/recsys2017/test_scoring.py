@@ -34,7 +34,8 @@ def submission(tmp_path: Path) -> Path:
 
 
 def test_a_submission_by_hand(data: Path, submission: Path, write_official: Write) -> None:
-    # 12: 1 for the click, 2 · 5 for bookmark and reply of the premium user, 50 for the paid ad; 13: −10, no success
+    # 12: 1 for the click, 2 · 5 for bookmark and reply of a premium user, 50 for the paid ad
+    # 13: −10, no success
     truth = write_official(interactions=table("interactions", INTERACTIONS, LATER)) / "interactions.csv"
     found = score_file(submission, data, truth=truth)
     assert (found.users, found.items, found.total) == (1 + 10 - 10, 50, 51)

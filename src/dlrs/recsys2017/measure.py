@@ -61,7 +61,8 @@ def user_success(did_P: Ints, premium_P: Bools) -> Ints:
         + RECRUITER * had("recruiter")
         + DELETE * (had("delete") & ~chosen_P)
     )
-    return np.where(premium_P, PREMIUM * points_P, points_P)
+    success_P: Ints = points_P * np.where(premium_P, PREMIUM, 1)
+    return success_P
 
 
 def score(item_P: Ints, did_P: Ints, premium_P: Bools, paid_P: Bools) -> Score:

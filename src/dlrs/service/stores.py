@@ -47,8 +47,11 @@ class EventStore(Protocol):
         """Return features by their keys."""
         ...
 
-    def popular(self, since: int, most: int) -> Sequence[tuple[str, int]]:
-        """Return the items with most distinct users of events since a time, and how many users."""
+    def popular(self, since: int, most: int, without: Sequence[str] = ()) -> Sequence[tuple[str, int]]:
+        """Return the items with most distinct users of events since a time, and how many users.
+
+        Events of the types `without` do not count.
+        """
         ...
 
 

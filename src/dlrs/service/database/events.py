@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, not_, select
 
 from dlrs.errors import RequestError
 from dlrs.service.database.contents import check_texts, decoded, keyed
@@ -39,7 +39,7 @@ class Events:
         users = func.count(event.c.user_id.distinct())
         self._popular = reader.prepared(
             select(event.c.item_id, users)
-            .where(event.c.time >= bindparam("since"))
+            .where(event.c.time >= bindparam("since"), not_(reader.lists.among(event.c.type, "without")))
             .group_by(event.c.item_id)
             .order_by(users.desc(), event.c.item_id)
             .limit(bindparam("most"))
@@ -62,12 +62,12 @@ class Events:
         """Return features by their keys."""
         return {key: decoded(content) for key, content in self._features(keys=list(keys))}
 
-    def popular(self, since: int, most: int) -> Sequence[tuple[str, int]]:
+    def popular(self, since: int, most: int, without: Sequence[str] = ()) -> Sequence[tuple[str, int]]:
         """Return the items with most distinct users of events since a time, and how many users.
 
-        Of items with equally many the smaller id comes first.
+        Events of the types `without` do not count. Of items with equally many the smaller id comes first.
         """
-        return [(item, users) for item, users in self._popular(since=since, most=most)]
+        return [(item, users) for item, users in self._popular(since=since, most=most, without=list(without))]
 
     def _write(self, calls: Sequence[Sequence[Row]]) -> Sequence[int]:
         rows = [row for call in calls for row in call]

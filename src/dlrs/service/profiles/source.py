@@ -92,17 +92,18 @@ class UserProfiles:
         online = self._of_current()
         border, seen = online.border(self._clock()), online.seen()
         for event in events:
-            if event.type not in online.types:
-                raise RequestError(
-                    f"events: expected a type of {', '.join(online.types)}, received '{event.type[:80]}'."
-                )
+            if event.type not in online.event_types:
+                types = ", ".join(online.event_types)
+                raise RequestError(f"events: expected a type of {types}, received '{event.type[:80]}'.")
         events = [event for event in events if id_problem("item_id", event.item_id) is None]
         raw_of = features_then(events, self._candidates)
         known: dict[str, None] = {}
         for event in events:
             raw = raw_of[event.item_id, event.time]
-            if raw is not None:
-                known[event.item_id] = None
+            if raw is None or event.type in online.passing:
+                continue
+            known[event.item_id] = None
+            if event.type in online.types:
                 seen.add(event, str(event.time), raw)
         found = online.describe(None, seen, border, 0, described)
         version = _digest("guest", online.bundle.id, border, described, events)
@@ -110,7 +111,7 @@ class UserProfiles:
 
     def add(self, events: Sequence[Event]) -> Added:
         """Take events; on return they are safe. Each is refused or taken by itself."""
-        taken = take(events, self._of_current().types, self._clock(), self._candidates)
+        taken = take(events, self._of_current().event_types, self._clock(), self._candidates)
         new = self._events.add(taken.events) if taken.events else 0
         added = Added(new, len(taken.events) - new, taken.refused)
         for outcome, count in (("new", new), ("repeated", added.repeated), ("refused", len(added.refused))):
@@ -149,7 +150,7 @@ class UserProfiles:
             now = time.monotonic()
             if now > counted + POPULAR_FOR or asked < most or bundle_id != bundle.id:
                 since = self._clock() - bundle.recipe.candidates.recent_window // MICROSECOND
-                found = self._events.popular(since, most)
+                found = self._events.popular(since, most, bundle.recipe.marketplace.negative_types)
                 self._popular = now, most, bundle.id, found
         return found[:most]
 
@@ -162,7 +163,8 @@ class UserProfiles:
 
     def _take_in(self, state: State, events: Sequence[StoredEvent], online: Online, border: int) -> None:
         since = border - online.window
-        state.known.update(dict.fromkeys(stored.event.item_id for stored in events))
+        met = (stored.event for stored in events if stored.event.type not in online.passing)
+        state.known.update(dict.fromkeys(event.item_id for event in met))
         wanted = [s for s in events if s.event.time >= since and s.event.type in online.types]
         wanted = [
             s
