@@ -49,6 +49,30 @@ def load(
 
 
 @recsys2017.command()
+def submit(
+    run: Annotated[
+        Path, typer.Argument(help="folder that `dlrs run` wrote", metavar="RUN", show_default=False)
+    ],
+    data: DataFolder,
+    out: Annotated[Path, typer.Option(help="the file to write")],
+    once: Once = False,
+) -> None:
+    """Write a submission for the target items from the published bundle of a run."""
+    from dlrs.folders import RunFolder
+    from dlrs.recsys2017.submitting import submit as write_submission
+
+    facts = write_submission(RunFolder(run).registry, data, out, once=once)
+    _say(f"{facts['pairs']:,} pairs: {facts['items']:,} items, {facts['users']:,} users: {out}")
+    if once:
+        _say(f"Their sum is {facts['sum']:,.1f}, at most {facts['gap']:.3%} under what can be.")
+    if facts["items_missing"] or facts["users_missing"]:
+        _say(
+            f"Bundle {facts['bundle_id']} lacks {facts['items_missing']:,} target items and "
+            f"{facts['users_missing']:,} target users, of whom nothing is known."
+        )
+
+
+@recsys2017.command()
 def check(submission: SubmissionFile, data: DataFolder, once: Once = False) -> None:
     """Read a submission as the challenge would; whatever breaks its rules is named with its line."""
     from dlrs.recsys2017.submission import Rules, read

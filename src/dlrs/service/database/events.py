@@ -36,6 +36,12 @@ class Events:
             .limit(bindparam("most"))
         )
         self._features = reader.prepared(select(features).where(reader.lists.among(features.c.key, "keys")))
+        self._after = reader.prepared(
+            select(event.c.seq, event.c.user_id)
+            .where(event.c.seq > bindparam("after"), event.c.time >= bindparam("since"))
+            .order_by(event.c.seq)
+            .limit(bindparam("most"))
+        )
         users = func.count(event.c.user_id.distinct())
         self._popular = reader.prepared(
             select(event.c.item_id, users)
@@ -61,6 +67,11 @@ class Events:
     def features(self, keys: Sequence[str]) -> Mapping[str, Raw]:
         """Return features by their keys."""
         return {key: decoded(content) for key, content in self._features(keys=list(keys))}
+
+    def users_after(self, seq: int, since: int, most: int) -> tuple[int, Sequence[str]]:
+        """Return the last of the next `most` events after a number, of a time on, and their users."""
+        rows = self._after(after=seq, since=since, most=most)
+        return (rows[-1][0] if rows else seq), list(dict.fromkeys(user_id for _, user_id in rows))
 
     def popular(self, since: int, most: int, without: Sequence[str] = ()) -> Sequence[tuple[str, int]]:
         """Return the items with most distinct users of events since a time, and how many users.

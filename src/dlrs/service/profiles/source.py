@@ -24,7 +24,7 @@ from dlrs.service.metrics import Metrics
 from dlrs.service.profiles.online import Described, Online
 from dlrs.service.profiles.states import State, States
 from dlrs.service.profiles.taking import expect_id, features_then, id_problem, take
-from dlrs.service.seams import Added, CandidateSource, Erased, Event, Number, Profile
+from dlrs.service.seams import Active, Added, CandidateSource, Erased, Event, Number, Profile
 from dlrs.service.stores import EventStore, StoredEvent, UserRecord, UserStore
 
 USERS_KEPT = 500
@@ -33,6 +33,9 @@ USERS_KEPT = 500
 CROWD = 20_000
 """Events of a user that are read at once, the newest to arrive: to read the million that a program sent would
 keep everybody else waiting for ten seconds."""
+
+AT_ONCE = 10_000
+"""Events whose users are told at once."""
 
 POPULAR_FOR = 30.0
 """Seconds for which the popular items are not counted again."""
@@ -137,6 +140,10 @@ class UserProfiles:
     def erased(self, after: int) -> Erased:
         """Return who was erased after an erasure, by whichever process."""
         return self._users.erased(after)
+
+    def active(self, after: int, since: int = 0) -> Active:
+        """Return who did something in the next `AT_ONCE` events after one, of events of a time and later."""
+        return Active(*self._events.users_after(after, since, AT_ONCE))
 
     def forget(self, user_id: str) -> None:
         """Drop what is in memory of a user: he is erased."""
