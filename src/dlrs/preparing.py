@@ -22,7 +22,7 @@ from dlrs.data.engine import DUCKDB, Engine, connect
 from dlrs.data.events import Events, load_events
 from dlrs.data.interactions import ALL_TIME, Interactions, micros
 from dlrs.data.items import Items, catalog, load_items, microseconds, version_table
-from dlrs.data.users import Users, load_users
+from dlrs.data.users import Users, listed_users, load_users
 from dlrs.data.versions import Versions
 from dlrs.errors import DataError
 from dlrs.features.encoding import Encoding, fit_encoding
@@ -178,6 +178,8 @@ def _read(recipe: Recipe, data: Path, folder: Path, engine: str) -> tuple[_Table
             pa.default_memory_pool().release_unused()
         with stage("Read events and join each to the version it saw"):
             events = load_events(connection, marketplace, data, items)
+            if marketplace.users is not None:
+                events = events.with_users(listed_users(connection, marketplace.users, data))
             events.log.save(folder / INTERACTIONS)
             if len(events.negatives):
                 events.negatives.save(folder / NEGATIVES)

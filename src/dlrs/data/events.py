@@ -47,6 +47,18 @@ class Events:
     quarantine: Quarantine
     rows_read: int
 
+    def with_users(self, ids: pa.Array) -> Events:
+        """Return the same where users of these ids have rows, too, though they did nothing."""
+        code_X, user_ids = coded(pa.chunked_array([self.user_ids, ids.cast(self.user_ids.type)]))
+        if len(user_ids) == len(self.user_ids):
+            return self
+        row_U = code_X[: len(self.user_ids)].astype(np.int64)
+
+        def moved(log: Interactions) -> Interactions:
+            return replace(log, user_E=row_U[log.user_E])
+
+        return replace(self, log=moved(self.log), negatives=moved(self.negatives), user_ids=user_ids)
+
 
 def load_events(connection: Engine, marketplace: Marketplace, folder: Path, items: Items) -> Events:
     """Read and check the log, and join each event to a version: by its name, or by time.

@@ -76,7 +76,7 @@ class Targets:
         )
 
     def chances(self) -> Iterator[tuple[int, Floats]]:
-        """Yield, block by block of B users, the first one's number and his chances: (B, A), 0 for known ones."""
+        """Yield, block by block of B users, the first one's number and chances: (B, A), 0 where known."""
         step = max(1, PAIRS // max(1, len(self.row_A)))
         starts = range(0, len(self.place_U), step)
         for first in track(starts, "Score target users with target items"):
@@ -103,8 +103,8 @@ class Targets:
 def submit(registry: Path, data: Path, out: Path, *, once: bool = False) -> dict[str, Any]:
     """Write a submission for the targets of a data folder, from the current bundle.
 
-    Each item gets the users with the highest chances, `MOST_USERS` at most; with `once` each user has one item
-    at most, and the sum of all chances is as large as can be. Returns what it consists of.
+    Each item gets the users with the highest chances, `MOST_USERS` at most; with `once` each user has one
+    item at most, and the sum of all chances is as large as can be. Returns what it consists of.
 
     Raises:
         DataError: the bundle knows none of the targets.
@@ -115,8 +115,9 @@ def submit(registry: Path, data: Path, out: Path, *, once: bool = False) -> dict
     targets = Targets.of(published, rules)
     if len(targets.place_U) == 0 or len(targets.row_A) == 0:
         raise DataError(
-            f"submit: expected a bundle that knows targets of {data}, received one with {len(targets.place_U)} "
-            f"of its users and {len(targets.row_A)} of its items. Is it of the same data?"
+            f"submit: expected a bundle that knows targets of {data}, received one with "
+            f"{len(targets.place_U)} of its users and {len(targets.row_A)} of its items. "
+            "Is it of the same data?"
         )
     pairs, facts = _once(targets) if once else _lists(targets)
     write(pairs, out)
