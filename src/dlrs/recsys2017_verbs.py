@@ -56,12 +56,15 @@ def submit(
     data: DataFolder,
     out: Annotated[Path, typer.Option(help="the file to write")],
     once: Once = False,
+    most: Annotated[
+        int, typer.Option(min=1, max=100, help="users of an item; fewer spread --once over more items")
+    ] = 100,
 ) -> None:
     """Write a submission for the target items from the published bundle of a run."""
     from dlrs.folders import RunFolder
     from dlrs.recsys2017.submitting import submit as write_submission
 
-    facts = write_submission(RunFolder(run).registry, data, out, once=once)
+    facts = write_submission(RunFolder(run).registry, data, out, once=once, most=most)
     _say(f"{facts['pairs']:,} pairs: {facts['items']:,} items, {facts['users']:,} users: {out}")
     if once:
         _say(f"Their sum is {facts['sum']:,.1f}, at most {facts['gap']:.3%} under what can be.")

@@ -154,6 +154,16 @@ def test_each_user_once_and_worth_as_much_as_can_be(world: World, tmp_path: Path
         assert logits_UN[place, ids.index(str(item))] == pytest.approx(logits_UN[place, new].max(), abs=1e-4)
 
 
+def test_fewer_users_an_item_reach_more_items(world: World, tmp_path: Path) -> None:
+    submit(world.run.registry, world.data, tmp_path / "s.tsv", once=True, most=8)
+    pairs = read(tmp_path / "s.tsv", Rules.of(world.data, once=True))
+    assert np.unique(pairs.item_P, return_counts=True)[1].max() == 8
+    assert len(np.unique(pairs.item_P)) >= EVERYBODY // 8
+    submit(world.run.registry, world.data, tmp_path / "lists.tsv", most=3)
+    lists = read(tmp_path / "lists.tsv", Rules.of(world.data))
+    assert np.unique(lists.item_P, return_counts=True)[1].tolist() == [3] * NEW
+
+
 def test_on_the_command_line(world: World, tmp_path: Path) -> None:
     def dlrs(*arguments: object) -> str:
         told = CliRunner().invoke(app, ["recsys2017", *map(str, arguments)])

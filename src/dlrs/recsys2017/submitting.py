@@ -100,11 +100,13 @@ class Targets:
         return user[place >= 0], order[place[place >= 0]]
 
 
-def submit(registry: Path, data: Path, out: Path, *, once: bool = False) -> dict[str, Any]:
+def submit(
+    registry: Path, data: Path, out: Path, *, once: bool = False, most: int = MOST_USERS
+) -> dict[str, Any]:
     """Write a submission for the targets of a data folder, from the current bundle.
 
-    Each item gets the users with the highest chances, `MOST_USERS` at most; with `once` each user has one
-    item at most, and the sum of all chances is as large as can be. Returns what it consists of.
+    Each item gets the users with the highest chances, `most` of them; with `once` each user has one item at
+    most, each item `most` users, and the sum of all chances is as large as can be. Returns what is in it.
 
     Raises:
         DataError: the bundle knows none of the targets.
@@ -119,7 +121,8 @@ def submit(registry: Path, data: Path, out: Path, *, once: bool = False) -> dict
             f"{len(targets.place_U)} of its users and {len(targets.row_A)} of its items. "
             "Is it of the same data?"
         )
-    pairs, facts = _once(targets) if once else _lists(targets)
+    most = min(most, MOST_USERS)
+    pairs, facts = _once(targets, most) if once else _lists(targets, most)
     write(pairs, out)
     return {
         "bundle_id": published.bundle_id,
@@ -132,23 +135,23 @@ def submit(registry: Path, data: Path, out: Path, *, once: bool = False) -> dict
     }
 
 
-def _lists(targets: Targets) -> tuple[Pairs, dict[str, Any]]:
+def _lists(targets: Targets, most: int) -> tuple[Pairs, dict[str, Any]]:
     """Return the best users of each item, whatever else they have."""
     A = len(targets.row_A)
-    best_AK = np.full((A, MOST_USERS), -1, dtype=np.int64)
-    chance_AK = np.zeros((A, MOST_USERS), dtype=np.float32)
+    best_AK = np.full((A, most), -1, dtype=np.int64)
+    chance_AK = np.zeros((A, most), dtype=np.float32)
     for first, chance_BA in targets.chances():
         users = np.arange(first, first + len(chance_BA))
         both = np.hstack([chance_AK, np.ascontiguousarray(chance_BA.T)])
         names = np.hstack([best_AK, np.broadcast_to(users, (A, len(users)))])
-        columns_AK, chance_AK = top_k(both, MOST_USERS)
+        columns_AK, chance_AK = top_k(both, most)
         best_AK = np.take_along_axis(names, columns_AK.clip(min=0), axis=1)
         chance_AK = np.where(columns_AK >= 0, chance_AK, 0)
     item_P, place_P = np.nonzero((best_AK >= 0) & (chance_AK > 0))
     return Pairs(targets.item_ids_A[item_P], targets.user_ids_U[best_AK[item_P, place_P]]), {}
 
 
-def _once(targets: Targets) -> tuple[Pairs, dict[str, Any]]:
+def _once(targets: Targets, most: int) -> tuple[Pairs, dict[str, Any]]:
     """Return the assignment with the largest sum of chances."""
     users, items, values = [], [], []
     for first, chance_BA in targets.chances():
@@ -160,7 +163,7 @@ def _once(targets: Targets) -> tuple[Pairs, dict[str, Any]]:
     user_E, item_E = np.concatenate(users), np.concatenate(items)
     value_E: Doubles = np.concatenate(values).astype(np.float64)
     with stage("Assign users to items"):
-        found = assign(user_E, item_E, value_E, MOST_USERS)
+        found = assign(user_E, item_E, value_E, most)
     chosen = found.chosen[np.lexsort((-value_E[found.chosen], item_E[found.chosen]))]
     pairs = Pairs(targets.item_ids_A[item_E[chosen]], targets.user_ids_U[user_E[chosen]])
     return pairs, {"sum": found.value, "gap": found.gap}
