@@ -21,6 +21,7 @@ from dlrs.errors import DlrsError
 from dlrs.evaluate_verb import evaluate, show_report
 from dlrs.experiment_verbs import experiment
 from dlrs.progress import FOLLOWS
+from dlrs.recsys2017_verbs import recsys2017
 from dlrs.recsys2018_verbs import recsys2018
 from dlrs.results_verb import results
 from dlrs.serve_verbs import keys, replay, require_services, serve
@@ -156,6 +157,7 @@ app.command()(tune)
 app.command()(results)
 app.add_typer(experiment, name="experiment")
 app.add_typer(candidates, name="candidates")
+app.add_typer(recsys2017, name="recsys2017")
 app.add_typer(recsys2018, name="recsys2018")
 app.add_typer(keys, name="keys")
 app.command()(serve)
@@ -268,6 +270,12 @@ def recommend(
         bool, typer.Option("--all", help="for every user with a profile, into --out")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Parquet file for the lists of --all")] = None,
+    for_item: Annotated[
+        str | None, typer.Option(help="the other way round: the users who suit this item best")
+    ] = None,
+    for_every_item: Annotated[
+        bool, typer.Option("--for-every-item", help="the users who suit each item best, into --out")
+    ] = False,
     engine: Annotated[
         str,
         typer.Option(
@@ -284,8 +292,8 @@ def recommend(
 ) -> None:
     """Recommend items to one user from the published bundle, beside his profile in words; or to all users.
 
-    --all --out FILE writes user_id, item_id, rank and score. --where and --relax are for one user:
-    docs/filters.md says what they look like.
+    --all --out FILE writes user_id, item_id, rank and score, and so does --for-every-item --out FILE. --where
+    and --relax are for one user: docs/filters.md says what they look like.
     """
     from dlrs import pipeline, showcase
     from dlrs.candidates.filtering.wishes import read_filters, read_steps
@@ -293,6 +301,15 @@ def recommend(
     from dlrs.prepared import open_prepared
 
     folders = RunFolder(run)
+    if for_item is not None or for_every_item:
+        if (for_item is not None) == for_every_item or everybody or user is not None or where or relax:
+            raise typer.BadParameter(
+                "--for-item ID, or --for-every-item, without --user, --all, --where and --relax"
+            )
+        if for_every_item != (out is not None):
+            raise typer.BadParameter("--for-every-item needs --out FILE, and --for-item takes none")
+        _say_users(folders.registry, for_item, k, out)
+        return
     if everybody:
         if where or relax:
             raise typer.BadParameter("--where and --relax are for one user, not for --all")
@@ -357,6 +374,18 @@ def demo(
     # a process of its own, without all that training brought into this one
     command = [sys.executable, "-m", "dlrs", "serve", str(out), "--as-of", "watermark", "--port", str(port)]
     os.execv(sys.executable, command)
+
+
+def _say_users(registry: Path, item_id: str | None, k: int, out: Path | None) -> None:
+    """Say who suits an item best, or write who suits each."""
+    from dlrs import pipeline
+
+    if out is not None:
+        facts = pipeline.recommend_users_for_all(registry, out, k)
+        _say(f"{facts['rows']:,} users for {facts['items']:,} items from bundle {facts['bundle_id']}: {out}")
+    elif item_id is not None:
+        for user_id, score in pipeline.recommend_users(registry, item_id, k):
+            _say(f"{user_id}  {score:.4f}")
 
 
 def _reuse(buckets: Mapping[str, Any], after: Path) -> str:

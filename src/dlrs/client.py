@@ -83,6 +83,10 @@ class Client:
         """Return items that are like one."""
         return self._ask("GET", "/items/{}/similar", item, params={"k": k, "where": _text(where)})
 
+    def users_for(self, item: str, k: int = 20) -> Json:
+        """Return the users that suit an item best."""
+        return self._ask("GET", "/items/{}/users", item, params={"k": k})
+
     def rank(self, items: Sequence[str], **somebody: Any) -> Json:
         """Order some items for `user_id`, a guest's `events` or a given `profile`."""
         return self._ask("POST", "/rank", body={"items": items, **somebody})
@@ -112,6 +116,10 @@ class Client:
     def erased(self, after: int = 0) -> Json:
         """Return who was erased after an erasure, 1,000 at most; then ask from `seq`."""
         return self._ask("GET", "/users-erased", params={"after": after})
+
+    def active(self, after: int = 0, since: int = 0) -> Json:
+        """Return who did something in the next events after one, of a time on; then ask from `seq`."""
+        return self._ask("GET", "/users-active", params={"after": after, "since": since})
 
     def guest_profile(self, events: Sequence[Mapping[str, Any]]) -> Json:
         """Return the profile that a guest's events make."""

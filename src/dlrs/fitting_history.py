@@ -23,6 +23,7 @@ from dlrs.model.history_net import HistoryNet
 from dlrs.prepared import Prepared
 from dlrs.profiles.buckets import MICROSECOND
 from dlrs.recipe import History
+from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import Sequences
 from dlrs.training.retrieval import Log, TrainedHistory, Validate, train_history
 from dlrs.training.workers import Workers
@@ -80,13 +81,17 @@ def _fit(
     validate: Validate | None = None,
 ) -> TrainedHistory:
     """Train on what happened before the moment `end`."""
+    users = len(prepared.user_ids)
+    before = prepared.interactions.between(ALL_TIME, end)
+    negatives = prepared.negatives.between(ALL_TIME, end)
     log = Log(
-        sequences=Sequences.collect(prepared.interactions.between(ALL_TIME, end), len(prepared.user_ids)),
+        sequences=Sequences.collect(before, users),
         versions=prepared.encoded_versions,
         catalog=prepared.catalog,
         own_UO=_own_matrix(prepared),
         types=len(prepared.recipe.marketplace.interaction_types),
         unordered=_unordered(settings),
+        passed=Passed.collect(negatives, before, users) if settings.passed_negatives else None,
     )
     space = prepared.encoding.space
     return train_history(log, space, settings, folder=folder, epochs=epochs, validate=validate)
@@ -128,6 +133,7 @@ class _Validation:
                 profiled_users=np.flatnonzero(histories.any_U),
                 max_users=MOST_USERS,
                 seed=prepared.recipe.evaluation.seed,
+                refused=prepared.refused,
             )
         except DataError as error:
             raise DataError(f"early stopping: {error}") from error

@@ -117,6 +117,7 @@ def _test(prepared: Prepared, universe: Universe) -> StaticTest:
             profiled_users=np.flatnonzero(prepared.profile_of_QU[prepared.cut_period] >= 0),
             max_users=settings.max_users,
             seed=settings.seed,
+            refused=prepared.refused,
             universe=universe,
         )
 

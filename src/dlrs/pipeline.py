@@ -24,6 +24,7 @@ from dlrs.bundle import Folder
 from dlrs.candidates.filtering.filters import Filter
 from dlrs.candidates.filtering.relaxing import Step
 from dlrs.candidates.histories import recent_counts
+from dlrs.crowd import write_crowd
 from dlrs.data.engine import DUCKDB
 from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError, DataError, MissingExtra
@@ -36,6 +37,7 @@ from dlrs.inference.infer import infer_recipe
 from dlrs.introducing import introduce
 from dlrs.judging import headline_test, judge
 from dlrs.model.forward import load_nets
+from dlrs.model.nets import open_nets
 from dlrs.model.onnx_nets import require_onnx, write_onnx
 from dlrs.past.writing import write_past
 from dlrs.prepared import KIND as PREPARED
@@ -44,6 +46,7 @@ from dlrs.preparing import prepare as prepare_arrays
 from dlrs.published import write_content
 from dlrs.recipe import Recipe, data_folder, read_recipe
 from dlrs.recommending import recommend_to_all
+from dlrs.reverse import users_for_every_item, users_for_item
 from dlrs.showcase import Recommendation, recommend_to_user
 from dlrs.simulator.marketplace import Simulation
 from dlrs.simulator.marketplace import simulate as simulate_tables
@@ -243,6 +246,7 @@ def publish(
             recent_A=recent_counts(prepared, micros(end))[prepared.catalog.item_V[versions_A]],
         )
         write_past(prepared, micros(end), content)
+        write_crowd(prepared, open_nets(content), content)
         if evaluated is not None:
             shutil.copy(evaluated / "report.json", content)
         if onnx:
@@ -287,6 +291,16 @@ def recommend_all(
 ) -> dict[str, Any]:
     """Write the lists of all users with a profile into one Parquet file; see `recommending`."""
     return recommend_to_all(prepared_folder, registry, out, k, engine=engine)
+
+
+def recommend_users(registry: Path, item_id: str, k: int = 5) -> list[tuple[str, float]]:
+    """Return ids and logits of the users that suit an item best; see `reverse`."""
+    return users_for_item(registry, item_id, k)
+
+
+def recommend_users_for_all(registry: Path, out: Path, k: int = 5) -> dict[str, Any]:
+    """Write the best users of every item into one Parquet file; see `reverse`."""
+    return users_for_every_item(registry, out, k)
 
 
 def run(recipe_file: Path, out: Path, *, engine: str = DUCKDB) -> RunFolder:

@@ -4,6 +4,7 @@ recipe.json         what it was prepared under
 users.parquet       id of each user row
 versions.parquet    the item versions with their raw features, in the order of their rows
 interactions/       the cleaned log as arrays of rows
+negatives/          the events of negative types likewise, if the marketplace has any
 profiles/, facts/   the encoded profiles, one per user and period; whose they are
 own/, own.parquet   the features of the users' own, if they have any, one row a user: encoded, and raw
 versions/           the encoded item versions
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ USERS, VERSIONS = "users.parquet", "versions.parquet"
 INTERACTIONS, PROFILES, FACTS, OWN, ENCODED_VERSIONS, PAIRS, BUCKETS, QUARANTINE = (
     *("interactions", "profiles", "facts", "own", "versions", "pairs", "buckets", "quarantine"),
 )
+NEGATIVES = "negatives"
 OWN_RAW = "own.parquet"
 REUSE = "profile_buckets"
 """The fact that says how buckets came about: all that may differ between preparations of the same data."""
@@ -69,6 +71,14 @@ class Prepared:
     quarantine: Mapping[str, pa.Table]
     facts: Mapping[str, Any]
     own_raw: pa.Table | None = None  # the same as they were read; None also where an older dlrs prepared
+    negatives: Interactions = field(default_factory=Interactions.none)  # what users passed by or refused
+
+    @cached_property
+    def refused(self) -> Interactions:
+        """The events after which an item is not recommended to this user again."""
+        marketplace = self.recipe.marketplace
+        types = [marketplace.negative_types.index(name) for name in marketplace.refusing_types]
+        return self.negatives.take(np.isin(self.negatives.type_E, types))
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -133,6 +143,7 @@ class Prepared:
             quarantine={f.stem: pq.read_table(f) for f in (folder / QUARANTINE).glob("*.parquet")},
             facts=facts,
             own_raw=pq.read_table(folder / OWN_RAW) if (folder / OWN_RAW).is_file() else None,
+            negatives=read_negatives(folder),
         )
 
 
@@ -149,6 +160,11 @@ def write_ids(user_ids: pa.Array, folder: Path) -> None:
 def read_ids(folder: Path) -> pa.Array:
     """Read the id of each user row."""
     return pq.read_table(folder / USERS)[USER].combine_chunks()
+
+
+def read_negatives(folder: Path) -> Interactions:
+    """Map the events of negative types; none where there are none, or an older dlrs prepared."""
+    return Interactions.load(folder / NEGATIVES) if (folder / NEGATIVES).is_dir() else Interactions.none()
 
 
 def write_quarantine(tables: Mapping[str, pa.Table], folder: Path) -> None:

@@ -22,7 +22,7 @@ from dlrs.data.engine import DUCKDB, Engine, connect
 from dlrs.data.events import Events, load_events
 from dlrs.data.interactions import ALL_TIME, Interactions, micros
 from dlrs.data.items import Items, catalog, load_items, microseconds, version_table
-from dlrs.data.users import Users, load_users
+from dlrs.data.users import Users, listed_users, load_users
 from dlrs.data.versions import Versions
 from dlrs.errors import DataError
 from dlrs.features.encoding import Encoding, fit_encoding
@@ -34,6 +34,7 @@ from dlrs.prepared import (
     ENCODING,
     FACTS,
     INTERACTIONS,
+    NEGATIVES,
     OWN,
     OWN_RAW,
     PAIRS,
@@ -42,6 +43,7 @@ from dlrs.prepared import (
     VERSIONS,
     Prepared,
     open_earlier,
+    read_negatives,
     write_ids,
     write_quarantine,
     write_recipe,
@@ -52,7 +54,7 @@ from dlrs.profiles.profile import ProfileFacts, Profiles
 from dlrs.profiles.weights import InteractionWeights, fit_weights
 from dlrs.progress import stage
 from dlrs.recipe import Recipe
-from dlrs.samples.negatives import POPULARITY, FromPools, InCategory, Sampler, labelled_pairs
+from dlrs.samples.negatives import POPULARITY, FromPools, InCategory, PassedBy, Sampler, labelled_pairs
 from dlrs.samples.pairs import Pairs
 from dlrs.samples.positives import Positives, unique_positives
 from dlrs.schema import VALID_FROM, Marketplace
@@ -176,8 +178,12 @@ def _read(recipe: Recipe, data: Path, folder: Path, engine: str) -> tuple[_Table
             pa.default_memory_pool().release_unused()
         with stage("Read events and join each to the version it saw"):
             events = load_events(connection, marketplace, data, items)
+            if marketplace.users is not None:
+                events = events.with_users(listed_users(connection, marketplace.users, data))
             events.log.save(folder / INTERACTIONS)
-            events = replace(events, log=Interactions.none())
+            if len(events.negatives):
+                events.negatives.save(folder / NEGATIVES)
+            events = replace(events, log=Interactions.none(), negatives=Interactions.none())
         users = _users(connection, marketplace, data, events)
     named: dict[str, Items | Events | Users] = {"items": items, "events": events}
     named |= {} if users is None else {"users": users}
@@ -236,7 +242,8 @@ def _pairs(
     positives = unique_positives(tables.log, starts_Q, profile_of_QU)
     items = catalog(tables.versions)
     category_V = encoding.items.codes(marketplace.negatives_by, tables.versions[marketplace.negatives_by])
-    draws = _draw_negatives(recipe, positives, category_V, items, starts_Q)
+    passed_by = PassedBy(read_negatives(tables.folder), starts_Q)
+    draws = _draw_negatives(recipe, positives, category_V, items, passed_by)
     return len(positives), _stored(labelled_pairs(positives, draws, items), folder / PAIRS)
 
 
@@ -291,17 +298,18 @@ def _fitted_before_cut(
 
 
 def _draw_negatives(
-    recipe: Recipe, positives: Positives, category_V: Ints, items: Catalog, starts_Q: Ints
+    recipe: Recipe, positives: Positives, category_V: Ints, items: Catalog, passed_by: PassedBy
 ) -> list[tuple[Ints, Ints]]:
     """Draw what `samples` asks for, all from one seeded stream."""
     pools = {
         period: items.item_V[items.alive_between(int(since), int(until))]
-        for period, (since, until) in enumerate(pairwise(starts_Q))
+        for period, (since, until) in enumerate(pairwise(passed_by.period_starts_Q))
     }
     samplers: list[Sampler] = [
         *[InCategory(category_V)] * recipe.samples.category,
         *[FromPools(pools)] * recipe.samples.uniform,
         *[FromPools(pools, POPULARITY)] * recipe.samples.popularity,
+        *[passed_by] * recipe.samples.passed_by,
     ]
     rng = np.random.default_rng(recipe.training.seed)
     return [sampler.draw(positives, rng) for sampler in samplers]
@@ -313,6 +321,8 @@ def _facts(
     counted: dict[str, dict[str, Any]] = {name: _read_facts(table) for name, table in named.items()}
     counted["items"]["versions"] = tables.versions.num_rows
     counted["events"] |= {"kept": len(tables.log), "users": len(tables.user_ids)}
+    if marketplace.negative_types:
+        counted["events"]["negative"] = len(read_negatives(tables.folder))
     return {
         "marketplace": marketplace.name,
         **counted,

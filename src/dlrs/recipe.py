@@ -24,10 +24,11 @@ class Samples(Description):
     category: int = Field(default=1, ge=0, description="within the category `negatives_by`: Algorithm 1")
     uniform: int = Field(default=0, ge=0, description="from all items alive in the period")
     popularity: int = Field(default=0, ge=0, description="from the same, by (positives there)^0.75")
+    passed_by: int = Field(default=0, ge=0, description="from the user's own events of negative_types then")
 
     @model_validator(mode="after")
     def _some(self) -> Self:
-        if self.category + self.uniform + self.popularity == 0:
+        if self.category + self.uniform + self.popularity + self.passed_by == 0:
             raise ValueError("expected at least one negative for each positive, received none")
         return self
 
@@ -89,6 +90,9 @@ class History(Description):
     )
     negatives: int = Field(default=1024, ge=1, description="items a step, of those alive, all alike")
     popular_negatives: int = Field(default=0, ge=0, description="beside them, by how often they were met")
+    passed_negatives: int = Field(
+        default=0, ge=0, description="beside them for each event, from its user's events of negative_types"
+    )
     temperature: float = Field(default=0.08, gt=0, description="the cosine is divided by it")
     dropout: float = Field(default=0.4, ge=0, lt=1)
     field_dropout: float = Field(
@@ -300,6 +304,19 @@ class Recipe(Description):
     baselines: Baselines = Baselines()
     evaluation: Evaluation = Evaluation()
     prequential: Prequential = Prequential()
+
+    @model_validator(mode="after")
+    def _negatives_are_there(self) -> Self:
+        asked = {
+            "samples.passed_by": self.samples.passed_by,
+            "history.passed_negatives": self.history.passed_negatives,
+        }
+        for name, count in asked.items():
+            if count and not self.marketplace.negative_types:
+                raise ValueError(
+                    f"{name}: expected negative_types in the marketplace to draw from, received none"
+                )
+        return self
 
     @property
     def needs_histories(self) -> bool:

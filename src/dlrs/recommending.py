@@ -9,7 +9,7 @@ bundle and the prepared data set by their paths; it needs dlrs installed, and no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -61,7 +61,7 @@ class Requests(StoredArrays):
         user_P = np.flatnonzero(profile_U >= 0)
         place_U = np.cumsum(profile_U >= 0) - 1
         position_N: AnyArray = pc.index_in(prepared.item_ids, value_set=items).fill_null(-1).to_numpy()
-        log = prepared.interactions
+        log = prepared.interactions.beside(prepared.refused)
         met_E = (profile_U[log.user_E] >= 0) & (position_N[log.item_E] >= 0)
         keys = place_U[log.user_E[met_E]] * len(items) + position_N[log.item_E[met_E]]
         place_E, known_E = np.divmod(distinct(keys), max(1, len(items)))
@@ -144,22 +144,35 @@ def recommend_to_all(
             "recommend: expected a user with a profile at the end of the log, received none. "
             "Move test_until to where the log ends, or widen profiles.window, and prepare again."
         )
-    _require_replaceable(out)
     blocks = -(-len(requests) // block)
-    with bundle.writable(out), hidden_folder(out) as scratch:
-        tables: Iterator[pa.Table]
+
+    def tables(scratch: Path) -> Iterator[pa.Table]:
         if engine == DUCKDB:
             answers = Answers(published, prepared, requests, k, block)
-            tables = (answers.of_block(number) for number in track(range(blocks), "Recommend to everybody"))
-        else:
-            requests.save(scratch / REQUESTS)
-            task = Task(str(registry / published.bundle_id), str(prepared_folder), str(scratch), k, block)
-            tables = _on_spark(engine, task, blocks)
-        rows = _write(tables, scratch / "whole", published.bundle_id)
+            return (answers.of_block(number) for number in track(range(blocks), "Recommend to everybody"))
+        requests.save(scratch / REQUESTS)
+        task = Task(str(registry / published.bundle_id), str(prepared_folder), str(scratch), k, block)
+        return _on_spark(engine, task, blocks)
+
+    rows = write_lists(tables, out, published.bundle_id)
+    return {"bundle_id": published.bundle_id, "users": len(requests), "rows": rows}
+
+
+def write_lists(tables: Callable[[Path], Iterator[pa.Table]], out: Path, bundle_id: str) -> int:
+    """Write tables of SCHEMA one behind the other as the file `out`, whole or not there; return its rows.
+
+    `tables` is given a folder that is gone afterwards.
+
+    Raises:
+        ArtifactError: something else is at `out`, or it cannot be written.
+    """
+    _require_replaceable(out)
+    with bundle.writable(out), hidden_folder(out) as scratch:
+        rows = _write(tables(scratch), scratch / "whole", bundle_id)
         with locked(out.parent):
             (scratch / "whole").replace(out)
             sync(out.parent)
-    return {"bundle_id": published.bundle_id, "users": len(requests), "rows": rows}
+    return rows
 
 
 def _write(tables: Iterator[pa.Table], file: Path, bundle_id: str) -> int:

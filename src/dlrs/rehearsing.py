@@ -138,6 +138,7 @@ def _test(prepared: Prepared) -> StaticTest:
         profiled_users=np.flatnonzero(prepared.profile_of_QU[prepared.cut_period] >= 0),
         max_users=USERS,
         seed=SEED,
+        refused=prepared.refused,
     )
 
 

@@ -64,7 +64,8 @@ def recommend_to_user(
     published = open_current(registry, prepared.encoding)
     row = _profile_row(prepared, user_id)
     profile = prepared.profiles.take(np.array([row]))
-    seen = prepared.interactions.item_E[prepared.interactions.user_E == prepared.profile_facts.user_P[row]]
+    met = prepared.interactions.beside(prepared.refused)
+    seen = met.item_E[met.user_E == prepared.profile_facts.user_P[row]]
     known_ids = prepared.item_ids.take(np.unique(seen))
     histories = serving_histories(prepared, published.recipe)
     history = None if histories is None else histories.take(prepared.profile_facts.user_P[[row]])

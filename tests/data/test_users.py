@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from dlrs.data import engine
-from dlrs.data.users import Users, load_users
+from dlrs.data.cleaning import Quarantine
+from dlrs.data.events import Events
+from dlrs.data.interactions import Interactions
+from dlrs.data.users import Users, listed_users, load_users
 from dlrs.errors import DataError
 from dlrs.schema import Continuous, Features, UserTable
 
@@ -67,3 +71,23 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
         pytest.raises(DataError, match=r"users.parquet: expected a readable"),
     ):
         load_users(connection, table, tmp_path, pa.array(jobs))
+
+
+def test_the_table_lists_everybody_once(tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_text("who,age,job\nu2,20,cook\nu10,,\nu2,30,cook\n")
+    with engine.connect() as connection:
+        assert sorted(listed_users(connection, TABLE, tmp_path).to_pylist()) == ["u10", "u2"]
+
+
+def test_who_did_nothing_gets_a_row_and_events_keep_their_users() -> None:
+    log = Interactions(
+        *(np.array(column) for column in ([1, 0, 1], [7, 8, 9], [7, 8, 9], [0, 0, 0], [1, 2, 3]))
+    )
+    nothing = Quarantine(pa.table({"reason": pa.array([], pa.string())}))
+    events = Events(log, log.take(np.array([1])), pa.array(["b", "d"]), nothing, 3)
+    more = events.with_users(pa.array(["c", "a", "b"]))
+    assert more.user_ids.to_pylist() == ["a", "b", "c", "d"]
+    assert [more.user_ids[user].as_py() for user in more.log.user_E] == ["d", "b", "d"]
+    assert [more.user_ids[user].as_py() for user in more.negatives.user_E] == ["b"]
+    assert more.log.item_E.tolist() == [7, 8, 9]
+    assert events.with_users(pa.array(["d"])) is events

@@ -12,7 +12,14 @@ from contracts.sampler import CATEGORY_V, SamplerContract
 from dlrs.arrays import Ints
 from dlrs.data.catalog import FOREVER, Catalog
 from dlrs.data.interactions import Interactions
-from dlrs.samples.negatives import POPULARITY, FromPools, InCategory, Sampler, labelled_pairs
+from dlrs.samples.negatives import (
+    POPULARITY,
+    FromPools,
+    InCategory,
+    PassedBy,
+    Sampler,
+    labelled_pairs,
+)
 from dlrs.samples.positives import Positives, unique_positives
 
 Event = tuple[int, int, int, int]  # period, user, item, category
@@ -188,3 +195,37 @@ class TestUniform(SamplerContract):
 class TestByPopularity(SamplerContract):
     def build(self, pools: Mapping[int, Ints]) -> Sampler:
         return FromPools(pools, POPULARITY)
+
+
+def _shown(rows: list[tuple[int, int, int]]) -> Interactions:
+    """Return events of negative types: (time, user, item), in the order of time."""
+    time, user, item = (np.array([row[i] for row in sorted(rows)], dtype=np.int64) for i in range(3))
+    return Interactions(user, item, item, np.zeros_like(time), time)
+
+
+class TestPassedBy(SamplerContract):
+    def build(self, pools: Mapping[int, Ints]) -> Sampler:
+        """Everybody was shown all of each pool, some of it twice."""
+        rows = [
+            (period * 100 + again, user, int(item))
+            for period, pool in pools.items()
+            for user in range(5)
+            for item in pool
+            for again in range(2)
+        ]
+        return PassedBy(_shown(rows), np.arange(4) * 100)
+
+
+def test_what_the_user_himself_passed_by_is_drawn() -> None:
+    shown = _shown([(5, 0, 1), (6, 0, 2), (7, 1, 3), (105, 0, 4), (300, 0, 9), (-1, 0, 9)])
+    positives, _ = _positives([(0, 0, 2, 0), (0, 1, 5, 0), (1, 0, 1, 0), (1, 1, 1, 0)])
+    rows, items = PassedBy(shown, np.array([0, 100, 200])).draw(positives, np.random.default_rng(0))
+    # item 2 he chose; of another period, of another user, before and after all periods: not his
+    assert rows.tolist() == [0, 1, 2]
+    assert items.tolist() == [1, 3, 4]
+
+
+def test_no_negative_events_no_draws() -> None:
+    positives, _ = _positives([(0, 0, 2, 0)])
+    rows, items = PassedBy(Interactions.none(), np.array([0, 100])).draw(positives, np.random.default_rng(0))
+    assert len(rows) == len(items) == 0

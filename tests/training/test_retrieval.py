@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.model.history_net import Events, HistoryNet
 from dlrs.model.tower import row_tensors
 from dlrs.recipe import History
+from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import Sequences
 from dlrs.training.retrieval import Log, Negatives, train_history
 
@@ -141,3 +143,37 @@ def test_nobody_with_two_items_is_an_error(tmp_path: Path) -> None:
     log = Log(Sequences.collect(one, 1), versions(), always(), None, 1, 0)
     with pytest.raises(DataError, match="users who met two items"):
         train_history(log, SPACE, SETTINGS, folder=tmp_path)
+
+
+def test_what_users_passed_by_is_pushed_away(tmp_path: Path) -> None:
+    """All pass by the item four steps on: it loses, whoever stands where."""
+    log = walks()
+    user_E = np.arange(USERS)
+    passed = Passed(np.arange(USERS + 1), (user_E + 8) % ITEMS)
+    settings = SETTINGS.model_copy(update={"passed_negatives": 2, "epochs": 3})
+    without = train_history(log, SPACE, settings, folder=tmp_path / "without").network
+    pushed = train_history(replace(log, passed=passed), SPACE, settings, folder=tmp_path / "passed").network
+
+    def score(network: HistoryNet) -> float:
+        """How near users are, after their last item, to what they passed by."""
+        with torch.no_grad():
+            items_SD = functional.normalize(network.items(row_tensors(versions())), dim=-1)
+            walked_BL = torch.from_numpy((user_E[:, None] + np.arange(4)) % ITEMS)
+            users = network.users(
+                network.items(row_tensors(versions())), Events(walked_BL, torch.zeros_like(walked_BL)), None
+            )[:, -1]
+            passed_B = torch.from_numpy((user_E + 8) % ITEMS)
+            return float((functional.normalize(users, dim=-1) * items_SD[passed_B]).sum(1).mean())
+
+    assert score(pushed) < score(without) - 0.05
+
+
+def test_nothing_passed_by_changes_nothing(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"passed_negatives": 3, "epochs": 2})
+    nothing = Passed(np.zeros(USERS + 1, dtype=np.int64), np.empty(0, dtype=np.int64))
+    one = train_history(walks(), SPACE, settings, folder=tmp_path / "one").network
+    other = train_history(
+        replace(walks(), passed=nothing), SPACE, settings, folder=tmp_path / "other"
+    ).network
+    for name, tensor in one.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name]), name

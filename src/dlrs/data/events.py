@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
@@ -36,12 +36,28 @@ NUMBERS = {
 
 @dataclass(frozen=True)
 class Events:
-    """Usable events as arrays, the id of each of their user rows, and the events that are not usable."""
+    """Usable events as arrays, the id of each of their user rows, and the events that are not usable.
+
+    `negatives` are the events of the marketplace's negative types: of these `type_E` is the position there.
+    """
 
     log: Interactions
+    negatives: Interactions
     user_ids: pa.Array
     quarantine: Quarantine
     rows_read: int
+
+    def with_users(self, ids: pa.Array) -> Events:
+        """Return the same where users of these ids have rows, too, though they did nothing."""
+        code_X, user_ids = coded(pa.chunked_array([self.user_ids, ids.cast(self.user_ids.type)]))
+        if len(user_ids) == len(self.user_ids):
+            return self
+        row_U = code_X[: len(self.user_ids)].astype(np.int64)
+
+        def moved(log: Interactions) -> Interactions:
+            return replace(log, user_E=row_U[log.user_E])
+
+        return replace(self, log=moved(self.log), negatives=moved(self.negatives), user_ids=user_ids)
 
 
 def load_events(connection: Engine, marketplace: Marketplace, folder: Path, items: Items) -> Events:
@@ -63,7 +79,8 @@ def load_events(connection: Engine, marketplace: Marketplace, folder: Path, item
             f"'{left_out[REASON][0]}'."
         )
     log, user_ids = _log(usable)
-    return Events(log, user_ids, Quarantine(left_out), kept + left_out.num_rows)
+    log, negatives = _without_negatives(log, len(marketplace.interaction_types))
+    return Events(log, negatives, user_ids, Quarantine(left_out), kept + left_out.num_rows)
 
 
 def _parted(joined: Table) -> tuple[dict[str, pa.ChunkedArray], pa.Table]:
@@ -100,6 +117,15 @@ def _log(usable: dict[str, pa.ChunkedArray]) -> tuple[Interactions, pa.Array]:
     return Interactions(user_E, item_E, version_E, type_E, time_E), user_ids
 
 
+def _without_negatives(log: Interactions, positive: int) -> tuple[Interactions, Interactions]:
+    """Part the log: what users turned to, and what they passed by or refused."""
+    negative_E = log.type_E >= positive
+    if not negative_E.any():
+        return log, Interactions.none()
+    negatives = log.take(negative_E)
+    return log.take(~negative_E), replace(negatives, type_E=negatives.type_E - positive)
+
+
 def _columns(marketplace: Marketplace) -> list[Column]:
     table = marketplace.events
     columns = [
@@ -117,7 +143,7 @@ def _columns(marketplace: Marketplace) -> list[Column]:
 
 
 def _with_type_rows(read: Table, marketplace: Marketplace, source: Source) -> Table:
-    types = marketplace.interaction_types
+    types = marketplace.event_types
     if marketplace.events.type is None:
         return read.mutate(ibis.literal(0).cast("int64").name(TYPE_ROW))
     unknown = read.filter(read[TYPE].notin(types)).order_by(ROW).limit(1).select(ROW, TYPE)
@@ -125,7 +151,7 @@ def _with_type_rows(read: Table, marketplace: Marketplace, source: Source) -> Ta
         raise DataError.at(
             file=str(source), column=marketplace.events.type, row=row[ROW],
             expected=f"one of the interaction_types ({', '.join(types)})", received=f"'{row[TYPE]}'",
-            mend="Add it to interaction_types, weakest first, or leave such rows out of the file.",
+            mend="Add it to interaction_types, weakest first, or to negative_types, or leave such rows out.",
         )  # fmt: skip
     first = ibis.literal(0).cast("int64")
     number = reduce(lambda rest, i: ibis.ifelse(read[TYPE] == types[i], i, rest), range(1, len(types)), first)

@@ -41,6 +41,14 @@ class Interactions(StoredArrays):
         """Return some of the events, by position or by mask; a slice copies nothing."""
         return Interactions(*(getattr(self, field.name)[events] for field in fields(self)))
 
+    def beside(self, other: Interactions) -> Interactions:
+        """Return the events of both in the order of time; of one moment those of `other` stand behind."""
+        if len(other) == 0:
+            return self
+        columns = [(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)]
+        both = Interactions(*(np.concatenate(pair) for pair in columns))
+        return both.take(np.argsort(both.time_E, kind="stable"))
+
     def between(self, since: int, until: int) -> Interactions:
         """Return the events with since ≤ time < until."""
         low, high = np.searchsorted(self.time_E, [since, until])

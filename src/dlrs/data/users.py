@@ -25,10 +25,20 @@ class Users:
     rows_read: int
 
 
+def listed_users(connection: Engine, described: UserTable, folder: Path) -> pa.Array:
+    """Return the ids of all users whom the table has, each once: some may have done nothing yet."""
+    source = Source.of(described, folder)
+    with connection.reading(source):
+        named = Column(USER, described.id, "text", required=True)
+        rows = read_typed(connection, "users_listed", source, [named])
+        ids: pa.Array = rows.select(USER).distinct().to_pyarrow()[USER].combine_chunks()
+    return ids
+
+
 def load_users(connection: Engine, described: UserTable, folder: Path, user_ids: pa.Array) -> Users:
     """Read and check the user table; of several rows of one user the last usable one counts.
 
-    `user_ids` is the id of each user row. Users without any event have no row and are not kept.
+    `user_ids` is the id of each user row; others are not kept.
     """
     features = described.features
     named = Column(USER, described.id, "text", required=True)

@@ -90,6 +90,7 @@ def static_test(
     max_users: int,
     seed: int,
     universe: Universe = "window",
+    refused: Interactions | None = None,
 ) -> StaticTest:
     """Cut the log at `since` and take what is new in [since, until) as relevant.
 
@@ -108,6 +109,7 @@ def static_test(
         seed: of the sample.
         universe: `window` is the thesis's: items alive at any moment of the window, features from
             their first version in it. `cut` is strict: only items alive at the cut.
+        refused: events after which an item counts as known to their user, too.
 
     Raises:
         DataError: no user is left.
@@ -118,6 +120,8 @@ def static_test(
     window = interactions.between(since, until)
 
     known_UN = before.matrix(users, catalog.items)
+    if refused is not None and len(refused):
+        known_UN = sparse.csr_array(known_UN + refused.between(ALL_TIME, since).matrix(users, catalog.items))
     user_P, item_P = np.divmod(distinct(window.pairs(catalog.items)), catalog.items)
     profiled_P = _mask(profiled_users, users)[user_P]
     known_P = stores_pairs(known_UN, user_P, item_P)

@@ -107,6 +107,12 @@ class HistoryNets:
         logits_UT[rows_UT < 0] = -np.inf
         return logits_UT
 
+    def every_logit(self, users: Representations, items: ItemHalves) -> Floats:
+        """Return the logit of each user with every item, (U, N): what `logits` gives, without gathering."""
+        logits_UN: Floats = users.embedding_ND @ items.half_NL.T
+        logits_UN /= np.float32(self.settings.temperature)
+        return logits_UN
+
     def logits_of_one(self, user: Representations, items: Representations) -> Floats:
         """Return the logit of one user with each of T items that come with the request: (T,)."""
         logits_T: Floats = items.embedding_ND @ user.embedding_ND[0]

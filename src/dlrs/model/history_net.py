@@ -110,7 +110,7 @@ class HistoryNet(nn.Module):
         known_BL = events.place_BL >= 0
         tokens_BLD = items_SD[events.place_BL.clamp(min=0)]
         shares = torch.sigmoid(self.shares)
-        parts = self.anybody
+        parts: Tensor = self.anybody
         if self.settings.averages:
             weights_BL1 = (torch.exp(self.type_weights)[events.type_BL] * known_BL)[..., None]
             mean_BLD = self._summed(tokens_BLD * weights_BL1) / self._summed(weights_BL1).clamp(min=1e-6)

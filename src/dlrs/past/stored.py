@@ -120,11 +120,7 @@ class Past:
 
     def item_ids(self, rows: AnyArray) -> list[str]:
         """Return the ids of items."""
-        ids = self.arrays.ids_N[rows].tolist()
-        # no id ends with NUL, nor has two together (`as_texts`); to decode one by one takes ten times as long
-        text = b"\0\0".join(ids).decode("utf-8", "surrogatepass")
-        texts = text.split("\0\0") if ids else []
-        return [id.replace("\0\1", "\0") for id in texts] if "\0\1" in text else texts
+        return texts_of(self.arrays.ids_N[rows])
 
     def texts(self, codes: AnyArray) -> list[str]:
         """Return what codes stand for."""
@@ -204,6 +200,14 @@ class Past:
             return None
         found: dict[str, Any] = self.own.slice(row, 1).to_pylist()[0]
         return found if any(value is not None for value in found.values()) else None
+
+
+def texts_of(ids: Texts) -> list[str]:
+    """Return kept ids as text."""
+    # no id ends with NUL, nor has two together (`as_texts`); to decode one by one takes ten times as long
+    text = b"\0\0".join(ids.tolist()).decode("utf-8", "surrogatepass")
+    texts = text.split("\0\0") if len(ids) else []
+    return [id.replace("\0\1", "\0") for id in texts] if "\0\1" in text else texts
 
 
 def save_texts(texts: pa.Array, file: Path) -> None:

@@ -35,7 +35,8 @@ def write_past(prepared: Prepared, end: int, bundle: Path) -> None:
     window = log.between(end - prepared.recipe.marketplace.profiles.window // MICROSECOND, end)
     by_user = np.argsort(window.user_E, kind="stable")  # keeps the order of time
     seen_M = distinct(window.version_E)
-    pairs = _pairs(log, users, prepared.catalog.items)
+    met = log.beside(prepared.refused.between(ALL_TIME, end))
+    pairs = _pairs(met, users, prepared.catalog.items)
     codes = _Codes(Some(prepared.versions, seen_M), prepared.recipe.marketplace.features)
     PastArrays(
         ids_U=as_texts(prepared.user_ids.to_pylist()),

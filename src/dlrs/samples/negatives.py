@@ -1,11 +1,12 @@
 """Negatives: items that a user did not choose, drawn for each positive.
 
-Three samplers, one interface. Algorithm 1 [T §4.2] draws negatives as plausible as the positives: for
+Four samplers, one interface. Algorithm 1 [T §4.2] draws negatives as plausible as the positives: for
 each period and each value of one categorical feature, each user draws as many items as he has
 positives there, from the items that others chose there and he did not. Uniform sampling draws from
 everything that could have been chosen: it teaches what a user never looks at, which Algorithm 1
 cannot. Sampling by popularity draws what others chose, in any category: it teaches not to recommend
-something to everybody because it is popular.
+something to everybody because it is popular. Where a log tells what a user was shown and passed by,
+or refused, that can be drawn, too.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import Protocol
 
 import numpy as np
 
-from dlrs.arrays import NO_ITEM, Doubles, Ints, positions_in
+from dlrs.arrays import NO_ITEM, Doubles, Ints, distinct, positions_in
 from dlrs.data.catalog import Catalog
+from dlrs.data.interactions import Interactions
 from dlrs.samples.pairs import Pairs
 from dlrs.samples.positives import Positives
 
@@ -124,6 +126,35 @@ class FromPools:
         items[undrawn] = NO_ITEM
         drawn = np.flatnonzero(items != NO_ITEM)
         return drawn, items[drawn]
+
+
+@dataclass(frozen=True)
+class PassedBy:
+    """What the positive's own user was shown and passed by, or refused, in the positive's period.
+
+    Where he was shown much and chose little, that says more than what others chose.
+    """
+
+    negatives: Interactions  # the events of negative types
+    period_starts_Q: Ints  # microseconds; the last one ends the last period
+
+    def draw(self, positives: Positives, rng: np.random.Generator) -> tuple[Ints, Ints]:
+        """Draw as `Sampler` says, all items alike that the user passed by and did not choose."""
+        starts_Q = self.period_starts_Q
+        inside = self.negatives.between(int(starts_Q[0]), int(starts_Q[-1]))
+        period_X = np.searchsorted(starts_Q, inside.time_E, side="right") - 1
+        users, items = (
+            1 + max(int(rows.max(initial=0)) for rows in both)
+            for both in ((inside.user_E, positives.user_E), (inside.item_E, positives.item_E))
+        )
+        passed_X = distinct((period_X * users + inside.user_E) * items + inside.item_E)
+        owner_E = positives.period_E * users + positives.user_E
+        chosen_E = owner_E * items + positives.item_E  # ascending, as positives are
+        passed_X = passed_X[positions_in(chosen_E, passed_X) < 0]
+        first_E, end_E = np.searchsorted(passed_X, [owner_E * items, (owner_E + 1) * items])
+        drawn = np.flatnonzero(end_E > first_E)
+        places = first_E[drawn] + rng.integers(0, (end_E - first_E)[drawn])
+        return drawn, passed_X[places] % items
 
 
 def _chances(pool_I: Ints, chosen_E: Ints, exponent: float, size: int) -> tuple[Ints, Doubles | None]:

@@ -49,6 +49,15 @@ class Marketplace(Description):
     events: EventTable
     users: UserTable | None = Field(default=None, description="if users have features of their own")
     interaction_types: tuple[str, ...] = Field(default=("view",), min_length=1, description="weakest first")
+    negative_types: tuple[str, ...] = Field(
+        default=(),
+        description="types that say no: shown and passed by, deleted. Such events are in no profile, "
+        "history, count or test; training may draw from them what their user did not want",
+    )
+    refusing_types: tuple[str, ...] = Field(
+        default=(),
+        description="those of negative_types after which the item is not recommended to this user again",
+    )
     features: Features
     negatives_by: str = Field(description="feature within whose values negatives are drawn (Algorithm 1)")
     profiles: Profiles = Profiles()
@@ -61,8 +70,16 @@ class Marketplace(Description):
         _require_own_names("features", self.features, parts)
         if self.users is not None:
             _require_own_names("users.features", self.users.features, {USER: self.users.id})
-        if len(set(self.interaction_types)) < len(self.interaction_types):
-            raise ValueError(f"interaction_types: expected each once, received {self.interaction_types}")
+        if len(set(self.event_types)) < len(self.event_types):
+            raise ValueError(
+                "interaction_types and negative_types: expected each once in both together, received "
+                f"{self.event_types}"
+            )
+        if foreign := set(self.refusing_types).difference(self.negative_types):
+            raise ValueError(
+                f"refusing_types: expected some of negative_types {self.negative_types}, "
+                f"received {sorted(foreign)}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -73,8 +90,10 @@ class Marketplace(Description):
                 f"negatives_by: expected one of the categorical features ({there}), "
                 f"received '{self.negatives_by}'"
             )
-        if self.events.type is None and len(self.interaction_types) > 1:
-            raise ValueError("interaction_types lists several, so events.type must name their column")
+        if self.events.type is None and len(self.event_types) > 1:
+            raise ValueError(
+                "interaction_types and negative_types list several, so events.type must name their column"
+            )
         if self.events.version is not None and self.items.version is None:
             raise ValueError("events.version is set, so items.version must name its counterpart")
         for start in (self.split.train_from, self.split.validation_from):
@@ -84,6 +103,16 @@ class Marketplace(Description):
                     f"between {start} and test_from {self.split.test_from}"
                 )
         return self
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """All types that the log may hold: those of interactions, then the negative ones."""
+        return (*self.interaction_types, *self.negative_types)
+
+    @property
+    def passing_types(self) -> tuple[str, ...]:
+        """The negative types after which an item may still be recommended to this user."""
+        return tuple(name for name in self.negative_types if name not in self.refusing_types)
 
     @property
     def period_starts(self) -> tuple[datetime, ...]:

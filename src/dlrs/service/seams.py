@@ -107,6 +107,17 @@ class Erased:
     user_ids: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Active:
+    """The users of some events after a number, in their order; `seq`: of the last of these events.
+
+    Without any, `seq` is the number that was asked after.
+    """
+
+    seq: int
+    user_ids: Sequence[str]
+
+
 class ProfileSource(Protocol):
     """The User Profile API, as the Ranking Service and the page see it."""
 
@@ -135,6 +146,10 @@ class ProfileSource(Protocol):
 
     def erased(self, after: int) -> Erased:
         """Return who was erased after an erasure: whoever keeps anything of users forgets these, too."""
+        ...
+
+    def active(self, after: int, since: int = 0) -> Active:
+        """Return who did something in the next events after one, of events of a time and later."""
         ...
 
     def popular(self, most: int) -> Sequence[tuple[str, int]]:
@@ -263,6 +278,15 @@ class Ranked:
     score: float
     features: Raw
     reason: str | None = None
+
+
+@dataclass(frozen=True)
+class UsersFound:
+    """The users that suit an item best, and their logits, best first."""
+
+    bundle_id: str
+    item_id: str
+    users: Sequence[tuple[str, float]]
 
 
 @dataclass(frozen=True)

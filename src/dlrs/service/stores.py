@@ -47,8 +47,18 @@ class EventStore(Protocol):
         """Return features by their keys."""
         ...
 
-    def popular(self, since: int, most: int) -> Sequence[tuple[str, int]]:
-        """Return the items with most distinct users of events since a time, and how many users."""
+    def users_after(self, seq: int, since: int, most: int) -> tuple[int, Sequence[str]]:
+        """Return the last of the next `most` events after a number, and their distinct users.
+
+        Only events of the time `since` and later count. Without any, the number is that which was given.
+        """
+        ...
+
+    def popular(self, since: int, most: int, without: Sequence[str] = ()) -> Sequence[tuple[str, int]]:
+        """Return the items with most distinct users of events since a time, and how many users.
+
+        Events of the types `without` do not count.
+        """
         ...
 
 

@@ -4,9 +4,11 @@ The loss is softmax cross-entropy over the item and the negatives of the step, w
 (sampled softmax: Bengio & Senécal, 2008). Negatives are drawn from the items alive at the moments of the
 step's own targets, all alike; some more by how often they were met, if the recipe says so. Each logit has
 log Q taken off, Q being how often the item is to be expected among the negatives, so that the popular ones
-are not punished for being drawn (Yi et al., RecSys 2019).
+are not punished for being drawn (Yi et al., RecSys 2019). Where the log tells what a user passed by, some of
+that stands beside them at each of his positions.
 
     B stretches of L events    P positions with a target    M negatives    S distinct versions of a step
+    H negatives of one position alone
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from dlrs.model.threads import one_thread
 from dlrs.model.tower import row_tensors
 from dlrs.progress import track
 from dlrs.recipe import History
+from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import SequenceBatch, Sequences, sequence_batches
 from dlrs.training.board import Board
 from dlrs.training.checkpoint import CHECKPOINT, Checkpoint, identify
@@ -51,6 +54,7 @@ class Log:
     own_UO: sparse.csr_array | None  # the features of the users' own, numbers first
     types: int
     unordered: int  # microseconds: see History.unordered
+    passed: Passed | None = None  # what users were shown and passed by
 
 
 @dataclass(frozen=True)
@@ -182,12 +186,14 @@ def _loss(
         return network.anybody.sum() * 0, 0
     rng = np.random.default_rng([settings.seed, run.progress.epoch, run.progress.step])
     item_M, version_M = negatives.draw(sequences.time_E[target_P], rng)
+    version_PH = _passed(log, sequences, target_P, settings.passed_negatives, rng)
     version_BL = np.where(batch.known_BL, sequences.version_E[batch.event_BL], -1)
-    wanted = (version_BL[batch.known_BL], sequences.version_E[target_P], version_M)
+    some_PH = version_PH >= 0
+    wanted = (version_BL[batch.known_BL], sequences.version_E[target_P], version_M, version_PH[some_PH])
     versions_S, place = np.unique(np.concatenate(wanted), return_inverse=True)
     items_SD = network.items(row_tensors(log.versions.take(versions_S)))
     ends = np.cumsum([len(part) for part in wanted])[:-1]
-    place_known, place_P, place_M = (torch.from_numpy(part) for part in np.split(place, ends))
+    place_known, place_P, place_M, place_X = (torch.from_numpy(part) for part in np.split(place, ends))
     place_BL = torch.full(batch.event_BL.shape, -1)
     place_BL[torch.from_numpy(batch.known_BL)] = place_known
     type_BL = torch.from_numpy(np.where(batch.known_BL, sequences.type_E[batch.event_BL], 0))
@@ -198,12 +204,32 @@ def _loss(
     item_P = sequences.item_E[target_P]
     logits_P = (users_PD * unit_SD[place_P]).sum(1) / settings.temperature
     logits_PM = users_PD @ unit_SD[place_M].T / settings.temperature
+    logits_PH = _logits_of_passed(users_PD, unit_SD, torch.from_numpy(some_PH), place_X, settings)
     if settings.popular_negatives:
         logits_P = logits_P - torch.from_numpy(negatives.log_expected(item_P)).float()
         logits_PM = logits_PM - torch.from_numpy(negatives.log_expected(item_M)).float()
     logits_PM = logits_PM.masked_fill(torch.from_numpy(item_M == item_P[:, None]), -torch.inf)
-    losses_P = torch.logsumexp(torch.cat([logits_P[:, None], logits_PM], dim=1), dim=1) - logits_P
+    all_logits = torch.cat([logits_P[:, None], logits_PM, logits_PH], dim=1)
+    losses_P = torch.logsumexp(all_logits, dim=1) - logits_P
     return losses_P.mean(), len(target_P)
+
+
+def _passed(log: Log, sequences: Sequences, target_P: Ints, count: int, rng: np.random.Generator) -> Ints:
+    """Return versions that the user of each position passed by: (P, H), −1 for none."""
+    if log.passed is None or count == 0:
+        return np.empty((len(target_P), 0), dtype=np.int64)
+    users_P = np.searchsorted(sequences.offsets_U1, target_P, side="right") - 1
+    return log.passed.draw(users_P, count, rng)
+
+
+def _logits_of_passed(
+    users_PD: Tensor, unit_SD: Tensor, some_PH: Tensor, place_X: Tensor, settings: History
+) -> Tensor:
+    """Return the logits of what the positions' users passed by, −inf for none: (P, H)."""
+    position_X = some_PH.nonzero()[:, 0]
+    logits_X = (users_PD[position_X] * unit_SD[place_X]).sum(1) / settings.temperature
+    nothing_PH = torch.full(some_PH.shape, -torch.inf)
+    return nothing_PH.masked_scatter(some_PH, logits_X)
 
 
 def _own(own_UO: sparse.csr_array, sequences: Sequences, batch: SequenceBatch) -> Bags:
@@ -256,7 +282,8 @@ def _identity(log: Log, space: FeatureSpace, settings: History, validate: Valida
     # A training may be resumed for more epochs than it was begun for.
     facts = settings.model_dump(mode="json", exclude={"epochs"}) | asdict(space)
     description = json.dumps({**facts, "validated": validate is not None}, sort_keys=True)
-    return identify(description, log.sequences, log.versions)
+    learned_from = (log.sequences, log.versions, *(() if log.passed is None else (log.passed,)))
+    return identify(description, *learned_from)
 
 
 def _not_finite(run: Run[HistoryNet]) -> str:

@@ -51,6 +51,7 @@ class Validation:
             profiled_users=np.flatnonzero(prepared.profile_of_QU[period] >= 0),
             max_users=settings.max_users,
             seed=settings.seed,
+            refused=prepared.refused,
         )
 
     def worth(self, model: Model, recipe: Recipe, objective: Objective) -> float:

@@ -86,6 +86,14 @@ class TestEvents:
         assert database.events.popular(201, 10) == [("van", 1)]
         assert database.events.popular(301, 10) == []
 
+    def test_popular_leaves_types_out(self, database: Database) -> None:
+        seen = [Event(f"s{n}", f"u{n}", "van", "shown", 300) for n in range(3)]
+        chosen = [Event("c1", "u1", "car", "view", 300), Event("c2", "u1", "van", "view", 300)]
+        database.events.add([(one, RED) for one in (*seen, *chosen)])
+        assert database.events.popular(0, 10) == [("van", 3), ("car", 1)]
+        assert database.events.popular(0, 10, ["shown"]) == [("car", 1), ("van", 1)]
+        assert database.events.popular(0, 10, ["shown", "view"]) == []
+
     def test_texts_of_all_kinds(self, database: Database) -> None:
         odd = "é'\"\\ %s :x ? {} \U0001f600\n" + "x" * 400
         database.events.add([(Event(odd, odd, odd, odd, -1), {odd: [odd, "\0"]})])

@@ -36,7 +36,7 @@ class FakeEvents:
     def features(self, keys: Sequence[str]) -> Mapping[str, Raw]:
         return {key: self.raws[key] for key in keys}
 
-    def popular(self, since: int, most: int) -> Sequence[tuple[str, int]]:
+    def popular(self, since: int, most: int, without: Sequence[str] = ()) -> Sequence[tuple[str, int]]:
         raise NotImplementedError
 
 

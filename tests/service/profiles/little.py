@@ -135,6 +135,7 @@ def past_of(events: Sequence[Event], folder: Path, end: int = END) -> Past:
         recipe=recipe(),
         user_ids=pa.array(USERS),
         interactions=log_of(events),
+        refused=Interactions.none(),
         versions=VERSIONS,
         catalog=Catalog(ITEMS, np.repeat(np.arange(ITEMS), 2), starts, starts),
         item_ids=pa.array([item_id(item) for item in range(ITEMS)]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, not_, select
 
 from dlrs.errors import RequestError
 from dlrs.service.database.contents import check_texts, decoded, keyed
@@ -36,10 +36,16 @@ class Events:
             .limit(bindparam("most"))
         )
         self._features = reader.prepared(select(features).where(reader.lists.among(features.c.key, "keys")))
+        self._after = reader.prepared(
+            select(event.c.seq, event.c.user_id)
+            .where(event.c.seq > bindparam("after"), event.c.time >= bindparam("since"))
+            .order_by(event.c.seq)
+            .limit(bindparam("most"))
+        )
         users = func.count(event.c.user_id.distinct())
         self._popular = reader.prepared(
             select(event.c.item_id, users)
-            .where(event.c.time >= bindparam("since"))
+            .where(event.c.time >= bindparam("since"), not_(reader.lists.among(event.c.type, "without")))
             .group_by(event.c.item_id)
             .order_by(users.desc(), event.c.item_id)
             .limit(bindparam("most"))
@@ -62,12 +68,17 @@ class Events:
         """Return features by their keys."""
         return {key: decoded(content) for key, content in self._features(keys=list(keys))}
 
-    def popular(self, since: int, most: int) -> Sequence[tuple[str, int]]:
+    def users_after(self, seq: int, since: int, most: int) -> tuple[int, Sequence[str]]:
+        """Return the last of the next `most` events after a number, of a time on, and their users."""
+        rows = self._after(after=seq, since=since, most=most)
+        return (rows[-1][0] if rows else seq), list(dict.fromkeys(user_id for _, user_id in rows))
+
+    def popular(self, since: int, most: int, without: Sequence[str] = ()) -> Sequence[tuple[str, int]]:
         """Return the items with most distinct users of events since a time, and how many users.
 
-        Of items with equally many the smaller id comes first.
+        Events of the types `without` do not count. Of items with equally many the smaller id comes first.
         """
-        return [(item, users) for item, users in self._popular(since=since, most=most)]
+        return [(item, users) for item, users in self._popular(since=since, most=most, without=list(without))]
 
     def _write(self, calls: Sequence[Sequence[Row]]) -> Sequence[int]:
         rows = [row for call in calls for row in call]

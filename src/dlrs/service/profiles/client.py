@@ -13,7 +13,7 @@ from dlrs.candidates.filtering.filters import Filter
 from dlrs.service.other_service import PATIENCE, OtherService
 from dlrs.service.profiles.forms import MOST_EVENTS, event_json, filters_json, profile_of
 from dlrs.service.profiles.taking import expect_id, unsendable
-from dlrs.service.seams import Added, Erased, Event, Profile, Refused
+from dlrs.service.seams import Active, Added, Erased, Event, Profile, Refused
 
 
 class HttpProfiles:
@@ -62,6 +62,10 @@ class HttpProfiles:
     def erased(self, after: int) -> Erased:
         """Return who was erased after an erasure."""
         return Erased(**self._ask("GET", "/users-erased", params={"after": after}))
+
+    def active(self, after: int, since: int = 0) -> Active:
+        """Return who did something in the next events after one, of events of a time and later."""
+        return Active(**self._ask("GET", "/users-active", params={"after": after, "since": since}))
 
     def popular(self, most: int) -> Sequence[tuple[str, int]]:
         """Return the items that most users met of late, 1,000 at most."""

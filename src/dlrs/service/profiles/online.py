@@ -63,6 +63,8 @@ class Online:
         self._origin = micros(self._marketplace.split.test_from)
         types = self._marketplace.interaction_types
         self.types = {name: place for place, name in enumerate(types)}
+        self.event_types = self._marketplace.event_types
+        self.passing = frozenset(self._marketplace.passing_types)
         self._read = OneRow(self._marketplace.features)
         self._weight_T: Doubles = np.array([bundle.weights.get(name, 1.0) for name in types])
 

@@ -81,6 +81,17 @@ def _profiles(routes: APIRouter, profiles: ProfileSource, features: Callable[[],
         found = profiles.erased(after)
         return _json({"seq": found.seq, "user_ids": list(found.user_ids)})
 
+    @routes.get("/users-active", dependencies=[needs("admin")])
+    def active_users(
+        after: Annotated[int, Query(ge=0, lt=2**63)] = 0, since: Annotated[int, Query(ge=0, lt=2**63)] = 0
+    ) -> Response:
+        """Tell who did something in the next events after one: then ask after `seq`, until nobody is told.
+
+        `since`, in microseconds since 1970: only events of that time and later.
+        """
+        found = profiles.active(after, since)
+        return _json({"seq": found.seq, "user_ids": list(found.user_ids)})
+
 
 def _others(
     routes: APIRouter, profiles: ProfileSource, features: Callable[[], Features], clock: Clock

@@ -24,7 +24,7 @@ from dlrs.service.metrics import Metrics
 from dlrs.service.profiles.online import Described, Online
 from dlrs.service.profiles.states import State, States
 from dlrs.service.profiles.taking import expect_id, features_then, id_problem, take
-from dlrs.service.seams import Added, CandidateSource, Erased, Event, Number, Profile
+from dlrs.service.seams import Active, Added, CandidateSource, Erased, Event, Number, Profile
 from dlrs.service.stores import EventStore, StoredEvent, UserRecord, UserStore
 
 USERS_KEPT = 500
@@ -33,6 +33,9 @@ USERS_KEPT = 500
 CROWD = 20_000
 """Events of a user that are read at once, the newest to arrive: to read the million that a program sent would
 keep everybody else waiting for ten seconds."""
+
+AT_ONCE = 10_000
+"""Events whose users are told at once."""
 
 POPULAR_FOR = 30.0
 """Seconds for which the popular items are not counted again."""
@@ -92,17 +95,18 @@ class UserProfiles:
         online = self._of_current()
         border, seen = online.border(self._clock()), online.seen()
         for event in events:
-            if event.type not in online.types:
-                raise RequestError(
-                    f"events: expected a type of {', '.join(online.types)}, received '{event.type[:80]}'."
-                )
+            if event.type not in online.event_types:
+                types = ", ".join(online.event_types)
+                raise RequestError(f"events: expected a type of {types}, received '{event.type[:80]}'.")
         events = [event for event in events if id_problem("item_id", event.item_id) is None]
         raw_of = features_then(events, self._candidates)
         known: dict[str, None] = {}
         for event in events:
             raw = raw_of[event.item_id, event.time]
-            if raw is not None:
-                known[event.item_id] = None
+            if raw is None or event.type in online.passing:
+                continue
+            known[event.item_id] = None
+            if event.type in online.types:
                 seen.add(event, str(event.time), raw)
         found = online.describe(None, seen, border, 0, described)
         version = _digest("guest", online.bundle.id, border, described, events)
@@ -110,7 +114,7 @@ class UserProfiles:
 
     def add(self, events: Sequence[Event]) -> Added:
         """Take events; on return they are safe. Each is refused or taken by itself."""
-        taken = take(events, self._of_current().types, self._clock(), self._candidates)
+        taken = take(events, self._of_current().event_types, self._clock(), self._candidates)
         new = self._events.add(taken.events) if taken.events else 0
         added = Added(new, len(taken.events) - new, taken.refused)
         for outcome, count in (("new", new), ("repeated", added.repeated), ("refused", len(added.refused))):
@@ -137,6 +141,10 @@ class UserProfiles:
         """Return who was erased after an erasure, by whichever process."""
         return self._users.erased(after)
 
+    def active(self, after: int, since: int = 0) -> Active:
+        """Return who did something in the next `AT_ONCE` events after one, of events of a time and later."""
+        return Active(*self._events.users_after(after, since, AT_ONCE))
+
     def forget(self, user_id: str) -> None:
         """Drop what is in memory of a user: he is erased."""
         self._states.forget(user_id)
@@ -149,7 +157,7 @@ class UserProfiles:
             now = time.monotonic()
             if now > counted + POPULAR_FOR or asked < most or bundle_id != bundle.id:
                 since = self._clock() - bundle.recipe.candidates.recent_window // MICROSECOND
-                found = self._events.popular(since, most)
+                found = self._events.popular(since, most, bundle.recipe.marketplace.negative_types)
                 self._popular = now, most, bundle.id, found
         return found[:most]
 
@@ -162,7 +170,8 @@ class UserProfiles:
 
     def _take_in(self, state: State, events: Sequence[StoredEvent], online: Online, border: int) -> None:
         since = border - online.window
-        state.known.update(dict.fromkeys(stored.event.item_id for stored in events))
+        met = (stored.event for stored in events if stored.event.type not in online.passing)
+        state.known.update(dict.fromkeys(event.item_id for event in met))
         wanted = [s for s in events if s.event.time >= since and s.event.type in online.types]
         wanted = [
             s

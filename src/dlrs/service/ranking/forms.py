@@ -129,6 +129,21 @@ class RankAnswerForm(AnswerForm):
     missing: list[str] = Field(description="ids of items that are not there (any more)")
 
 
+class FoundUserForm(BaseModel):
+    """A user that was found for an item."""
+
+    id: str
+    score: float = Field(description="compares within one list only")
+
+
+class UsersForm(BaseModel):
+    """The users that suit an item best."""
+
+    bundle_id: str
+    item_id: str
+    users: list[FoundUserForm]
+
+
 class DecisionForm(BaseModel):
     """What an answer followed from."""
 

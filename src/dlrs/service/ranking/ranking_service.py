@@ -20,6 +20,7 @@ from dlrs.errors import StorageFull, Unavailable
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.clock import Clock
 from dlrs.service.metrics import Metrics
+from dlrs.service.ranking import crowds
 from dlrs.service.ranking.asking import Askers, Page
 from dlrs.service.ranking.explaining import Explaining
 from dlrs.service.ranking.given import given_profile
@@ -29,7 +30,7 @@ from dlrs.service.ranking.users import Users
 from dlrs.service.ranking.whole_path import Asked, WholePath
 from dlrs.service.ranking.wishes import Found, Wish
 from dlrs.service.ranking.worse_times import WorseTimes
-from dlrs.service.seams import Answer, CandidateSource, Event, Number, Profile, ProfileSource
+from dlrs.service.seams import Answer, CandidateSource, Event, Number, Profile, ProfileSource, UsersFound
 from dlrs.service.stores import Decision, DecisionStore
 from dlrs.service.timing import Stages
 
@@ -72,6 +73,7 @@ class RankingService:
         self._explaining, self._askers = Explaining(), Askers()
         self._users = Users(profiles, of_profiles, held, clock, metrics)
         self._path = WholePath(candidates, of_candidates, self._askers, metrics, count)
+        self._crowds = crowds.Crowds(profiles, self._askers)
         self._worse = WorseTimes(profiles, candidates, of_candidates, held, self._explaining)
 
     def start(self) -> None:
@@ -93,6 +95,7 @@ class RankingService:
         self._users.forget(user_id)
         self._worse.forget(user_id)
         self._askers.forget(user_id)
+        self._crowds.forget(user_id)
         self._explaining.forget(user_id)
 
     def guest(self, events: Sequence[Event]) -> Profile:
@@ -148,6 +151,26 @@ class RankingService:
         if (found := in_one_bundle(self._held, deadline, near)) is None:
             return None
         return self._answer(wish, found, None, stages, {**wish.to_json(), "similar": item_id})
+
+    def users_for(self, item_id: str, k: int) -> UsersFound | None:
+        """Return the k users that suit an item best, None if it is not there. No decision is kept of it.
+
+        Raises:
+            ArtifactError: an older dlrs made the bundle, which has no users to find.
+            Unavailable: a service does not answer, or there are many users to look at first; ask again.
+        """
+        wish, deadline, stages = Wish(None, k, explain=False), Deadline(self._seconds), Stages()
+
+        def found(bundle: ServingBundle) -> UsersFound | None:
+            asked = Asked(NOBODY, wish, bundle, deadline, stages)
+            one = self._path.represent(asked, [item_id])
+            described = self._path.described([(id, 0.0) for id in one.ids], asked)
+            if not described:
+                return None
+            item = crowds.Asked(item_id, described[0].features, one.items)
+            return UsersFound(bundle.id, item_id, self._crowds.best(bundle, item, k))
+
+        return in_one_bundle(self._held, deadline, found)
 
     def rank(
         self, user_id: str | None, ids: Sequence[str], profile: Profile | None = None

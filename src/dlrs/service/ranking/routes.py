@@ -26,6 +26,7 @@ from dlrs.service.ranking.forms import (
     RankAnswerForm,
     RankRequest,
     Somebody,
+    UsersForm,
     is_text,
 )
 from dlrs.service.ranking.ranking_service import RankingService
@@ -82,6 +83,15 @@ def router(service: RankingService) -> APIRouter:
         if answer is None:
             raise HTTPException(404, f"items: expected the id of an item that is there, received {item!r}.")
         return _response(told(answer))
+
+    @routes.get("/items/{item:path}/users", response_model=UsersForm, dependencies=[needs("admin")])
+    def users_for(item: PathId, k: Length = DEFAULT_LIST) -> Response:
+        """Return the users that suit an item best: for whoever may know of all users."""
+        found = service.users_for(_text(item), k)
+        if found is None:
+            raise HTTPException(404, f"items: expected the id of an item that is there, received {item!r}.")
+        users = [{"id": id, "score": score} for id, score in found.users]
+        return _response(as_json({"bundle_id": found.bundle_id, "item_id": found.item_id, "users": users}))
 
     @routes.post("/rank", response_model=RankAnswerForm)
     def rank(wanted: RankRequest) -> Response:
