@@ -124,6 +124,7 @@ def train(prepared_folder: Path, out: Path, *, seed_step: int = 0) -> Folder:
     """
     require_extras("torch", "tensorboard")
     from dlrs.fitting import checkpoints, fit_both, remove_others, write_both
+    from dlrs.fitting_moment import write_ranker
     from dlrs.training.workers import joined
 
     prepared = with_seed(open_prepared(prepared_folder), seed_step)
@@ -135,6 +136,7 @@ def train(prepared_folder: Path, out: Path, *, seed_step: int = 0) -> Folder:
             with bundle.writing(out, TRAINED, facts=facts) as folder:
                 remove_others(work)
                 facts |= write_both(fit_both(prepared, work, workers), work, folder)
+                facts |= write_ranker(prepared, folder)
         else:
             fit_both(prepared, work, workers)
         workers.wait()  # until nobody reads a checkpoint any more
@@ -198,6 +200,8 @@ def _commands(name: str, *, everything: bool) -> tuple[str, ...]:
 def _learning(recipe: Recipe) -> dict[str, Any]:
     """Return the settings that networks were trained with."""
     settings = recipe.training.model_dump(mode="json")
+    if recipe.training.ranker == "network":
+        del settings["ranker"]  # as it was before there was another one
     if recipe.training.network == "history":
         settings["history"] = recipe.history.model_dump(mode="json")
     return settings

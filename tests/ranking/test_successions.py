@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dlrs.ranking import successions
 from dlrs.ranking.successions import Successions
 from dlrs.ranking.timelines import NO_EVENT
 
@@ -14,8 +15,8 @@ TIME = np.array([10, 11, 20, 21, 30])
 ONE = np.ones(1)
 
 
-def shares(successions: Successions, items: list[int], moment: int, weights: list[float]) -> list[float]:
-    found = successions.shares(np.array([items]), np.array([moment]), np.array(weights))
+def shares(followed: Successions, items: list[int], moment: int, weights: list[float]) -> list[float]:
+    found = successions.shares(followed, np.array([items]), np.array([moment]), np.array(weights))
     return found.toarray()[0].tolist()
 
 
