@@ -37,6 +37,7 @@ from dlrs.introducing import introduce
 from dlrs.judging import headline_test, judge
 from dlrs.model.forward import load_nets
 from dlrs.model.onnx_nets import require_onnx, write_onnx
+from dlrs.past.moments import write_moment
 from dlrs.past.writing import write_past
 from dlrs.prepared import KIND as PREPARED
 from dlrs.prepared import Prepared, open_earlier, open_prepared
@@ -247,6 +248,7 @@ def publish(
             recent_A=recent_counts(prepared, micros(end))[prepared.catalog.item_V[versions_A]],
         )
         write_past(prepared, micros(end), content)
+        write_moment(prepared, micros(end), content)
         if evaluated is not None:
             shutil.copy(evaluated / "report.json", content)
         if onnx:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import Columns, Doubles, Ints, StoredArrays
+from dlrs.arrays import Bools, Columns, Doubles, Ints, StoredArrays
 from dlrs.ranking.known import Followed
 from dlrs.ranking.timelines import NO_EVENT, Timelines
 
@@ -32,7 +32,7 @@ class Successions:
         *,
         steps: tuple[int, ...],
         most: int = MOST,
-        since: int | None = None,
+        new_E: Bools | None = None,
     ) -> None:
         """Take who met what, in the order of time; in place of items it may be what kinds of items.
 
@@ -42,10 +42,10 @@ class Successions:
             time_E: ascending.
             steps: b is the `step`-th event of a user after a, for each of these.
             most: M.
-            since: only what came with the events from this place on is a succession; None: with all.
+            new_E: b is one of these events; None: any.
         """
         self.items, self.most = int(item_E.max(initial=-1)) + 1, most
-        first_S, self._next_S, time_S = _successions(user_E, item_E, time_E, steps, since or 0)
+        first_S, self._next_S, time_S = _successions(user_E, item_E, time_E, steps, new_E)
         self._after = Timelines(first_S, time_S)
 
     def latest(self, keys_P: Ints, moments_P: Ints) -> Ints:
@@ -115,12 +115,12 @@ def shares(followed: Followed, items_RH: Ints, moment_R: Ints, weight_H: Doubles
 
 
 def _successions(
-    user_E: Ints, item_E: Ints, time_E: Ints, steps: tuple[int, ...], since: int
+    user_E: Ints, item_E: Ints, time_E: Ints, steps: tuple[int, ...], new_E: Bools | None
 ) -> tuple[Ints, Ints, Ints]:
     """Return item, next item and the time of the next one, in the order of these times: all (S,)."""
     order_E = np.argsort(user_E, kind="stable")
     user_E, item_E, time_E = user_E[order_E], item_E[order_E], time_E[order_E]
-    new_E = order_E >= since
+    new_E = np.ones(len(order_E), dtype=np.bool_) if new_E is None else new_E[order_E]
     firsts, nexts, times = [], [], []
     for step in steps:
         same_E = (user_E[:-step] == user_E[step:]) & (item_E[:-step] != item_E[step:]) & new_E[step:]

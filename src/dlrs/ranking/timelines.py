@@ -43,15 +43,15 @@ class Timelines:
         return self
 
     def _hold(self, time_E: Ints, sorted_E: Ints) -> None:
-        self._time_E, self._span = time_E, len(time_E) + 1
+        self.time_E, self._span = time_E, len(time_E) + 1
         self.sorted_E = sorted_E  # key · (E + 1) + place, ascending
 
     def __len__(self) -> int:
-        return len(self._time_E)
+        return len(self.time_E)
 
     def places(self, moments_P: Ints) -> Ints:
         """Return how many events of the whole log lie before each moment: what `before` takes, (P,)."""
-        places_P: Ints = np.searchsorted(self._time_E, moments_P)
+        places_P: Ints = np.searchsorted(self.time_E, moments_P)
         return places_P
 
     def between(self, since_P: Ints, until_P: Ints) -> Ints:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, literal_column, select
 
 from dlrs.errors import RequestError
 from dlrs.service.database.contents import check_texts, decoded, keyed
@@ -35,6 +36,15 @@ class Events:
             .order_by(event.c.seq.desc())
             .limit(bindparam("most"))
         )
+        self._after = reader.prepared(
+            select(event)
+            .where(event.c.seq > bindparam("after"))
+            .order_by(event.c.seq)
+            .limit(bindparam("most"))
+        )
+        first, last = func.min(event.c.seq), select(func.max(event.c.seq)).scalar_subquery()
+        since = select(first).where(event.c.time >= bindparam("time")).scalar_subquery()
+        self._before = reader.prepared(select(func.coalesce(since - 1, last, literal_column("0"))))
         self._features = reader.prepared(select(features).where(reader.lists.among(features.c.key, "keys")))
         users = func.count(event.c.user_id.distinct())
         self._popular = reader.prepared(
@@ -53,10 +63,15 @@ class Events:
 
     def of_user(self, user_id: str, after: int = 0, most: int = ALL) -> Sequence[StoredEvent]:
         """Return a user's newest `most` events that arrived after one, in the order of arrival."""
-        return [
-            StoredEvent(seq, Event(id, user, item, type, time), key)
-            for seq, id, user, item, type, time, key in self._of_user(user=user_id, after=after, most=most)
-        ][::-1]
+        return _stored(self._of_user(user=user_id, after=after, most=most))[::-1]
+
+    def after(self, seq: int, most: int) -> Sequence[StoredEvent]:
+        """Return the events of all users that arrived after one, in the order of arrival."""
+        return _stored(self._after(after=seq, most=most))
+
+    def before(self, time: int) -> int:
+        """Return a number after which all events arrived that happened at a time or later."""
+        return int(self._before(time=time)[0][0])
 
     def features(self, keys: Sequence[str]) -> Mapping[str, Raw]:
         """Return features by their keys."""
@@ -80,6 +95,13 @@ class Events:
             named = {row[-2]: row[-1] for seq, row in enumerate(rows, before + 1) if seq in new}
             self._writer.add(connection, features, list(named.items()))
         return _counted(calls, new, before)
+
+
+def _stored(rows: Sequence[Any]) -> list[StoredEvent]:
+    return [
+        StoredEvent(seq, Event(id, user, item, type, time), key)
+        for seq, id, user, item, type, time, key in rows
+    ]
 
 
 def _row(event: Event, features: Raw) -> Row:

@@ -6,7 +6,7 @@ D coordinates    H events of a history
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -42,6 +42,11 @@ class Asker:
     user: Representations  # one row
     queries: tuple[Query, ...]
     popular: float  # the share of candidates that are popular, whatever the vectors
+
+
+def near_himself(asker: Asker) -> Asker:
+    """Return one who looks near e_u and nowhere else."""
+    return replace(asker, queries=(Query(asker.user.embedding_ND[0]),), popular=0.0)
 
 
 class Askers:
