@@ -25,16 +25,16 @@ class Counted(Protocol):
         """Return the place of each moment, moments last."""
         ...
 
+    def none(self, keys_P: Ints) -> Ints:
+        """Return the place of before all events, for each key."""
+        ...
+
     def between(self, since_P: Ints, until_P: Ints) -> Ints:
         """Return how many events lie between places."""
         ...
 
     def before(self, keys_P: Ints, places_P: Ints) -> Ints:
         """Return a number for (key, place) whose differences count a key's events."""
-        ...
-
-    def counts(self, keys_P: Ints, until_P: Ints) -> Ints:
-        """Return how many events of each key lie before each moment."""
         ...
 
 

@@ -30,6 +30,10 @@ class Layers:
         """Return how many events of each layer lie before each moment: (L, P)."""
         return np.array([layer.places(moments_P) for layer in self._layers])
 
+    def none(self, keys_P: Ints) -> Ints:
+        """Return the place of before all events, for each key: (L, P)."""
+        return np.zeros((len(self._layers), *keys_P.shape), dtype=np.int64)
+
     def between(self, since_LP: Ints, until_LP: Ints) -> Ints:
         """Return how many events of all layers lie between places: (P,)."""
         return np.asarray((until_LP - since_LP).sum(axis=0))
@@ -41,10 +45,6 @@ class Layers:
             if len(layer):
                 found_P = found_P + layer.before(keys_P, places_P)
         return found_P
-
-    def counts(self, keys_P: Ints, until_P: Ints) -> Ints:
-        """Return how many events of each key lie before each moment: broadcast, (P,)."""
-        return sum((layer.counts(keys_P, until_P) for layer in self._layers), start=np.array(0))
 
 
 class LayeredSuccessions:

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Bools, Doubles, Floats, Ints
 from dlrs.ranking.known import Counted, Known, LastMet, weights, weights_of
@@ -125,47 +124,62 @@ def features_of(known: Known, met: LastMet, items_RC: Ints, fits_RC: Floats | No
     """
     moment_P = np.repeat(met.moment_R, items_RC.shape[1])
     version_RC = known.facts.version_at(items_RC.ravel(), moment_P).reshape(items_RC.shape)
+    before_RC, values = _of_items(known, met.moment_R, items_RC, version_RC)
     columns = [
-        *_of_items(known, met.moment_R, items_RC, version_RC),
+        *values,
         *_following(known, met, items_RC, version_RC),
         *_content(known, met, version_RC),
-        *_since_then(known, met, items_RC),
+        *_since_then(known, met, items_RC, before_RC),
         *(np.broadcast_to(value_R[:, None], items_RC.shape) for value_R in _of_users(known, met)),
     ]
     if fits_RC is not None:
         columns.append(fits_RC.astype(np.float64))
-    return np.stack(columns, axis=-1).astype(np.float32)
+    return np.stack(columns, axis=-1, dtype=np.float32, casting="same_kind")
 
 
-def _of_items(known: Known, moment_R: Ints, items_RC: Ints, version_RC: Ints) -> list[Doubles]:
-    """Return popularity, age and category, worked out once for each distinct item and moment."""
+def _of_items(
+    known: Known, moment_R: Ints, items_RC: Ints, version_RC: Ints
+) -> tuple[Ints, list[Doubles]]:
+    """Return where the moment is in the events of each item, and popularity, age and category.
+
+    Worked out once for each distinct item and moment, by item first: what lies near in the log is looked up
+    together.
+    """
     moments_T, moment_of_R = np.unique(moment_R, return_inverse=True)
-    # by item first: what lies near in the log is looked up together
-    keys_RC = items_RC * len(moments_T) + moment_of_R[:, None]
-    keys_P, first_P, pair_RC = np.unique(keys_RC, return_index=True, return_inverse=True)
+    keys_P, first_P, pair_RC = _distinct(items_RC, moment_of_R, len(moments_T))
     item_P, at_P = np.divmod(keys_P, len(moments_T))
-    category_P = known.facts.categories(version_RC.ravel()[first_P]) + 1
+    category_RC = known.facts.categories(version_RC) + 1
+    of_P, _, category_of_RC = _distinct(category_RC, moment_of_R, len(moments_T))
+    category_P, category_at_P = np.divmod(of_P, len(moments_T))
     age_P = moments_T[at_P] - known.facts.first_from(item_P)
     windows = known.windows
-    values = [
-        np.log1p(known.item_times.counts(item_P, moments_T[at_P])),
-        *_log_shares(known.item_times, windows, item_P, moments_T, at_P),
-        *_log_shares(known.arrivals, windows, item_P, moments_T, at_P),
-        np.log1p(np.maximum(age_P, 0) / windows[-1]),
-        (age_P < 0).astype(np.float64),
-        *_log_shares(known.category_times, windows, category_P, moments_T, at_P),
-    ]
-    pair_RC = pair_RC.reshape(items_RC.shape)
-    return [value_P[pair_RC] for value_P in values]
+    before_P, popular_WP = _log_shares(known.item_times, windows, item_P, moments_T, at_P)
+    arrived_WP = _log_shares(known.arrivals, windows, item_P, moments_T, at_P)[1]
+    drew_WP = _log_shares(known.category_times, windows, category_P, moments_T, category_at_P)[1]
+    ever_P = before_P - known.item_times.before(item_P, known.item_times.none(item_P))
+    age = np.log1p(np.maximum(age_P, 0) / windows[-1]), (age_P < 0).astype(np.float64)
+    of_items = [np.log1p(ever_P), *popular_WP, *arrived_WP, *age]
+    values = [value_P[pair_RC] for value_P in of_items] + [value_P[category_of_RC] for value_P in drew_WP]
+    return before_P[pair_RC], values
 
 
-def _log_shares(times: Counted, windows: tuple[int, ...], key_P: Ints, moments_T: Ints, at_P: Ints) -> Doubles:
-    """Return, of each window before moment `at_P`, ln of the key's share of the events: (W, P)."""
+def _distinct(keys_RC: Ints, moment_of_R: Ints, moments: int) -> tuple[Ints, Ints, Ints]:
+    """Return distinct (key, moment) as key · moments + moment, where each is first, and which one each is."""
+    both_RC = keys_RC * moments + moment_of_R[:, None]
+    keys_P, first_P, pair_RC = np.unique(both_RC, return_index=True, return_inverse=True)
+    return keys_P, first_P, pair_RC.reshape(keys_RC.shape)
+
+
+def _log_shares(
+    times: Counted, windows: tuple[int, ...], key_P: Ints, moments_T: Ints, at_P: Ints
+) -> tuple[Ints, Doubles]:
+    """Return `times.before` at each moment, (P,), and ln of the key's share of each window before it: (W, P)."""
     until_T = times.places(moments_T)
     since_WT = times.places(moments_T - np.array(windows)[:, None])
-    counts_WP = times.before(key_P, until_T[..., at_P]) - times.before(key_P, since_WT[..., at_P])
+    before_P = times.before(key_P, until_T[..., at_P])
+    counts_WP = before_P - times.before(key_P, since_WT[..., at_P])
     all_WT = times.between(since_WT, until_T[..., None, :])
-    return np.asarray(np.log((counts_WP + 0.5) / (all_WT + 1)[:, at_P]))
+    return before_P, np.asarray(np.log((counts_WP + 0.5) / (all_WT + 1)[:, at_P]))
 
 
 def _following(known: Known, met: LastMet, items_RC: Ints, version_RC: Ints) -> list[Doubles]:
@@ -178,48 +192,31 @@ def _following(known: Known, met: LastMet, items_RC: Ints, version_RC: Ints) -> 
         (known.category_nexts, met.category_RH, weight_H, known.facts.categories(version_RC) + 1),
     )
     return [
-        np.log(FLOOR + _entries(shares(followed, last_RH, met.moment_R, weight), columns_RC))
+        np.log(FLOOR + shares(followed, last_RH, met.moment_R, weight).at(columns_RC))
         for followed, last_RH, weight, columns_RC in found
     ]
 
 
-def _since_then(known: Known, met: LastMet, items_RC: Ints) -> list[Doubles]:
+def _since_then(known: Known, met: LastMet, items_RC: Ints, before_RC: Ints) -> list[Doubles]:
     """Return how often the user was there of late and left the item alone, and its share of what he was away
 
-    for. Of a stranger, of all that there was.
+    for: of a stranger, of all that there was. `before_RC` is where the moment is in the events of each item.
     """
     begun_RC = np.minimum(known.facts.first_from(items_RC), met.moment_R[:, None])
     there_RC = (met.time_RH[:, None, :] >= begun_RC[..., None]) & met.there_RH[:, None, :]
     times, began = known.item_times, known.began
     latest_R = np.where(met.there_RH[:, 0], met.time_RH[:, 0], met.moment_R if began is None else began)
     until_R1, since_R1 = times.places(met.moment_R)[..., None], times.places(latest_R)[..., None]
-    drew_RC = times.before(items_RC, until_R1) - times.before(items_RC, since_R1)
+    drew_RC = before_RC - times.before(items_RC, since_R1)
     all_R1 = times.between(since_R1, until_R1)
     return [np.log1p(there_RC.sum(axis=-1)), np.log((drew_RC + 0.5) / (all_R1 + 1))]
 
 
-def _entries(matrix_RN: sparse.csr_array, items_RC: Ints) -> Doubles:
-    """Return what a sparse matrix holds in each row's columns, 0 where it holds nothing."""
-    rows = matrix_RN.shape[0]
-    columns = max(matrix_RN.shape[1], int(items_RC.max(initial=0)) + 1)
-    key_E = np.repeat(np.arange(rows), np.diff(matrix_RN.indptr)) * columns + matrix_RN.indices
-    order_E = np.argsort(key_E)
-    key_E, value_E = key_E[order_E], matrix_RN.data[order_E]
-    wanted_RC = np.arange(rows)[:, None] * columns + items_RC
-    if not len(key_E):
-        return np.zeros(items_RC.shape)
-    near_RC = np.searchsorted(key_E, wanted_RC).clip(max=len(key_E) - 1)
-    return np.where(key_E[near_RC] == wanted_RC, value_E[near_RC], 0).astype(np.float64)
-
-
 def _content(known: Known, met: LastMet, version_RC: Ints) -> list[Doubles]:
     """Return the cosine with the mean of what the user met last, and the share of the category in it."""
-    weight_RH = weights_of(met.there_RH)
-    own_RC = np.zeros(version_RC.shape)
-    category_RC = known.facts.categories(version_RC) + 1
-    for h in range(weight_RH.shape[1]):  # a handful
-        same_RC = (category_RC == met.category_RH[:, h : h + 1]) & (category_RC > 0)
-        own_RC += weight_RH[:, h : h + 1] * same_RC
+    category_RC1 = known.facts.categories(version_RC)[..., None] + 1
+    same_RCH = (category_RC1 == met.category_RH[:, None, :]) & (category_RC1 > 0)
+    own_RC = np.einsum("rch,rh->rc", same_RCH, weights_of(met.there_RH))
     return [_cosine(known, met.liked_RK, version_RC), np.log(OWN_FLOOR + own_RC)]
 
 

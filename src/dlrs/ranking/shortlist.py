@@ -12,11 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Bools, Ints
 from dlrs.data.interactions import ALL_TIME
-from dlrs.order import falling
 from dlrs.ranking.known import Known, LastMet, weights
 from dlrs.ranking.moments import MomentRetrieval
 from dlrs.ranking.past import Past
@@ -113,8 +111,8 @@ def _first(value_A: Ints, items_A: Ints, most: int, least: int | None = None) ->
 
 def following(known: Known, met: LastMet, most: int) -> Ints:
     """Return what most likely follows each user's last items, best first, padded: (R, most)."""
-    shares_RN = shares(known.successions, met.item_RH, met.moment_R, weights(met.item_RH.shape[1]))
-    return best_of_rows(shares_RN, most)
+    weight_H = weights(met.item_RH.shape[1])
+    return shares(known.successions, met.item_RH, met.moment_R, weight_H).best(most)
 
 
 def _near(past: Past, met: LastMet, ticks_T: Ints, tick_of_R: Ints, most: int) -> Ints:
@@ -132,14 +130,3 @@ def _near(past: Past, met: LastMet, ticks_T: Ints, tick_of_R: Ints, most: int) -
             found_RC = np.where(column_RC >= 0, item_A[np.maximum(column_RC, 0)], NO_ITEM)
             near_RC[some] = found_RC
     return near_RC
-
-
-def best_of_rows(matrix_RN: sparse.csr_array, most: int) -> Ints:
-    """Return the columns of the highest entries of each row, best first, ties by column: (R, most)."""
-    row_E = np.repeat(np.arange(matrix_RN.shape[0]), np.diff(matrix_RN.indptr))
-    order_E = np.lexsort((falling(matrix_RN.data, matrix_RN.indices), row_E))
-    rank_E = np.arange(len(row_E)) - matrix_RN.indptr[:-1][row_E]
-    kept_E = rank_E < most
-    best_RK = np.full((matrix_RN.shape[0], most), NO_ITEM)
-    best_RK[row_E[kept_E], rank_E[kept_E]] = matrix_RN.indices[order_E][kept_E]
-    return best_RK

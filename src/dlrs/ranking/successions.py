@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
-from dlrs.arrays import Bools, Columns, Doubles, Ints, StoredArrays
+from dlrs.arrays import NO_ITEM, Bools, Columns, Doubles, Ints, StoredArrays, positions_in
 from dlrs.ranking.known import Followed
 from dlrs.ranking.timelines import NO_EVENT, Timelines
 
@@ -90,8 +89,37 @@ class LastSuccessions(StoredArrays):
         return np.where(there_PM, self.next_S[np.where(there_PM, found_PM, 0)], NO_EVENT).astype(np.int64)
 
 
-def shares(followed: Followed, items_RH: Ints, moment_R: Ints, weight_H: Doubles) -> sparse.csr_array:
-    """Return how likely each item comes after each request's last items: (R, items that came).
+@dataclass(frozen=True)
+class Shares:
+    """How likely items come after what each of R requests had last: E entries above 0, by request and item."""
+
+    requests: int
+    row_E: Ints
+    item_E: Ints
+    value_E: Doubles
+
+    def at(self, items_RC: Ints) -> Doubles:
+        """Return the shares of some items of each request, 0 where there is none: (R, C)."""
+        columns = 1 + max(int(self.item_E.max(initial=0)), int(items_RC.max(initial=0)))
+        wanted_P = (np.arange(self.requests)[:, None] * columns + items_RC).ravel()
+        place_P = positions_in(self.row_E * columns + self.item_E, wanted_P)
+        if not len(self.value_E):
+            return np.zeros(items_RC.shape)
+        return np.where(place_P >= 0, self.value_E[place_P], 0).reshape(items_RC.shape)
+
+    def best(self, most: int) -> Ints:
+        """Return the items of the largest shares of each request, best first, ties by item: (R, most)."""
+        order_E = np.lexsort((-self.value_E, self.row_E))  # stable: equal ones stay in the order of items
+        first_R = np.searchsorted(self.row_E, np.arange(self.requests))
+        rank_E = np.arange(len(self.row_E)) - first_R[self.row_E]
+        kept_E = rank_E < most
+        best_RK = np.full((self.requests, most), NO_ITEM)
+        best_RK[self.row_E[kept_E], rank_E[kept_E]] = self.item_E[order_E][kept_E]
+        return best_RK
+
+
+def shares(followed: Followed, items_RH: Ints, moment_R: Ints, weight_H: Doubles) -> Shares:
+    """Return how likely each item comes after each request's last items.
 
     It is Σ_h weight_h · c / (m + 1) for c of the last m ≤ M successions of item h: never more than
     Σ weight_h, and few successions say little.
@@ -109,9 +137,15 @@ def shares(followed: Followed, items_RH: Ints, moment_R: Ints, weight_H: Doubles
     known_P = known_PM.sum(axis=1)
     weight_P = np.tile(weight_H, requests)[there_P] / (known_P + 1)
     row_P = np.repeat(np.arange(requests), width)[there_P]
-    weight_S = np.repeat(weight_P, known_P).astype(np.float32)
-    entries = (weight_S, (np.repeat(row_P, known_P), next_PM[known_PM]))
-    return sparse.csr_array(sparse.coo_array(entries, shape=(requests, followed.items)).tocsr())  # sums up
+    next_S = next_PM[known_PM]
+    columns = 1 + int(next_S.max(initial=0))
+    key_S = np.repeat(row_P * columns, known_P) + next_S
+    order_S = np.argsort(key_S, kind="stable")
+    key_S = key_S[order_S]
+    first_E = np.flatnonzero(np.diff(key_S, prepend=-1))
+    weight_S = np.repeat(weight_P, known_P)[order_S]
+    value_E = np.add.reduceat(weight_S, first_E) if len(first_E) else weight_S
+    return Shares(requests, *np.divmod(key_S[first_E], columns), value_E)
 
 
 def _successions(

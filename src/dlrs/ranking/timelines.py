@@ -54,6 +54,10 @@ class Timelines:
         places_P: Ints = np.searchsorted(self.time_E, moments_P)
         return places_P
 
+    def none(self, keys_P: Ints) -> Ints:
+        """Return the place of before all events, for each key: (P,)."""
+        return np.zeros(keys_P.shape, dtype=np.int64)
+
     def between(self, since_P: Ints, until_P: Ints) -> Ints:
         """Return how many events of the whole log lie between places: broadcast, (P,)."""
         return until_P - since_P
