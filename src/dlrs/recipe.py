@@ -75,7 +75,8 @@ class Training(Description):
         if self.ranker == "moment" and self.network != "history":
             raise ValueError(
                 "ranker: expected 'network' unless the network is 'history', which finds the candidates of "
-                f"the ranker of the moment; received 'moment' with '{self.network}'. Set network = \"history\"."
+                f"the ranker of the moment; received 'moment' with '{self.network}'. Set "
+                'network = "history".'
             )
         return self
 

@@ -14,13 +14,13 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import Bools, Ints, positions_in
+from dlrs.arrays import AnyArray, Bools, Ints, positions_in
 from dlrs.ranking.stored_past import StoredPast
 
 
 @dataclass(frozen=True)
 class LiveFacts:
-    """Facts of one moment, `now`; see `known.Facts`. Whatever moment is asked about, versions are those of now."""
+    """Facts of now; see `known.Facts`. Whatever moment is asked about, versions are those of now."""
 
     stored: StoredPast
     first_from_n: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
@@ -86,7 +86,7 @@ class LiveFacts:
         return self.stored.unit_NK
 
 
-def _either(bundled_N: Ints, later_n: Ints, rows_P: Ints) -> Ints:
+def _either(bundled_N: AnyArray, later_n: Ints, rows_P: Ints) -> Ints:
     """Return the value of each row: of the bundle, or of what came later."""
     if not len(later_n):
         return bundled_N[rows_P].astype(np.int64)

@@ -1,8 +1,8 @@
 """Live past: all that has happened until now: a bundle's stored past, and what came since.
 
-New events are sorted in stretches. The last one is sorted anew with every few that come; where it is full, the
-next begins, and stretches of like size are put together, so that there are few of them however many events
-there are.
+New events are sorted in stretches. The last one is sorted anew with every few that come; where it is full,
+the next begins, and stretches of like size are put together, so that there are few of them however many
+events there are.
 
     P pairs of an item and a moment    N items    E events
 """
@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from dlrs.arrays import Ints
+from dlrs.arrays import AnyArray, Ints
 from dlrs.ranking.known import Followed
 from dlrs.ranking.layers import LayeredSuccessions, Layers
 from dlrs.ranking.live_facts import LiveFacts
@@ -89,7 +89,7 @@ def _layered(stored: Followed, later: Sequence[Followed]) -> LayeredSuccessions:
     return LayeredSuccessions([stored, *later], MOST)
 
 
-def _counted(item_E: Ints, time_E: Ints, since: int, until: int, items: int) -> Ints:
+def _counted(item_E: AnyArray, time_E: Ints, since: int, until: int, items: int) -> Ints:
     low, high = np.searchsorted(time_E, [since, until])
     return np.bincount(item_E[low:high], minlength=items)
 
@@ -111,7 +111,7 @@ class LivePast:
         if stretches and len(stretches[-1]) < TAIL:
             events = Events.together([stretches.pop().events, events])
         stretches.append(self._sorted(stretches, events))
-        while len(stretches) > 1 and TAIL <= len(stretches[-1]) and _alike(*stretches[-2:]):
+        while len(stretches) > 1 and len(stretches[-1]) >= TAIL and _alike(*stretches[-2:]):
             last, before = stretches.pop(), stretches.pop()
             stretches.append(self._sorted(stretches, Events.together([before.events, last.events])))
         self.now = Now(self._windows, self._stored, tuple(stretches), self.now.facts)

@@ -45,7 +45,8 @@ class MomentRanker:
             windows, sizes = tuple(map(int, shape["windows"])), Sizes(**shape["sizes"])
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ArtifactError(
-                f"{folder}: expected a ranker of the moment ({NET}, {SHAPE}), received: {error}. Train it anew."
+                f"{folder}: expected a ranker of the moment ({NET}, {SHAPE}), received: {error}. "
+                "Train it anew."
             ) from error
         ranker = cls(MomentNet.load(folder / NET), windows, sizes)
         wanted = len(names_of(windows, retrieval=True).all)

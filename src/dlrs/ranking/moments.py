@@ -137,19 +137,17 @@ def features_of(known: Known, met: LastMet, items_RC: Ints, fits_RC: Floats | No
     return np.stack(columns, axis=-1, dtype=np.float32, casting="same_kind")
 
 
-def _of_items(
-    known: Known, moment_R: Ints, items_RC: Ints, version_RC: Ints
-) -> tuple[Ints, list[Doubles]]:
+def _of_items(known: Known, moment_R: Ints, items_RC: Ints, version_RC: Ints) -> tuple[Ints, list[Doubles]]:
     """Return where the moment is in the events of each item, and popularity, age and category.
 
     Worked out once for each distinct item and moment, by item first: what lies near in the log is looked up
     together.
     """
     moments_T, moment_of_R = np.unique(moment_R, return_inverse=True)
-    keys_P, first_P, pair_RC = _distinct(items_RC, moment_of_R, len(moments_T))
+    keys_P, pair_RC = _distinct(items_RC, moment_of_R, len(moments_T))
     item_P, at_P = np.divmod(keys_P, len(moments_T))
     category_RC = known.facts.categories(version_RC) + 1
-    of_P, _, category_of_RC = _distinct(category_RC, moment_of_R, len(moments_T))
+    of_P, category_of_RC = _distinct(category_RC, moment_of_R, len(moments_T))
     category_P, category_at_P = np.divmod(of_P, len(moments_T))
     age_P = moments_T[at_P] - known.facts.first_from(item_P)
     windows = known.windows
@@ -163,17 +161,17 @@ def _of_items(
     return before_P[pair_RC], values
 
 
-def _distinct(keys_RC: Ints, moment_of_R: Ints, moments: int) -> tuple[Ints, Ints, Ints]:
-    """Return distinct (key, moment) as key · moments + moment, where each is first, and which one each is."""
+def _distinct(keys_RC: Ints, moment_of_R: Ints, moments: int) -> tuple[Ints, Ints]:
+    """Return distinct (key, moment) as key · moments + moment, (P,), and which of them each is, (R, C)."""
     both_RC = keys_RC * moments + moment_of_R[:, None]
-    keys_P, first_P, pair_RC = np.unique(both_RC, return_index=True, return_inverse=True)
-    return keys_P, first_P, pair_RC.reshape(keys_RC.shape)
+    keys_P, pair_RC = np.unique(both_RC, return_inverse=True)
+    return keys_P, pair_RC.reshape(keys_RC.shape)
 
 
 def _log_shares(
     times: Counted, windows: tuple[int, ...], key_P: Ints, moments_T: Ints, at_P: Ints
 ) -> tuple[Ints, Doubles]:
-    """Return `times.before` at each moment, (P,), and ln of the key's share of each window before it: (W, P)."""
+    """Return `before` at each moment, (P,), and ln of the key's share of each window until then: (W, P)."""
     until_T = times.places(moments_T)
     since_WT = times.places(moments_T - np.array(windows)[:, None])
     before_P = times.before(key_P, until_T[..., at_P])

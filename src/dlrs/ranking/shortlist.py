@@ -89,9 +89,7 @@ def shared(known: Known, tick: int, sizes: Sizes) -> Ints:
     """Return what is proposed to all who ask at a tick: item rows, ascending."""
     alive_A = known.facts.alive_at(tick)
     since = [*(tick - window for window in known.windows), ALL_TIME]
-    chosen = [
-        _first(known.drew(begin, tick)[alive_A], alive_A, sizes.popular, least=1) for begin in since
-    ]
+    chosen = [_first(known.drew(begin, tick)[alive_A], alive_A, sizes.popular, least=1) for begin in since]
     newest = _first(known.facts.first_from(alive_A), alive_A, sizes.newest)
     return np.unique(np.concatenate([*chosen, newest]))
 

@@ -3,8 +3,8 @@
 *.npy                                        the arrays below
 successions/, nexts/, category_nexts/        the last successions of each item, or category + 1
 
-Nobody asks about a moment before the end, so that of a user only his last events are kept, and of an item only
-its last successions.
+Nobody asks about a moment before the end, so that of a user only his last events are kept, and of an item
+only its last successions.
 
     E events    A arrivals    N items    U users    X last events of users, user by user    Z entries
 """
@@ -156,7 +156,7 @@ class StoredPast:
 
 
 def _last_events(past: Past) -> tuple[Ints, Ints]:
-    """Return where each user's last events begin, and their places in the log: as many as successions need."""
+    """Return where each user's last events begin, and their places in the log: all that successions need."""
     users = int(past.log.user_E.max(initial=-1)) + 1
     first_U = past.users.before(np.arange(users), np.array(0))
     end_U = past.users.before(np.arange(users) + 1, np.array(0))

@@ -1,6 +1,6 @@
 """Stretch: events that came since a bundle, sorted: what `Past` does for a whole log, for some of it.
 
-    E events    X users
+E events    X users
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ class Events:
         """Return the events of all parts, one part after the other."""
         nothing = [np.empty(0, dtype=np.int64)]
         return cls(
-            *(np.concatenate([getattr(part, field.name) for part in parts] or nothing) for field in fields(cls))
+            *(
+                np.concatenate([getattr(part, field.name) for part in parts] or nothing)
+                for field in fields(cls)
+            )
         )
 
 
@@ -52,7 +55,7 @@ class Stretch:
 
         Args:
             events: in any order.
-            before: the last events of the same users that are not of the stretch: successions may begin there.
+            before: the last events of the same users that are not of the stretch: where successions begin.
             away: microseconds after which who comes back has arrived.
         """
         events = events.take(np.argsort(events.time_E, kind="stable"))

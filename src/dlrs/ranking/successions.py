@@ -91,7 +91,7 @@ class LastSuccessions(StoredArrays):
 
 @dataclass(frozen=True)
 class Shares:
-    """How likely items come after what each of R requests had last: E entries above 0, by request and item."""
+    """How likely items come after what R requests had last: E entries above 0, by request and item."""
 
     requests: int
     row_E: Ints
@@ -145,7 +145,8 @@ def shares(followed: Followed, items_RH: Ints, moment_R: Ints, weight_H: Doubles
     first_E = np.flatnonzero(np.diff(key_S, prepend=-1))
     weight_S = np.repeat(weight_P, known_P)[order_S]
     value_E = np.add.reduceat(weight_S, first_E) if len(first_E) else weight_S
-    return Shares(requests, *np.divmod(key_S[first_E], columns), value_E)
+    row_E, item_E = np.divmod(key_S[first_E], columns)
+    return Shares(requests, row_E, item_E, value_E)
 
 
 def _successions(

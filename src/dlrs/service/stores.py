@@ -44,7 +44,7 @@ class EventStore(Protocol):
         ...
 
     def after(self, seq: int, most: int) -> Sequence[StoredEvent]:
-        """Return the events of all users that arrived after one, in the order of arrival, `most` at a time."""
+        """Return the events of all users that arrived after one, as they arrived, `most` at a time."""
         ...
 
     def before(self, time: int) -> int:

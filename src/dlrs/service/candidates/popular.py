@@ -31,9 +31,7 @@ def popular_places(
         looked = min(len(popular_ids), SPARE * looked)
 
 
-def passing_places(
-    view: View, ids_B: Ids, filters: Sequence[Filter], known_ids: Sequence[str] = ()
-) -> Ints:
+def passing_places(view: View, ids_B: Ids, filters: Sequence[Filter], known_ids: Sequence[str] = ()) -> Ints:
     """Return the places of those items that are there, pass and are not known, in the order given."""
     places_B = view.find(ids_B)
     if filters:

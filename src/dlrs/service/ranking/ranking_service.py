@@ -245,6 +245,11 @@ def _guard(name: Literal["profiles", "candidates"], near: Collection[str]) -> Gu
 NOBODY = Profile(None, "", 0, {}, {}, {}, (), ())
 
 
+def _ranker(found: Found) -> dict[str, str]:
+    """Return which one ranked, where it was not the network."""
+    return {} if found.ranker == "network" else {"ranker": found.ranker}
+
+
 def _decision(answer: Answer, found: Found, time: int, request: Mapping[str, Any]) -> Decision:
     return Decision(
         answer.decision_id,
@@ -252,7 +257,7 @@ def _decision(answer: Answer, found: Found, time: int, request: Mapping[str, Any
         answer.user_id,
         found.bundle_id or "",
         found.seq,
-        {**request, "basis": found.basis, "steps": found.steps},
+        {**request, "basis": found.basis, "steps": found.steps, **_ranker(found)},
         found.encoded,
         found.candidates,
         [(item.id, item.score) for item in found.items],

@@ -90,7 +90,9 @@ class WholePath:
             scores_T = _scores(asked.bundle, asker, answer, at)
             order_T = best(scores_T, answer.ids, len(answer.ids))
         items = self.described([(answer.ids[t], float(scores_T[t])) for t in order_T], asked)
-        return Found(asked.bundle.id, answer.seq, items, answer.ids, asker.encoded)
+        return Found(
+            asked.bundle.id, answer.seq, items, answer.ids, asker.encoded, ranker=_ranker(at, scores_T)
+        )
 
     def near(self, asked: Asked, item_id: str) -> Found | None:
         """Return what is nearest to an item, by similarity; None if it is not there."""
@@ -151,9 +153,7 @@ class WholePath:
             raise WrongBundle(asked.bundle.id, [answer.bundle_id])
         return answer
 
-    def _ranked(
-        self, asked: Asked, rungs: Sequence[tuple[Filter, ...]], at: MomentAsked | None
-    ) -> Found:
+    def _ranked(self, asked: Asked, rungs: Sequence[tuple[Filter, ...]], at: MomentAsked | None) -> Found:
         with asked.stages.stage("encode"):
             asker = self._askers.of(asked.profile, asked.bundle, asked.wish.page)
         answer, steps = self._climb(asked, asker, rungs, at)
@@ -172,6 +172,7 @@ class WholePath:
             filters=rungs[steps],
             steps=steps,
             shortfall=shortened(answer.shortfall, asked.wish.k, len(items)) if rungs[steps] else None,
+            ranker=_ranker(at, scores_T),
         )
 
     def _climb(
@@ -267,12 +268,14 @@ def shortened(shortfall: Shortfall | None, asked: int, found: int) -> Shortfall 
     return replace(shortfall, reason=reason, asked=asked, found=found)
 
 
-def _scores(
-    bundle: ServingBundle, asker: Asker, answer: CandidateAnswer, at: MomentAsked | None
-) -> Floats:
+def _scores(bundle: ServingBundle, asker: Asker, answer: CandidateAnswer, at: MomentAsked | None) -> Floats:
     """Return the score of each candidate: of the network, or of the ranker of the moment behind it."""
     logits_T = logits(bundle.nets, asker.user, answer.items)
     return logits_T if at is None else at.scores(answer.ids, logits_T)
+
+
+def _ranker(at: MomentAsked | None, scores_T: Floats | None) -> Literal["network", "moment"]:
+    return "network" if at is None or scores_T is None else "moment"
 
 
 def _order(answer: CandidateAnswer, scores_T: Floats | None, most: int) -> Ints:

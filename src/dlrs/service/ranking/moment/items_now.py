@@ -61,7 +61,9 @@ class ItemsNow:
         codes_v = encoding.items.codes(marketplace.negatives_by, table[marketplace.negatives_by])
         units = timeless(encoding.encode_items(table), encoding.space, marketplace.features)
         before = self._unit_vK
-        self._unit_vK = units if before is None else sparse.csr_array(sparse.vstack([before, units], format="csr"))
+        self._unit_vK = (
+            units if before is None else sparse.csr_array(sparse.vstack([before, units], format="csr"))
+        )
         self._category_v = np.concatenate([self._category_v, codes_v])
 
     def _facts(self) -> LiveFacts:

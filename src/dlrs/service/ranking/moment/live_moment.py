@@ -16,7 +16,6 @@ import structlog
 from dlrs.arrays import Ints
 from dlrs.past.moments import BundledMoment
 from dlrs.ranking.live_past import LivePast, Now
-from dlrs.ranking.moment_ranker import MomentRanker
 from dlrs.ranking.shortlist import shared
 from dlrs.ranking.stretch import Events
 from dlrs.service.bundle import ServingBundle
@@ -154,5 +153,7 @@ class LiveMoment:
                 well = True
             except Exception as error:
                 if well:  # once, however long it lasts
-                    log.warning("lists do not follow what happens now", bundle=self.bundle.id, error=str(error))
+                    log.warning(
+                        "lists do not follow what happens now", bundle=self.bundle.id, error=str(error)
+                    )
                 well = False

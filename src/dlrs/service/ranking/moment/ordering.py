@@ -1,6 +1,6 @@
 """Ordering by the moment: who asks, what is proposed to him, and how well each candidate fits now.
 
-    H last events of a user    T candidates    K columns of encoded features
+H last events of a user    T candidates    K columns of encoded features
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlrs.arrays import NO_ITEM, Doubles, Floats, Ints
+from dlrs.arrays import NO_ITEM, Bools, Doubles, Floats, Ints
 from dlrs.ranking.known import LastMet, liked
 from dlrs.ranking.live_past import Now
 from dlrs.ranking.moments import features_of
@@ -73,7 +73,7 @@ class MomentAsked:
         rows_T = self.live.names.rows(ids)
         known_T = (rows_T >= 0) & (rows_T < self.now.facts.items)
         features_1TF = features_of(self.now, self.met, np.where(known_T, rows_T, 0)[None], fits_T[None])
-        scores_T = self.live.ranker.net.scores(features_1TF)[0]
+        scores_T: Floats = self.live.ranker.net.scores(features_1TF)[0]
         if np.isnan(scores_T).any():
             raise ValueError("ranker of the moment: expected numbers, received some that are not a number.")
         scores_T[~known_T] = scores_T.min(initial=0) - 1
@@ -120,11 +120,17 @@ def _last_of(profile: Profile, bundle: ServingBundle) -> _Last:
 def _met(last: _Last, live: LiveMoment, now: Now, events: int, moment: int) -> LastMet:
     rows_H = live.names.rows(last.ids)
     known_H = (rows_H >= 0) & (rows_H < now.facts.items)
-    padded = [np.full((1, LAST), NO_EVENT) for _ in range(3)]
-    for row_1H, values_H in zip(padded, (rows_H, last.category_H, last.time_H), strict=True):
-        row_1H[0, : int(known_H.sum())] = values_H[known_H]
-    return LastMet(np.array([moment]), np.array([events]), *padded, last.liked_1K)
+    item_1H, category_1H, time_1H = (
+        _padded(values_H[known_H]) for values_H in (rows_H, last.category_H, last.time_H)
+    )
+    return LastMet(np.array([moment]), np.array([events]), item_1H, category_1H, time_1H, last.liked_1K)
 
 
-def _there(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _padded(values_H: Ints) -> Ints:
+    padded_1H = np.full((1, LAST), NO_EVENT)
+    padded_1H[0, : len(values_H)] = values_H
+    return padded_1H
+
+
+def _there(count: int) -> Bools:
     return (np.arange(LAST) < count)[None]
