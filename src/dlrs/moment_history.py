@@ -1,5 +1,7 @@
 """The history network at any moment: e_u of what a user had met by then, near which items and how near.
 
+And the ranker of the moment behind it, as both were trained: what a bundle serves, over prepared data.
+
 R requests    C candidates of each    L events looked back at    V versions    D width
 """
 
@@ -8,9 +10,16 @@ from __future__ import annotations
 import numpy as np
 
 from dlrs.arrays import NO_ITEM, Floats, Ints, gather_ranges
+from dlrs.data.interactions import ALL_TIME
+from dlrs.errors import ArtifactError
 from dlrs.features.rows import EncodedRows
 from dlrs.model.history_forward import HistoryNets, Tokens, unit
-from dlrs.ranking.past import Past
+from dlrs.model.nets import AnyNets
+from dlrs.moment_recommender import MomentRecommender
+from dlrs.prepared import Prepared
+from dlrs.profiles.reach import Reach
+from dlrs.ranking.moment_ranker import MomentRanker
+from dlrs.ranking.past import Items, Past
 from dlrs.ranking.requests import Requests
 from dlrs.ranking.timelines import NO_EVENT
 from dlrs.ranking.top import top_k
@@ -78,3 +87,35 @@ class HistoryRetrieval:
         seen_S, row_E = np.unique(version_E, return_inverse=True)
         tokens = Tokens(offsets_R1, row_E, self._past.log.type_E[place_E], self._vectors_VD[seen_S])
         return self._nets.embed_users(self._users.take(requests.user_R), tokens).embedding_ND
+
+
+def behind(
+    prepared: Prepared,
+    nets: AnyNets,
+    ranker: MomentRanker,
+    until: int | None = None,
+    versions: EncodedRows | None = None,
+) -> MomentRecommender:
+    """Return a trained ranker behind its network, over what prepared data say.
+
+    Args:
+        prepared: the data set.
+        nets: the history network.
+        ranker: the ranker, trained behind such a network.
+        until: nothing at or after it is known; None: the whole log, each request up to its own moment.
+        versions: the item versions as the network encodes them, where it is of another encoding.
+
+    Raises:
+        ArtifactError: this is no history network.
+    """
+    if not isinstance(nets, HistoryNets):
+        raise ArtifactError(
+            "ranker of the moment: expected a history network before it, received the three networks. Set "
+            'network = "history" in [training], and train again.'
+        )
+    log = prepared.interactions if until is None else prepared.interactions.between(ALL_TIME, until)
+    reach = Reach.of(prepared.recipe.marketplace)
+    past = Past(log, Items.of(prepared), windows=ranker.windows, reach=reach)
+    encoded = prepared.encoded_versions if versions is None else versions
+    retrieval = HistoryRetrieval(nets, past, encoded, prepared.strangers)
+    return MomentRecommender(past, ranker.net, ranker.sizes, retrieval)

@@ -14,16 +14,12 @@ from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Ints, positions_in
 from dlrs.candidates.filtering.where import Where
-from dlrs.data.interactions import ALL_TIME
 from dlrs.errors import ArtifactError
-from dlrs.model.history_forward import HistoryNets
-from dlrs.moment_history import HistoryRetrieval
+from dlrs.moment_history import behind
 from dlrs.moment_recommender import MomentRecommender
 from dlrs.past.moments import BundledMoment
 from dlrs.prepared import Prepared
-from dlrs.profiles.reach import Reach
 from dlrs.published import Published
-from dlrs.ranking.past import Items, Past
 from dlrs.recommender import Ranking
 from dlrs.schema import ITEM
 
@@ -40,23 +36,19 @@ class AtWatermark:
         """Open the ranker of a bundle over prepared data; None where the bundle has none.
 
         Raises:
-            ArtifactError: the data lack items of the catalogue, or the network is no history network.
+            ArtifactError: the data lack items of the catalogue, or the bundle is damaged.
         """
-        bundled, nets = BundledMoment.open(published.folder), published.recommender.nets
+        bundled = BundledMoment.open(published.folder)
         if bundled is None:
             return None
         found_A = pc.index_in(published.items[ITEM].cast(pa.string()), value_set=prepared.item_ids)
-        if found_A.null_count or not isinstance(nets, HistoryNets):
+        if found_A.null_count:
             raise ArtifactError(
-                f"{published.folder}: expected a history network and items of the prepared data, received a "
-                f"{type(nets).__name__} and {found_A.null_count} items that the data lack. Publish again."
+                f"{published.folder}: expected a catalogue of the prepared data, received one with "
+                f"{found_A.null_count} items that the data lack. Prepare again what the bundle was made from."
             )
-        ranker, moment = bundled.ranker, bundled.stored.end
-        log = prepared.interactions.between(ALL_TIME, moment)
-        reach = Reach.of(prepared.recipe.marketplace)
-        past = Past(log, Items.of(prepared), windows=ranker.windows, reach=reach)
-        retrieval = HistoryRetrieval(nets, past, prepared.encoded_versions, prepared.strangers)
-        recommender = MomentRecommender(past, ranker.net, ranker.sizes, retrieval)
+        moment = bundled.stored.end
+        recommender = behind(prepared, published.recommender.nets, bundled.ranker, moment)
         return cls(recommender, moment, found_A.combine_chunks().to_numpy().astype(np.int64))
 
     def recommend(

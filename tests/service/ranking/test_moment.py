@@ -12,11 +12,15 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from dlrs import pipeline
 from dlrs.bundle import current_bundle
+from dlrs.candidates.filtering.filters import parse_filters
 from dlrs.data.interactions import ALL_TIME, Interactions, micros
+from dlrs.errors import RequestError
 from dlrs.features.rows import EncodedRows
 from dlrs.folders import RunFolder
 from dlrs.model.nets import open_nets
@@ -27,7 +31,7 @@ from dlrs.profiles.reach import Reach
 from dlrs.ranking.moment_ranker import MomentRanker
 from dlrs.ranking.past import Items, Past
 from dlrs.service.settings import Settings
-from dlrs.service.wiring import opened, read
+from dlrs.service.wiring import opened, read, replayed
 from dlrs.simulator.settings import Simulation
 from service_stub import over_http
 
@@ -186,3 +190,112 @@ def test_lists_are_those_of_the_evaluation_at_the_same_moment(
             assert [item["id"] for item in answer["items"]] == [
                 str(prepared.item_ids[item]) for item in expected.items_UK[0].tolist()
             ]
+
+
+def test_what_happens_now_is_in_the_next_list_of_everybody(prepared: Prepared, client: httpx.Client) -> None:
+    user, other = (id_of(prepared, row) for row in busy(prepared, 2))
+    before = {id: listed(client, id) for id in (user, other, STRANGER)}
+    item = before[STRANGER]["items"][-1]["id"]
+    events = [
+        {"id": f"rush {n}", "user_id": f"visitor {n}", "item_id": item, "type": "view"} for n in range(60)
+    ]
+    assert client.post("/events", json={"events": events}).json()["new"] == len(events)
+    assert eventually(lambda: scores(listed(client, other)) != scores(before[other]))
+    assert place(listed(client, STRANGER), item) < place(before[STRANGER], item)
+    one = before[user]["items"][0]["id"]
+    client.post("/events", json={"id": "mine", "user_id": user, "item_id": one, "type": "contact"})
+    after = listed(client, user)
+    assert one not in ids(after)
+    assert ids(after) != ids(before[user])[1:]
+
+
+def ids(answer: dict[str, Any]) -> list[str]:
+    return [item["id"] for item in answer["items"]]
+
+
+def scores(answer: dict[str, Any]) -> dict[str, float]:
+    return {item["id"]: round(item["score"], 1) for item in answer["items"]}
+
+
+def place(answer: dict[str, Any], item: str) -> int:
+    found = ids(answer)
+    return found.index(item) if item in found else len(found)
+
+
+def test_new_items_are_found_and_deleted_ones_never(prepared: Prepared, client: httpx.Client) -> None:
+    user = id_of(prepared, busy(prepared, 1)[0])
+    favourite = listed(client, user)["items"][0]
+    answer = client.put("/items/brand-new", json={"features": favourite["features"]})
+    assert answer.status_code < 300, answer.text
+    assert eventually(lambda: "brand-new" in ids(listed(client, user, k=100)))
+    for item in ("brand-new", favourite["id"]):
+        assert client.delete(f"/items/{item}").status_code < 300
+        assert item not in ids(listed(client, user, k=100))
+
+
+def test_filters_leave_k_items_that_pass(client: httpx.Client, prepared: Prepared) -> None:
+    user = id_of(prepared, busy(prepared, 1)[0])
+    fuel = listed(client, user)["items"][0]["features"]["fuel"]
+    wish = {"user_id": user, "k": K, "filters": [{"feature": "fuel", "any_of": [fuel]}]}
+    answer = client.post("/recommendations", json=wish).json()
+    assert [item["features"]["fuel"] for item in answer["items"]] == [fuel] * K
+    values = [item["score"] for item in answer["items"]]
+    assert values == sorted(values, reverse=True)
+
+
+def test_lists_have_reasons_and_decisions_that_say_why_they_are_not_replayed(
+    run: RunFolder, prepared: Prepared, tmp_path: Path
+) -> None:
+    user = id_of(prepared, busy(prepared, 1)[0])
+    with serving(run, tmp_path) as client:
+        assert eventually(lambda: any(item["reason"] for item in listed(client, user)["items"]))
+        answer = listed(client, user)
+        assert client.get(f"/decisions/{answer['decision_id']}").json()["request"]["ranker"] == "moment"
+    url = f"sqlite:///{tmp_path / 'service.db'}"
+    with pytest.raises(RequestError, match="all that had happened by then is not kept"):
+        replayed(answer["decision_id"], run.registry, url, None)
+
+
+def test_a_guest_and_given_items_are_ranked_too(client: httpx.Client, prepared: Prepared) -> None:
+    user = id_of(prepared, busy(prepared, 1)[0])
+    items = ids(listed(client, user, k=20))
+    answer = client.post("/rank", json={"user_id": user, "items": items[::-1]}).json()
+    assert ids(answer) == items
+    history = [{"item_id": items[0], "type": "view"}, {"item_id": items[1], "type": "contact"}]
+    guest = client.post("/recommendations", json={"events": history, "k": K}).json()
+    assert len(guest["items"]) == K
+    assert guest["basis"] == "profile"
+    assert listed(client, STRANGER)["basis"] == "popular"
+
+
+def test_an_erased_user_is_a_stranger_and_so_he_stays(
+    run: RunFolder, prepared: Prepared, tmp_path: Path
+) -> None:
+    user = id_of(prepared, busy(prepared, 1)[0])
+    for _ in range(2):  # the second time in another process's place
+        with serving(run, tmp_path) as client:
+            assert client.delete(f"/users/{user}").status_code < 300
+            found, stranger = listed(client, user), listed(client, STRANGER)
+            assert found["basis"] == "popular"
+            assert ids(found) == ids(stranger)
+
+
+def test_offline_lists_are_those_of_the_service_at_the_watermark(
+    run: RunFolder, prepared: Prepared, tmp_path: Path
+) -> None:
+    user = busy(prepared, 1)[0]
+    facts = pipeline.recommend_all(run.prepared, run.registry, tmp_path / "lists.parquet", K)
+    assert facts["users"] > 50
+    table = pq.read_table(tmp_path / "lists.parquet")
+    his = table.filter(pc.equal(table["user_id"], id_of(prepared, user)))
+    shown = pipeline.recommend(run.prepared, run.registry, id_of(prepared, user), K)
+    assert his["item_id"].to_pylist() == [item["item_id"] for item in shown.items]
+    end, log = end_of(prepared), prepared.interactions.between(ALL_TIME, end_of(prepared))
+    known = log.take(log.user_E == user).matrix(len(prepared.user_ids), prepared.catalog.items)
+    items_A = prepared.catalog.item_V[prepared.catalog.alive_at(end)]
+    expected = judged(run, prepared, log).recommend(end, np.array([user]), items_A, K, known_RN=known[[user]])
+    assert his["item_id"].to_pylist() == [str(prepared.item_ids[i]) for i in expected.items_UK[0].tolist()]
+    fuel = shown.items[0]["fuel"]
+    only = parse_filters([{"feature": "fuel", "any_of": [fuel]}])
+    filtered = pipeline.recommend(run.prepared, run.registry, id_of(prepared, user), K, only)
+    assert [item["fuel"] for item in filtered.items] == [fuel] * K
