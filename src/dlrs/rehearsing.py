@@ -5,9 +5,9 @@ Two questions, each with a floor:
 - **Recall**: of the T items that are nearest to what its strategy asks for, how many does its index find? For
   users of the test week, against the exact comparison of all vectors.
 - **Relevance**: how many of the first K items did users turn to, with its networks, and its ranker of the
-  moment if it has one, and with those of the current bundle? Both rank the same items for the same users, by the same profiles of the cut; what counts is
-  what the users first turned to in the test week. A bundle is refused if its precision is below 0.8 of the
-  current one's on 97.5 % of the bootstrap's resamples of users.
+  moment if it has one, and with those of the current bundle? Both rank the same items for the same users, by
+  the same profiles of the cut; what counts is what the users first turned to in the test week. A bundle is
+  refused if its precision is below 0.8 of the current one's on 97.5 % of the bootstrap's resamples of users.
 
 What it can tell: that networks are broken, were trained on the wrong data, or do not fit their encoding. The
 new networks never saw the test week, nor did the current ones if they are of the same data or earlier;
@@ -214,7 +214,7 @@ def _sampled(test: StaticTest) -> StaticTest:
 
 
 def _precision(prepared: Prepared, model: BundleNets, test: StaticTest) -> Doubles:
-    """Return how much of each user's first K items he turned to: (U,). They are of all items, compared exactly."""
+    """Return how much of each user's first K of all items, compared exactly, he turned to: (U,)."""
     if model.ranker is not None:
         ranking = _at_the_cut(prepared, model, model.ranker, test)
     else:

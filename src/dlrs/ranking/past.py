@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import Bools, Ints, gather_ranges
+from dlrs.arrays import Bools, Doubles, Floats, Ints, gather_ranges
 from dlrs.data.catalog import Catalog
 from dlrs.data.interactions import Interactions
 from dlrs.features.rows import EncodedRows, FeatureSpace
@@ -20,7 +20,7 @@ from dlrs.features.similarity import unit_rows
 from dlrs.popularity import item_counts
 from dlrs.prepared import Prepared
 from dlrs.profiles.reach import Reach
-from dlrs.ranking.known import LastMet, liked
+from dlrs.ranking.known import LastMet, liked, weights_of
 from dlrs.ranking.requests import Requests
 from dlrs.ranking.successions import Successions
 from dlrs.ranking.timelines import NO_EVENT, Timelines
@@ -105,13 +105,31 @@ class Items:
         return self.unit_VK[versions_P]
 
 
+def mean_of(rows: EncodedRows, space: FeatureSpace, features: Features) -> Doubles:
+    """Return what `known.liked` makes of one user's last items, the latest first: (1, K)."""
+    there_1H, C = np.ones((1, len(rows)), dtype=np.bool_), len(space.continuous)
+    numbers_HC = rows.continuous_NC * _is_timeless(space, features)
+    row_E = np.repeat(np.arange(len(rows)), np.diff(rows.offsets[:: rows.features or 1]))
+    squares_H = np.bincount(row_E, np.square(rows.weights_E, dtype=np.float64), minlength=len(rows))
+    norm_H = np.sqrt(squares_H + np.square(numbers_HC, dtype=np.float64).sum(axis=1))
+    weight_H = weights_of(there_1H)[0] / np.maximum(norm_H, 1e-12)
+    mean_K = np.empty(C + space.columns)
+    mean_K[:C] = weight_H @ numbers_HC
+    mean_K[C:] = np.bincount(rows.columns_E, rows.weights_E * weight_H[row_E], minlength=space.columns)
+    return mean_K[None] / max(float(np.linalg.norm(mean_K)), 1e-12)
+
+
 def timeless(rows: EncodedRows, space: FeatureSpace, features: Features) -> sparse.csr_array:
     """Return encoded items as rows of length 1, without times: these tell the age. (N, K)."""
     raw_NK = rows.matrix(space, side="item")
     timeless_K = np.ones(raw_NK.shape[1], dtype=np.float32)
-    kinds = [features.continuous[name].kind for name in space.continuous]
-    timeless_K[: len(kinds)] = [kind != "time" for kind in kinds]
+    timeless_K[: len(space.continuous)] = _is_timeless(space, features)
     return unit_rows(sparse.csr_array(raw_NK * timeless_K))
+
+
+def _is_timeless(space: FeatureSpace, features: Features) -> Floats:
+    kinds = [features.continuous[name].kind for name in space.continuous]
+    return np.array([kind != "time" for kind in kinds], dtype=np.float32)
 
 
 class Past:

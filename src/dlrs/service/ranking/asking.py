@@ -20,7 +20,6 @@ from dlrs.recipe import SourceName
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.ranking.bounded import Bounded
 from dlrs.service.ranking.encoded import to_bytes
-from dlrs.service.ranking.tables import table_of
 from dlrs.service.seams import Met, Profile, Query
 
 Page = Literal["home", "wishlist", "search"]
@@ -115,7 +114,7 @@ class Askers:
         new = [place for place, vector in enumerate(vectors) if vector is None]
         if new:
             raws = [history[place].features or {} for place in new]
-            rows = bundle.encoding.encode_items(table_of(raws, bundle.encoding.items.features))
+            rows = bundle.single.items(raws)
             for place, vector_D in zip(new, embed(rows), strict=True):
                 vectors[place] = vector_D
                 self._met.put(keys[place], vector_D)

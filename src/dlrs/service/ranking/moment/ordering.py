@@ -10,15 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlrs.arrays import NO_ITEM, Bools, Doubles, Floats, Ints
-from dlrs.ranking.known import LastMet, liked
+from dlrs.arrays import NO_ITEM, Doubles, Floats, Ints
+from dlrs.ranking.known import LastMet
 from dlrs.ranking.live_past import Now
 from dlrs.ranking.moments import features_of
-from dlrs.ranking.past import LAST, timeless
+from dlrs.ranking.past import LAST, mean_of
 from dlrs.ranking.shortlist import following
 from dlrs.ranking.timelines import NO_EVENT
 from dlrs.service.bundle import ServingBundle
-from dlrs.service.candidates.encoding import raw_table
 from dlrs.service.clock import Clock
 from dlrs.service.ranking.bounded import Bounded
 from dlrs.service.ranking.moment.live_moment import LiveMoment
@@ -106,14 +105,18 @@ class Moments:
 
 def _last_of(profile: Profile, bundle: ServingBundle) -> _Last:
     history: list[Met] = [met for met in profile.history[-LAST:] if met.features is not None][::-1]
-    marketplace, encoding = bundle.recipe.marketplace, bundle.encoding
-    table = raw_table(marketplace.features, [met.features or {} for met in history])
-    units = timeless(encoding.encode_items(table), encoding.space, marketplace.features)
+    marketplace, space = bundle.recipe.marketplace, bundle.encoding.space
+    rows = bundle.single.items([met.features or {} for met in history])
+    feature = marketplace.features.discrete.index(marketplace.negatives_by)
+    bags_H = np.arange(len(history)) * rows.features + feature
+    known_H = rows.offsets[bags_H + 1] > rows.offsets[bags_H]
+    category_H = np.zeros(len(history), dtype=np.int64)  # 0: it is missing
+    category_H[known_H] = rows.columns_E[rows.offsets[bags_H[known_H]]] - space.starts_F[feature] + 1
     return _Last(
         [met.item_id for met in history],
-        encoding.items.codes(marketplace.negatives_by, table[marketplace.negatives_by]) + 1,
+        category_H,
         np.array([met.time for met in history], dtype=np.int64),
-        liked(_there(len(history)), units),
+        mean_of(rows, space, marketplace.features),
     )
 
 
@@ -130,7 +133,3 @@ def _padded(values_H: Ints) -> Ints:
     padded_1H = np.full((1, LAST), NO_EVENT)
     padded_1H[0, : len(values_H)] = values_H
     return padded_1H
-
-
-def _there(count: int) -> Bools:
-    return (np.arange(LAST) < count)[None]
