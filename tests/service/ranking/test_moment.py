@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         "length = 50": "length = 10",
         "epochs = 10": "epochs = 2",
     }
+    content = re.sub(r"models = .*", 'models = ["most popular"]', content, count=1)
     for written, wanted in smaller.items():
         assert written in content
         content = content.replace(written, wanted, 1)
@@ -298,3 +300,14 @@ def test_offline_lists_are_those_of_the_service_at_the_watermark(
     only = parse_filters([{"feature": "fuel", "any_of": [fuel]}])
     filtered = pipeline.recommend(run.prepared, run.registry, id_of(prepared, user), K, only)
     assert [item["fuel"] for item in filtered.items] == [fuel] * K
+
+
+def test_the_evaluation_judges_it_beside_the_network(run: RunFolder, tmp_path: Path) -> None:
+    folder = pipeline.evaluate(run.prepared, run.trained, tmp_path / "report")
+    assert set(folder.facts["models"]) == {
+        "most popular",
+        "history",
+        "history, refit",
+        "moment",
+        "moment, refit",
+    }
