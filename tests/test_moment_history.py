@@ -64,16 +64,21 @@ def test_users_are_what_they_are_at_a_cut(prepared: Prepared, nets: HistoryNets)
     np.testing.assert_allclose(found[active_U], expected, atol=1e-5)
 
 
-def test_the_nearest_are_alive_and_have_the_highest_scores(prepared: Prepared, nets: HistoryNets) -> None:
+def test_the_nearest_are_alive_unknown_and_have_the_highest_scores(
+    prepared: Prepared, nets: HistoryNets
+) -> None:
     retrieval, cut = over(prepared, nets, prepared.interactions), int(prepared.starts_Q[-1])
+    log, catalog = prepared.interactions, prepared.catalog
     asked = Requests(np.array([3, 8]), np.array([cut, cut - 10**12]))
     for row, moment in enumerate(asked.moment_R.tolist()):
-        catalog = prepared.catalog
-        alive_A = catalog.item_V[catalog.alive_at(moment)]
-        first_A = prepared.encoded_versions.take(catalog.first_N[alive_A])
+        met = log.item_E[(log.user_E == asked.user_R[row]) & (log.time_E < moment)]
+        assert len(met)
+        version_A = catalog.alive_at(moment)
+        version_A = version_A[~np.isin(catalog.item_V[version_A], met)]
         one = asked.take(np.array([row]))
-        cosine_A = nets.embed_items(first_A).embedding_ND @ retrieval.embed(one)[0]
-        expected = alive_A[np.argsort(-cosine_A, kind="stable")[:5]]
+        vectors_AD = nets.embed_items(prepared.encoded_versions.take(version_A)).embedding_ND
+        order_A = np.argsort(-(vectors_AD @ retrieval.embed(one)[0]), kind="stable")
+        expected = catalog.item_V[version_A[order_A[:5]]]
         assert len(expected) == 5
         np.testing.assert_array_equal(retrieval.nearest(one, 5)[0], expected)
 

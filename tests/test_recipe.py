@@ -106,3 +106,11 @@ def test_the_data_folder_may_name_an_environment_variable(
         data_folder(recipe, Path("recipes"))
     with pytest.raises(SchemaError, match="dollar"):
         data_folder(recipe.model_copy(update={"data": "a$"}), Path("recipes"))
+
+
+def test_the_ranker_of_the_moment_stands_behind_the_history_network_only(content: dict[str, Any]) -> None:
+    content["training"] = {"network": "history", "ranker": "moment"}
+    assert parse_recipe(content, source="x").training.ranker == "moment"
+    content["training"] = {"ranker": "moment"}
+    with pytest.raises(SchemaError, match=r"received 'moment' with 'thesis'. Set network = .history."):
+        parse_recipe(content, source="x")

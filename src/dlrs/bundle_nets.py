@@ -23,6 +23,7 @@ from dlrs.features.rows import EncodedRows
 from dlrs.model.nets import AnyNets, open_nets
 from dlrs.prepared import Prepared
 from dlrs.profiles.profile import Profiles, ValueCounts
+from dlrs.ranking.moment_ranker import MomentRanker
 from dlrs.recipe import Candidates, Recipe, parse_recipe
 
 
@@ -33,13 +34,15 @@ class BundleNets:
     encoding: Encoding
     nets: AnyNets
     recipe: Recipe
+    ranker: MomentRanker | None = None
 
     @classmethod
     def load(cls, bundle: Folder) -> Self:
         """Read them. ArtifactError if they are damaged."""
         content = json.loads((bundle / "recipe.json").read_text(encoding="utf-8"))
         recipe = parse_recipe(content, source=str(bundle / "recipe.json"))
-        return cls(Encoding.load(bundle / "encoding.json"), open_nets(bundle.path), recipe)
+        ranker = MomentRanker.load_if_there(bundle.path)
+        return cls(Encoding.load(bundle / "encoding.json"), open_nets(bundle.path), recipe, ranker)
 
     @property
     def settings(self) -> Candidates:

@@ -25,7 +25,7 @@ from dlrs.recsys2017_verbs import recsys2017
 from dlrs.recsys2018_verbs import recsys2018
 from dlrs.results_verb import results
 from dlrs.serve_verbs import keys, replay, require_services, serve
-from dlrs.simulator.settings import Network, Scale
+from dlrs.simulator.settings import Network, Ranker, Scale
 from dlrs.stopping import stoppable
 from dlrs.tune_verb import tune
 
@@ -351,6 +351,10 @@ def demo(
     weeks: Weeks = 5,
     seed: Seed = 0,
     network: Annotated[Network, typer.Option(help="what to train")] = "history",
+    ranker: Annotated[
+        Ranker | None,
+        typer.Option(help="what orders the candidates; none: moment behind history, network otherwise"),
+    ] = None,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="do not start a service at the end")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="of the service; 0: any free one")] = 8000,
 ) -> None:
@@ -361,7 +365,8 @@ def demo(
 
     if not no_serve:
         require_services()
-    settings = Simulation(users=users, items=items, weeks=weeks, seed=seed, network=network)
+    ranker = ranker or ("moment" if network == "history" else "network")
+    settings = Simulation(users=users, items=items, weeks=weeks, seed=seed, network=network, ranker=ranker)
     data = pipeline.simulate(out / "data", settings)
     folders = pipeline.run(data / "recipe.toml", out)
     prepared = open_prepared(folders.prepared)

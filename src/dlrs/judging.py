@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from dlrs.bundle import Folder
-from dlrs.contenders import Contenders, fit_contenders
+from dlrs.contenders import Build, Contenders, fit_contenders
 from dlrs.data.interactions import micros
 from dlrs.errors import DataError
 from dlrs.evaluation.funnel import held_out
@@ -20,8 +21,12 @@ from dlrs.evaluation.seeds import mean_of, spread_of, with_seed
 from dlrs.evaluation.static import StaticTest, Universe, static_test
 from dlrs.evaluation.summary import summarise
 from dlrs.features.similarity import unit_rows
+from dlrs.model.nets import open_nets
+from dlrs.moment_history import behind
+from dlrs.moment_recommender import AtCut
 from dlrs.prepared import Prepared
 from dlrs.progress import stage
+from dlrs.ranking.moment_ranker import MomentRanker
 from dlrs.recipe import PRIMITIVE, Rival
 from dlrs.showcase import examples
 from dlrs.statistics import DataStatistics, data_statistics
@@ -29,6 +34,9 @@ from dlrs.statistics import DataStatistics, data_statistics
 RIVALS: tuple[Rival, ...] = ("CF", "EASE", "content-kNN", "hybrid CF-CBF")
 """Those of the baselines that ours is compared with in a sentence each; if none competes, all that do."""
 
+
+MOMENT = "moment"
+"""What reports call the ranker of the moment behind the history network."""
 
 DETERMINISTIC = frozenset({"most popular", "recently popular", "item-kNN", "EASE", "content-kNN", "GF-CF"})
 """Baselines that another seed would not change; all others are fitted once for each seed."""
@@ -75,8 +83,18 @@ def judge(
 
 
 def _contenders(prepared: Prepared, trained: Folder) -> Contenders:
-    ours, refit = _ours(prepared)
-    return fit_contenders(prepared, {ours: trained / "validated", refit: trained / "refit"})
+    folders = dict(zip(_networks(prepared), (trained / "validated", trained / "refit"), strict=True))
+    contenders = fit_contenders(prepared, folders)
+    rankers = zip(_ours(prepared), folders.values(), strict=True)
+    ranked = {ours: _ranker(prepared, folder) for ours, folder in rankers if ours not in folders}
+    return replace(contenders, fitted={**contenders.fitted, **ranked})
+
+
+def _ranker(prepared: Prepared, networks: Path) -> Build:
+    """Return the ranker of the moment behind trained networks, asked at the cut."""
+    cut = int(prepared.starts_Q[-1])
+    recommender = behind(prepared, open_nets(networks), MomentRanker.load(networks), cut)
+    return lambda offer: AtCut(recommender, cut, offer.items_A)
 
 
 def _drawn_again(prepared: Prepared, trained: Folder, step: int) -> Contenders:
@@ -166,13 +184,19 @@ def _yardsticks(prepared: Prepared, test: StaticTest, *, stages: bool) -> Yardst
         primitive=PRIMITIVE,
         unit_AK=unit_rows(features.matrix(prepared.encoding.space, side="item")),
         pairs=balanced_pairs(test, category_A, prepared.recipe.evaluation.seed),
-        thresholds=dict.fromkeys(_ours(prepared), 0.0),  # a logit of 0 is p̂ = 0.5
+        thresholds=dict.fromkeys(_networks(prepared), 0.0),  # a logit of 0 is p̂ = 0.5
         held_out_UN=held_out(window, test) if stages else None,
     )
 
 
 def _ours(prepared: Prepared) -> tuple[str, str]:
-    """Return the names of our two: trained without the validation period, and refit with it."""
+    """Return the names of our two, as they are served: without the validation period, and refit with it."""
+    recipe = prepared.recipe
+    name = MOMENT if recipe.training.ranker == "moment" else recipe.model
+    return name, f"{name}, refit"
+
+
+def _networks(prepared: Prepared) -> tuple[str, str]:
     name = prepared.recipe.model
     return name, f"{name}, refit"
 

@@ -10,15 +10,20 @@ from dlrs.live_recommender import Fit
 from dlrs.model.history_forward import HistoryNets
 from dlrs.model.nets import open_nets
 from dlrs.moment_contenders import Learning, MomentModels
-from dlrs.moment_history import HistoryRetrieval
+from dlrs.moment_history import HistoryRetrieval, behind
 from dlrs.prepared import Prepared
+from dlrs.ranking.moment_ranker import MomentRanker
 from dlrs.ranking.past import Past
 
 RANKER, BOTH = "ranker of the moment", "history and ranker of the moment"
+SERVED = "moment, as served"
 
 
 def live_rankers(
-    prepared: Prepared, networks: Path | None, learning: Learning | None = None
+    prepared: Prepared,
+    networks: Path | None,
+    learning: Learning | None = None,
+    served: Path | None = None,
 ) -> dict[str, Fit]:
     """Return the ranker alone and, where there is a history network, the ranker of what that one finds.
 
@@ -27,6 +32,7 @@ def live_rankers(
         networks: a folder of networks that were trained on what came before `validation_from`: the ranker
             learns from what came after it.
         learning: how much the rankers learn from.
+        served: a folder of networks that may have a ranker of the moment: it stays as it was trained.
     """
     learning = learning or Learning()
     fits = {RANKER: _fit(MomentModels(prepared, learning), prepared)}
@@ -35,6 +41,10 @@ def live_rankers(
         since = int(prepared.starts_Q[prepared.validation_period])
         models = MomentModels(prepared, learning, retrieval=_retrieval(prepared, nets), since=since)
         fits[BOTH] = _fit(models, prepared)
+    ranker = None if served is None else MomentRanker.load_if_there(served)
+    if served is not None and ranker is not None:
+        as_served = behind(prepared, open_nets(served), ranker)
+        fits[SERVED] = lambda _: as_served
     return fits
 
 

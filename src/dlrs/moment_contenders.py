@@ -17,6 +17,7 @@ from dlrs.data.interactions import ALL_TIME, Interactions, micros
 from dlrs.errors import DataError
 from dlrs.moment_recommender import AtCut, MomentRecommender
 from dlrs.prepared import Prepared
+from dlrs.profiles.reach import Reach
 from dlrs.ranking.moments import MomentRetrieval
 from dlrs.ranking.past import Items, Past, windows_of
 from dlrs.ranking.requests import Answered, answered, interactions_as_requests
@@ -43,11 +44,13 @@ class MomentModels:
         until: int | None = None,
         retrieval: Callable[[Past], MomentRetrieval] | None = None,
         since: int | None = None,
+        reach: Reach | None = None,
     ) -> None:
         """Sort the log up to `until`, or all of it; windows fit what came before the test.
 
         `retrieval` is a first stage over that log. Then `since` is when what it learned from ends: the ranker
         learns from later requests only, or it would take what the first stage knows by heart for insight.
+        `reach` is how far back what a user did says something of him; for ever if it is None.
 
         Raises:
             DataError: nothing happened before the test.
@@ -57,7 +60,7 @@ class MomentModels:
         before = log.between(ALL_TIME, min(first_cut, first_cut if until is None else until))
         _require_events(before, first_cut)
         self.prepared, self.learning, self.since = prepared, learning, since
-        self.past = Past(log, Items.of(prepared), windows=windows_of(before))
+        self.past = Past(log, Items.of(prepared), windows=windows_of(before), reach=reach)
         self.retrieval = None if retrieval is None else retrieval(self.past)
 
     def at_cut(self, cut: int, horizon: int) -> Callable[[Offer], AtCut]:

@@ -1,16 +1,25 @@
 """The history network at any moment: e_u of what a user had met by then, near which items and how near.
 
-R requests    C candidates of each    L events looked back at    N items    V versions    D width
+And the ranker of the moment behind it, as both were trained: what a bundle serves, over prepared data.
+
+R requests    C candidates of each    L events looked back at    V versions    D width
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from dlrs.arrays import Floats, Ints
+from dlrs.arrays import NO_ITEM, Floats, Ints, gather_ranges
+from dlrs.data.interactions import ALL_TIME
+from dlrs.errors import ArtifactError
 from dlrs.features.rows import EncodedRows
 from dlrs.model.history_forward import HistoryNets, Tokens, unit
-from dlrs.ranking.past import Past
+from dlrs.model.nets import AnyNets
+from dlrs.moment_recommender import MomentRecommender
+from dlrs.prepared import Prepared
+from dlrs.profiles.reach import Reach
+from dlrs.ranking.moment_ranker import MomentRanker
+from dlrs.ranking.past import Items, Past
 from dlrs.ranking.requests import Requests
 from dlrs.ranking.timelines import NO_EVENT
 from dlrs.ranking.top import top_k
@@ -45,28 +54,30 @@ class HistoryRetrieval:
         return np.asarray(cosine_RC / self._nets.settings.temperature, dtype=np.float32)
 
     def nearest(self, requests: Requests, most: int) -> Ints:
-        """Return the items nearest to e_u of those that are alive then, best first, padded: (R, most)."""
+        """Return the items nearest to e_u of those that are alive then and he has not met, padded: (R, most).
+
+        The best come first. Each item is what it was at the moment.
+        """
         catalog = self._past.items.catalog
-        first_N, last_N = catalog.first_N[:-1], catalog.first_N[1:] - 1
-        items_ND, begin_N, end_N = (
-            self._unit_VD[first_N],
-            catalog.valid_from_V[first_N],
-            catalog.valid_to_V[last_N],
-        )
-        users_RD = self.embed(requests)
-        at_once = max(1, CELLS // max(1, len(items_ND)))
+        begin_V, end_V = catalog.valid_from_V, catalog.valid_to_V
+        at_once = max(1, CELLS // max(1, len(begin_V)))
         found = []
         for first in range(0, max(1, len(requests)), at_once):
-            some = slice(first, first + at_once)
-            moment_R1 = requests.moment_R[some, None]
-            cosine_RN = users_RD[some] @ items_ND.T
-            cosine_RN[(begin_N > moment_R1) | (end_N <= moment_R1)] = -np.inf
-            found.append(top_k(cosine_RN, most)[0])
+            some = requests.take(slice(first, first + at_once))
+            moment_R1 = some.moment_R[:, None]
+            cosine_RV = self.embed(some) @ self._unit_VD.T
+            cosine_RV[(begin_V > moment_R1) | (end_V <= moment_R1)] = -np.inf
+            request_E, item_E = self._past.all_met(some)
+            length_E = catalog.first_N[item_E + 1] - catalog.first_N[item_E]
+            versions = gather_ranges(catalog.first_N[item_E], length_E)
+            cosine_RV[np.repeat(request_E, length_E), versions] = -np.inf
+            best_RC, _ = top_k(cosine_RV, most)
+            found.append(np.where(best_RC != NO_ITEM, catalog.item_V[best_RC], NO_ITEM))
         return np.concatenate(found)
 
     def embed(self, requests: Requests) -> Floats:
         """Return e_u of each request: (R, D)."""
-        latest_RL = self._past.users.last(requests.user_R, requests.moment_R, self._nets.events)[:, ::-1]
+        latest_RL = self._past.last_events(requests, self._nets.events)[:, ::-1]
         there_RL = latest_RL != NO_EVENT
         place_E, user_E = latest_RL[there_RL], np.nonzero(there_RL)[0]
         version_E = self._past.log.version_E[place_E]
@@ -76,3 +87,35 @@ class HistoryRetrieval:
         seen_S, row_E = np.unique(version_E, return_inverse=True)
         tokens = Tokens(offsets_R1, row_E, self._past.log.type_E[place_E], self._vectors_VD[seen_S])
         return self._nets.embed_users(self._users.take(requests.user_R), tokens).embedding_ND
+
+
+def behind(
+    prepared: Prepared,
+    nets: AnyNets,
+    ranker: MomentRanker,
+    until: int | None = None,
+    versions: EncodedRows | None = None,
+) -> MomentRecommender:
+    """Return a trained ranker behind its network, over what prepared data say.
+
+    Args:
+        prepared: the data set.
+        nets: the history network.
+        ranker: the ranker, trained behind such a network.
+        until: nothing at or after it is known; None: the whole log, each request up to its own moment.
+        versions: the item versions as the network encodes them, where it is of another encoding.
+
+    Raises:
+        ArtifactError: this is no history network.
+    """
+    if not isinstance(nets, HistoryNets):
+        raise ArtifactError(
+            "ranker of the moment: expected a history network before it, received the three networks. Set "
+            'network = "history" in [training], and train again.'
+        )
+    log = prepared.interactions if until is None else prepared.interactions.between(ALL_TIME, until)
+    reach = Reach.of(prepared.recipe.marketplace)
+    past = Past(log, Items.of(prepared), windows=ranker.windows, reach=reach)
+    encoded = prepared.encoded_versions if versions is None else versions
+    retrieval = HistoryRetrieval(nets, past, encoded, prepared.strangers)
+    return MomentRecommender(past, ranker.net, ranker.sizes, retrieval)

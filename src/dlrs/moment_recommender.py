@@ -75,8 +75,15 @@ class MomentRecommender:
         N = self.past.items.catalog.items
         keys = np.sort((rows_RC * N + shortlist_RC)[shortlist_RC != NO_ITEM])
         listed_P = positions_in(keys, of_P * N + items_P) >= 0
-        found_P1 = features(self.past, requests.take(of_P), items_P[:, None], self.retrieval)
-        return _behind(self.net.scores(found_P1)[:, 0], listed_P)
+        # a row for each user: what he met last is worked out once
+        order_P = np.argsort(of_P, kind="stable")
+        rank_P = np.arange(len(of_P)) - np.searchsorted(of_P[order_P], of_P[order_P])
+        items_RC = np.full((len(users_R), int(rank_P.max(initial=-1)) + 1), NO_ITEM)
+        items_RC[of_P[order_P], rank_P] = items_P[order_P]
+        found_RC = self.net.scores(features(self.past, requests, items_RC, self.retrieval))
+        scores_P = np.empty(len(of_P), dtype=np.float32)
+        scores_P[order_P] = found_RC[of_P[order_P], rank_P]
+        return _behind(scores_P, listed_P)
 
     def _best(self, requests: Requests, items_A: Ints, k: int, known_RN: sparse.csr_array) -> Ranking:
         shortlist_RC = self._shortlists(requests)

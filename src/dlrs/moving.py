@@ -19,6 +19,7 @@ from dlrs.evaluation.rolling import rolling_table
 from dlrs.live_contenders import networks_alone
 from dlrs.live_judging import judge_prequential
 from dlrs.live_rankers import live_rankers
+from dlrs.live_recommender import Fit
 from dlrs.pipeline import open_pair, require_extras
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.rolling_judging import Networks, judge_rolling
@@ -61,7 +62,7 @@ def evaluate(
     tables: dict[str, Table] = {}
     with bundle.writing(out, MOVING, facts={"encoding_hash": prepared.encoding.hash}) as folder:
         if prequential:
-            fits = live_rankers(prepared, None if trained_folder is None else trained_folder / "validated")
+            fits = _rankers(prepared, trained_folder)
             replayed = judge_prequential(prepared, networks_alone(prepared, networks), fits)
             (folder / PREQUENTIAL).write_text(replayed.to_json(), encoding="utf-8")
             tables[PREQUENTIAL] = prequential_table(replayed)
@@ -71,6 +72,12 @@ def evaluate(
             (folder / ROLLING).write_text(cut.to_json(), encoding="utf-8")
             tables[ROLLING] = rolling_table(cut)
     return tables
+
+
+def _rankers(prepared: Prepared, trained: Path | None) -> dict[str, Fit]:
+    if trained is None:
+        return live_rankers(prepared, None)
+    return live_rankers(prepared, trained / "validated", served=trained / "refit")
 
 
 def _train(prepared: Prepared, folder: Path) -> Networks:

@@ -39,6 +39,7 @@ from dlrs.judging import headline_test, judge
 from dlrs.model.forward import load_nets
 from dlrs.model.nets import open_nets
 from dlrs.model.onnx_nets import require_onnx, write_onnx
+from dlrs.past.moments import write_moment
 from dlrs.past.writing import write_past
 from dlrs.prepared import KIND as PREPARED
 from dlrs.prepared import Prepared, open_earlier, open_prepared
@@ -127,6 +128,7 @@ def train(prepared_folder: Path, out: Path, *, seed_step: int = 0) -> Folder:
     """
     require_extras("torch", "tensorboard")
     from dlrs.fitting import checkpoints, fit_both, remove_others, write_both
+    from dlrs.fitting_moment import write_ranker
     from dlrs.training.workers import joined
 
     prepared = with_seed(open_prepared(prepared_folder), seed_step)
@@ -138,6 +140,7 @@ def train(prepared_folder: Path, out: Path, *, seed_step: int = 0) -> Folder:
             with bundle.writing(out, TRAINED, facts=facts) as folder:
                 remove_others(work)
                 facts |= write_both(fit_both(prepared, work, workers), work, folder)
+                facts |= write_ranker(prepared, folder)
         else:
             fit_both(prepared, work, workers)
         workers.wait()  # until nobody reads a checkpoint any more
@@ -201,6 +204,8 @@ def _commands(name: str, *, everything: bool) -> tuple[str, ...]:
 def _learning(recipe: Recipe) -> dict[str, Any]:
     """Return the settings that networks were trained with."""
     settings = recipe.training.model_dump(mode="json")
+    if recipe.training.ranker == "network":
+        del settings["ranker"]  # as it was before there was another one
     if recipe.training.network == "history":
         settings["history"] = recipe.history.model_dump(mode="json")
     return settings
@@ -247,6 +252,7 @@ def publish(
         )
         write_past(prepared, micros(end), content)
         write_crowd(prepared, open_nets(content), content)
+        write_moment(prepared, micros(end), content)
         if evaluated is not None:
             shutil.copy(evaluated / "report.json", content)
         if onnx:

@@ -11,7 +11,7 @@ report.json                     what the evaluation found, if there was one
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,13 @@ from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
 from dlrs.model.nets import open_nets
 from dlrs.recipe import Recipe, parse_recipe
-from dlrs.recommender import Audience, TwoStageRecommender
+from dlrs.recommender import Audience, Ranking, TwoStageRecommender
 from dlrs.schema import ITEM
 
 LOGIT = "logit"
+
+Rank = Callable[[int, sparse.csr_array, Where | None], Ranking]
+"""Makes a user's list of k items: none of the known ones, (1, A), all of where that is given."""
 
 
 @dataclass(frozen=True)
@@ -105,24 +108,33 @@ class Published:
         history: Histories | None = None,
         filters: Sequence[Filter] = (),
         relax: Sequence[Step] = (),
+        rank: Rank | None = None,
     ) -> Recommended:
         """Return the best k items for one profile, best first, under the first filters that leave so many.
 
         `known_ids` are ids (text) that must not come back; ids that the catalogue lacks are fine.
         `history` is the user's, for the strategies that ask for it. All items pass `filters`, or these
-        after as few steps of `relax` as give k items; after all steps, where none gives so many.
+        after as few steps of `relax` as give k items; after all steps, where none gives so many. `rank` makes
+        the list in place of the networks.
 
         Raises:
             RequestError: a filter does not fit the catalogue, or a step none of the filters.
         """
         known_1N = self._known(known_ids)
+
+        def by_networks(k: int, known_1N: sparse.csr_array, where: Where | None) -> Ranking:
+            return self.recommender.recommend_to(
+                profile, k, known_UN=known_1N, histories=history, where=where
+            )
+
+        rank = rank or by_networks
         if not filters and not relax:
-            return Recommended(self._records(profile, k, known_1N, history, None))
+            return Recommended(self._records(rank(k, known_1N, None)))
         rungs = [Where(self.attributes, rung) for rung in ladder(filters, relax)]
-        steps, items = 0, self._records(profile, k, known_1N, history, rungs[0])
+        steps, items = 0, self._records(rank(k, known_1N, rungs[0]))
         while len(items) < k and steps + 1 < len(rungs):
             steps += 1
-            items = self._records(profile, k, known_1N, history, rungs[steps])
+            items = self._records(rank(k, known_1N, rungs[steps]))
         where = rungs[steps]
         shortfall = explain(where, k, len(items)) if where.filters else None
         return Recommended(items, where.filters, steps, shortfall)
@@ -134,15 +146,7 @@ class Published:
             (ones, (np.zeros(len(known), dtype=np.int64), known)), shape=(1, self.items.num_rows)
         )
 
-    def _records(
-        self,
-        profile: EncodedRows,
-        k: int,
-        known_1N: sparse.csr_array,
-        history: Histories | None,
-        where: Where | None,
-    ) -> list[dict[str, Any]]:
-        ranking = self.recommender.recommend_to(profile, k, known_UN=known_1N, histories=history, where=where)
+    def _records(self, ranking: Ranking) -> list[dict[str, Any]]:
         rows_K = ranking.items_UK[0][ranking.items_UK[0] != NO_ITEM]
         records = self.items.take(rows_K).to_pylist()
         return [{**r, LOGIT: float(s)} for r, s in zip(records, ranking.scores_UK[0], strict=False)]

@@ -39,6 +39,11 @@ class Training(Description):
     network: Literal["thesis", "history"] = Field(
         default="thesis", description="history: its settings are in [history], the following do not count"
     )
+    ranker: Literal["network", "moment"] = Field(
+        default="network",
+        description="what orders the candidates; moment: the ranker of the moment, which also looks at what "
+        "happens now, behind the history network",
+    )
     objective: Literal["single", "multi-cos", "multi-cos-bar"] = "multi-cos"
     similarity_weight: float = Field(default=0.5, ge=0, description="λ of the similarity term")
     similarity_optimiser: Literal["joint", "separate"] = Field(
@@ -63,6 +68,16 @@ class Training(Description):
             raise ValueError(
                 "similarity_optimiser: expected 'joint' unless the objective is 'multi-cos', "
                 f"received 'separate' with '{self.objective}'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _first_stage(self) -> Self:
+        if self.ranker == "moment" and self.network != "history":
+            raise ValueError(
+                "ranker: expected 'network' unless the network is 'history', which finds the candidates of "
+                f"the ranker of the moment; received 'moment' with '{self.network}'. Set "
+                'network = "history".'
             )
         return self
 

@@ -28,9 +28,11 @@ from dlrs.atomic import hidden_folder, locked, sync
 from dlrs.candidates.histories import Histories, serving_histories
 from dlrs.data.engine import DUCKDB, require
 from dlrs.errors import ArtifactError, DataError
+from dlrs.moment_published import AtWatermark
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.progress import stage, track
 from dlrs.published import Published, open_current
+from dlrs.recommender import Ranking
 from dlrs.schema import ITEM, USER
 
 RANK = "rank"
@@ -90,6 +92,11 @@ class Answers:
     block: int
 
     @cached_property
+    def moment(self) -> AtWatermark | None:
+        """The bundle's ranker of the moment, if it has one."""
+        return AtWatermark.of(self.prepared, self.published)
+
+    @cached_property
     def histories(self) -> Histories | None:
         """What every user row did before serving, if the strategy asks for it."""
         return serving_histories(self.prepared, self.published.recipe)
@@ -97,13 +104,7 @@ class Answers:
     def of_block(self, number: int) -> pa.Table:
         """Return the best k items of one block of users, a row for each; see SCHEMA."""
         first, last = number * self.block, min((number + 1) * self.block, len(self.requests))
-        profiles = self.prepared.profiles.take(self.requests.profile_P[first:last])
-        known_UN = self.requests.known(first, last, self.published.items.num_rows)
-        everybody = self.histories
-        histories = None if everybody is None else everybody.take(self.requests.user_P[first:last])
-        ranking = self.published.recommender.recommend_to(
-            profiles, self.k, known_UN=known_UN, histories=histories
-        )
+        ranking = self._ranked(first, last)
         user_R, place_R = np.nonzero(ranking.items_UK != NO_ITEM)
         columns = {
             USER: self.prepared.user_ids.take(pa.array(self.requests.user_P[first:last][user_R])),
@@ -112,6 +113,18 @@ class Answers:
             SCORE: ranking.scores_UK[user_R, place_R],
         }
         return pa.table(columns).cast(SCHEMA)
+
+    def _ranked(self, first: int, last: int) -> Ranking:
+        users = self.requests.user_P[first:last]
+        known_UN = self.requests.known(first, last, self.published.items.num_rows)
+        if self.moment is not None:
+            return self.moment.recommend(users, self.k, known_RA=known_UN)
+        profiles = self.prepared.profiles.take(self.requests.profile_P[first:last])
+        everybody = self.histories
+        histories = None if everybody is None else everybody.take(users)
+        return self.published.recommender.recommend_to(
+            profiles, self.k, known_UN=known_UN, histories=histories
+        )
 
 
 def recommend_to_all(

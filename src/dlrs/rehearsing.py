@@ -4,10 +4,10 @@ Two questions, each with a floor:
 
 - **Recall**: of the T items that are nearest to what its strategy asks for, how many does its index find? For
   users of the test week, against the exact comparison of all vectors.
-- **Relevance**: how many of the first K items did users turn to, with its networks and with those of the
-  current bundle? Both rank the same items for the same users, by the same profiles of the cut; what counts is
-  what the users first turned to in the test week. A bundle is refused if its precision is below 0.8 of the
-  current one's on 97.5 % of the bootstrap's resamples of users.
+- **Relevance**: how many of the first K items did users turn to, with its networks, and its ranker of the
+  moment if it has one, and with those of the current bundle? Both rank the same items for the same users, by
+  the same profiles of the cut; what counts is what the users first turned to in the test week. A bundle is
+  refused if its precision is below 0.8 of the current one's on 97.5 % of the bootstrap's resamples of users.
 
 What it can tell: that networks are broken, were trained on the wrong data, or do not fit their encoding. The
 new networks never saw the test week, nor did the current ones if they are of the same data or earlier;
@@ -41,11 +41,14 @@ from dlrs.evaluation.significance import CONFIDENCE, resampled_means
 from dlrs.evaluation.static import StaticTest, static_test
 from dlrs.features.encoding import Encoding
 from dlrs.metrics.ranked import precision
+from dlrs.moment_history import behind
+from dlrs.moment_recommender import AtCut
 from dlrs.prepared import Prepared
 from dlrs.progress import stage
 from dlrs.published import Published
+from dlrs.ranking.moment_ranker import MomentRanker
 from dlrs.recipe import Candidates
-from dlrs.recommender import Audience, TwoStageRecommender
+from dlrs.recommender import Audience, Ranking, TwoStageRecommender
 
 RECALL_FLOOR = 0.9
 RELEVANCE_FLOOR = 0.8
@@ -212,7 +215,22 @@ def _sampled(test: StaticTest) -> StaticTest:
 
 
 def _precision(prepared: Prepared, model: BundleNets, test: StaticTest) -> Doubles:
-    """Return how much of each user's first K items he turned to, every item compared exactly: (U,)."""
+    """Return how much of each user's first K of all items, compared exactly, he turned to: (U,)."""
+    if model.ranker is not None:
+        ranking = _at_the_cut(prepared, model, model.ranker, test)
+    else:
+        ranking = _by_networks(prepared, model, test)
+    return precision(stores(test.relevant_UN, ranking.items_UK), PLACES)
+
+
+def _at_the_cut(prepared: Prepared, model: BundleNets, ranker: MomentRanker, test: StaticTest) -> Ranking:
+    cut = int(prepared.starts_Q[-1])
+    versions = model.items(prepared, np.arange(len(prepared.catalog.item_V)))
+    recommender = AtCut(behind(prepared, model.nets, ranker, cut, versions), cut, test.items_A)
+    return recommender.recommend(test.users_U, PLACES, known_UN=test.known_UN)
+
+
+def _by_networks(prepared: Prepared, model: BundleNets, test: StaticTest) -> Ranking:
     settings = model.settings.model_copy(update={"index": "exact"})
     items = model.nets.embed_items(model.items(prepared, test.versions_A))
     recent_A = recent_counts(prepared, int(prepared.starts_Q[-1]))[test.items_A]
@@ -220,13 +238,12 @@ def _precision(prepared: Prepared, model: BundleNets, test: StaticTest) -> Doubl
     nobody = Audience.empty(model.nets.space)
     recommender = TwoStageRecommender(model.nets, items, test.items_A, nobody, settings, retrieval)
     rows_U = prepared.profile_of_QU[prepared.cut_period][test.users_U]
-    ranking = recommender.recommend_to(
+    return recommender.recommend_to(
         model.profiles(prepared, rows_U),
         PLACES,
         known_UN=test.known_UN,
         histories=model.histories(prepared, test.users_U),
     )
-    return precision(stores(test.relevant_UN, ranking.items_UK), PLACES)
 
 
 def refusal(rehearsal: Rehearsal, registry: str, bundle: str, current: str | None) -> ArtifactError:

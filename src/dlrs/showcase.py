@@ -23,8 +23,9 @@ from dlrs.errors import DataError
 from dlrs.evaluation.page import Example
 from dlrs.evaluation.static import StaticTest
 from dlrs.features.words import item_in_words, profile_in_words
+from dlrs.moment_published import AtWatermark
 from dlrs.prepared import Prepared
-from dlrs.published import open_current
+from dlrs.published import Rank, open_current
 from dlrs.schema import ITEM, Features
 
 EXAMPLES = 3
@@ -70,12 +71,25 @@ def recommend_to_user(
     histories = serving_histories(prepared, published.recipe)
     history = None if histories is None else histories.take(prepared.profile_facts.user_P[[row]])
     found = published.recommend(
-        profile, k, known_ids=known_ids, history=history, filters=filters, relax=relax
+        profile,
+        k,
+        known_ids=known_ids,
+        history=history,
+        filters=filters,
+        relax=relax,
+        rank=_by_the_moment(AtWatermark.of(prepared, published), prepared.profile_facts.user_P[[row]]),
     )
     in_words = words(prepared, row)
     return Recommendation(
         user_id, published.bundle_id, in_words, found.items, found.filters, found.steps, found.shortfall
     )
+
+
+def _by_the_moment(moment: AtWatermark | None, user_1: Ints) -> Rank | None:
+    """Return what asks the ranker of the moment; None where a bundle has none."""
+    if moment is None:
+        return None
+    return lambda k, known_1A, where: moment.recommend(user_1, k, known_RA=known_1A, where=where)
 
 
 def as_text(found: Recommendation, features: Features) -> Group:

@@ -128,3 +128,33 @@ def test_values_of_a_row_are_those_of_a_table() -> None:
             values = values_of(table, name, FEATURES)
             expected = dict(zip(values.value_E.to_pylist(), values.share_E.tolist(), strict=True))
             assert of == pytest.approx(expected)
+
+
+raws = st.fixed_dictionaries(
+    {
+        "price": st.none() | st.floats(0, 1e6),
+        "size": st.none() | st.floats(-1e6, 1e6),
+        "colour": st.sampled_from([None, "red", "blue", "unheard of"]),
+        "tags": st.none() | st.lists(st.sampled_from(["x", "y", "z", "w"]), unique=True, max_size=3),
+        "title": st.sampled_from([None, "", "one two", "three three", "!!"]),
+    }
+)
+
+
+@given(st.lists(raws, max_size=4))
+def test_items_are_encoded_as_tables_of_them_are(some: list[dict[str, object]]) -> None:
+    columns = {
+        name: pa.array([raw[name] for raw in some], kind)
+        for name, kind in {
+            "price": pa.float64(),
+            "size": pa.float64(),
+            "colour": pa.string(),
+            "tags": pa.list_(pa.string()),
+            "title": pa.string(),
+        }.items()
+    }
+    expected, found = ENCODING.encode_items(pa.table(columns)), SingleEncoding(ENCODING).items(some)
+    np.testing.assert_array_equal(found.continuous_NC, expected.continuous_NC)
+    np.testing.assert_array_equal(found.offsets, expected.offsets)
+    np.testing.assert_array_equal(found.columns_E, expected.columns_E)
+    np.testing.assert_array_equal(found.weights_E, expected.weights_E)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import sparse
 from tests.ranking.small_past import items_of, log_of, past_of
 
 from dlrs.arrays import NO_ITEM
 from dlrs.ranking.requests import Requests, answered, interactions_as_requests
-from dlrs.ranking.shortlist import Shortlists, Sizes, best_of_rows, distinct_rows
+from dlrs.ranking.shortlist import Shortlists, Sizes, distinct_rows
+from dlrs.ranking.successions import Shares
 
 ITEMS = items_of([0, 0, 40, 95, 200], [0, 1, 1, 0, -1])
 EVENTS = [(10, 0, 0), (50, 0, 1), (51, 1, 1), (52, 1, 2), (93, 2, 2), (96, 0, 2)]
@@ -49,9 +49,10 @@ def test_rows_are_made_distinct() -> None:
     assert distinct_rows(items, np.zeros_like(wanted)).shape == (2, 0)
 
 
-def test_the_best_of_sparse_rows_come_first_and_ties_by_column() -> None:
-    matrix = sparse.csr_array(np.array([[0.1, 0.5, 0.5, 0], [0, 0, 0, 0.2]], dtype=np.float32))
-    assert best_of_rows(matrix, 2).tolist() == [[1, 2], [3, NO_ITEM]]
+def test_the_best_of_rows_come_first_and_ties_by_column() -> None:
+    rows, items, values = np.array([0, 0, 0, 2]), np.array([0, 1, 2, 3]), np.array([0.1, 0.5, 0.5, 0.2])
+    best = Shares(3, rows, items, values).best(2)
+    assert best.tolist() == [[1, 2], [NO_ITEM, NO_ITEM], [3, NO_ITEM]]
 
 
 def test_who_asks_at_a_moment_and_what_he_seeks() -> None:

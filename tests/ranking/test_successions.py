@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dlrs.ranking import successions
 from dlrs.ranking.successions import Successions
 from dlrs.ranking.timelines import NO_EVENT
 
@@ -14,9 +15,9 @@ TIME = np.array([10, 11, 20, 21, 30])
 ONE = np.ones(1)
 
 
-def shares(successions: Successions, items: list[int], moment: int, weights: list[float]) -> list[float]:
-    found = successions.shares(np.array([items]), np.array([moment]), np.array(weights))
-    return found.toarray()[0].tolist()
+def shares(followed: Successions, items: list[int], moment: int, weights: list[float]) -> list[float]:
+    found = successions.shares(followed, np.array([items]), np.array([moment]), np.array(weights))
+    return found.at(np.arange(4)[None])[0].tolist()
 
 
 def test_a_succession_is_known_after_its_second_event() -> None:
@@ -44,4 +45,4 @@ def test_several_last_items_are_weighted_and_padding_is_nothing() -> None:
 
 def test_an_item_does_not_follow_itself() -> None:
     again = Successions(np.array([0, 0]), np.array([1, 1]), np.array([1, 2]), steps=(1,), most=9)
-    assert shares(again, [1], 9, [1]) == [0, 0]
+    assert shares(again, [1], 9, [1]) == [0, 0, 0, 0]

@@ -1,17 +1,17 @@
-"""Single: one profile encoded at a time, as requests come; the same as `Encoding.encode_profiles`.
+"""Single: a profile, or some items, encoded as requests come: as `encode_profiles` and `encode_items` do it.
 
-Encoding many at once goes through tables; for one, looking each value up in a dictionary is quicker.
+Encoding many at once goes through tables; for a few, looking each value up in a dictionary is quicker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from dlrs.arrays import Doubles
-from dlrs.data.one_row import OneRow, Shares
+from dlrs.data.one_row import UNKNOWN, OneRow, Shares
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
 from dlrs.features.table import TableEncoding
@@ -37,7 +37,7 @@ class SingleEncoding:
 
     def __init__(self, encoding: Encoding) -> None:
         self._encoding = encoding
-        self._shared = _Columns(encoding.items)
+        self._shared, self._item = _Columns(encoding.items), OneRow(encoding.items.features)
         self._own = _Columns(encoding.users) if encoding.users is not None else None
         self._own_row = OneRow(encoding.users.features) if encoding.users is not None else None
 
@@ -60,12 +60,18 @@ class SingleEncoding:
         known = [numbers.get(name) for name in names]
         means = [unknown if number is None else number.mean for number in known]
         deviations = [unknown if number is None else number.std for number in known]
-        row = self._shared.row(values, self._encoding.profile_scaler.apply(np.array([means + deviations])))
+        row = self._shared.rows([values], self._encoding.profile_scaler.apply(np.array([means + deviations])))
         if self._own is None or self._own_row is None or self._encoding.users is None:
             return row
         raw = own or {}
-        scaled = self._encoding.users.scaler.apply(_numbers(raw, self._encoding.users.features))
-        return row.beside(self._own.row(self._own_row.shares(raw), scaled), self._encoding.space)
+        scaled = self._encoding.users.scaler.apply(_numbers([raw], self._encoding.users.features))
+        return row.beside(self._own.rows([self._own_row.shares(raw)], scaled), self._encoding.space)
+
+    def items(self, raws: Sequence[Mapping[str, Any]]) -> EncodedRows:
+        """Encode raw features of some items, one row an item: number, text, list of texts, or None."""
+        table = self._encoding.items
+        scaled = table.scaler.apply(_numbers(raws, table.features))
+        return self._shared.rows([self._item.shares(raw) for raw in raws], scaled)
 
 
 class _Columns:
@@ -78,36 +84,38 @@ class _Columns:
             for (name, values), start in zip(table.vocabularies.items(), starts, strict=False)
         ]
 
-    def row(self, values: Mapping[str, Shares], numbers_1C: Any) -> EncodedRows:
-        """Lay out one row, the weights of each feature scaled to sum 1: see `table.pack`."""
+    def rows(self, values_N: Sequence[Mapping[str, Shares]], numbers_NC: Any) -> EncodedRows:
+        """Lay out a few rows, the weights of each feature scaled to sum 1: see `table.pack`."""
         columns: list[int] = []
         weights: list[float] = []
         lengths = []
-        for name, column_of in self._columns:
-            before = len(columns)
-            for value, weight in values.get(name, {}).items():
-                column = column_of.get(value)
-                if column is not None:
-                    columns.append(column)
-                    weights.append(weight)
-            lengths.append(len(columns) - before)
+        for values in values_N:
+            for name, column_of in self._columns:
+                before = len(columns)
+                for value, weight in values.get(name, UNKNOWN).items():
+                    column = column_of.get(value)
+                    if column is not None:
+                        columns.append(column)
+                        weights.append(weight)
+                lengths.append(len(columns) - before)
+        feature_E = np.repeat(np.arange(len(lengths)), lengths)  # of each row: features follow each other
         columns_E = np.array(columns, dtype=np.int32)
-        order = np.argsort(columns_E, kind="stable")  # features follow each other already
+        order = np.lexsort((columns_E, feature_E))
         weights_E: Doubles = np.array(weights, dtype=np.float64)[order]
-        feature_E = np.repeat(np.arange(len(lengths)), lengths)
         sum_F = np.bincount(feature_E, weights=weights_E, minlength=len(lengths))
         return EncodedRows(
-            continuous_NC=numbers_1C,
+            continuous_NC=numbers_NC,
             offsets=np.cumsum([0, *lengths]),
             columns_E=columns_E[order],
             weights_E=(weights_E / sum_F[feature_E]).astype(np.float32),
         )
 
 
-def _numbers(raw: Mapping[str, Any], features: Features) -> Doubles:
-    """Return the continuous features of one row as the model sees them: (1, C), NaN where missing."""
-    known = [raw.get(name) for name in features.continuous]
-    numbers_1C = np.array([[np.nan if number is None else number for number in known]], dtype=np.float64)
+def _numbers(raws: Sequence[Mapping[str, Any]], features: Features) -> Doubles:
+    """Return the continuous features of some rows as the model sees them: (N, C), NaN where missing."""
+    names = list(features.continuous)
+    known = [[raw.get(name) for name in names] for raw in raws]
+    numbers_NC = np.array(known, dtype=np.float64).reshape(len(raws), len(names))  # None is NaN
     logged = [feature.transform == "log" for feature in features.continuous.values()]
-    numbers_1C[:, logged] = np.log1p(numbers_1C[:, logged])
-    return numbers_1C
+    numbers_NC[:, logged] = np.log1p(numbers_NC[:, logged])
+    return numbers_NC

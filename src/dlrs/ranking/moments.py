@@ -8,7 +8,7 @@ age         ln(1 + age / shortest window); whether it has none yet
 category    per window: ln of the share of the events that its category drew
 personal    ln of how likely it follows the user's last items, and his very last one, within three steps and
             at once, and its category theirs; cosine of its features and theirs; share of its category among
-            them; ln of his events since it began, and of its share of all events since his last
+            them; ln of his last events since it began, and of its share of all events since his last
 user        how many events he has, how long ago the last was, how popular and how old the items of his last
             events were then: what the others are worth to him
 
@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import sparse
 
-from dlrs.arrays import NO_ITEM, Doubles, Floats, Ints
+from dlrs.arrays import NO_ITEM, Bools, Doubles, Floats, Ints
+from dlrs.ranking.known import Counted, Known, LastMet, weights, weights_of
 from dlrs.ranking.past import Past
 from dlrs.ranking.requests import Requests
-from dlrs.ranking.timelines import NO_EVENT, Timelines
+from dlrs.ranking.successions import shares
 
 BLOCK = 256
 """Requests whose features are worked out at a time."""
@@ -109,153 +109,145 @@ def features(
 
 def _block(past: Past, requests: Requests, items_RC: Ints, retrieval: MomentRetrieval | None) -> Floats:
     items_RC = np.where(items_RC == NO_ITEM, 0, items_RC)
+    fits_RC = None if retrieval is None else retrieval.scores(requests, items_RC)
+    return features_of(past, past.last_met(requests), items_RC, fits_RC)
+
+
+def features_of(known: Known, met: LastMet, items_RC: Ints, fits_RC: Floats | None = None) -> Floats:
+    """Return the features of each candidate of each request, (R, C, F).
+
+    Args:
+        known: what has happened, and what the items are.
+        met: what those who ask met last.
+        items_RC: item rows, all of them known.
+        fits_RC: how well retrieval thinks that each fits, if that is a feature.
+    """
+    moment_P = np.repeat(met.moment_R, items_RC.shape[1])
+    version_RC = known.facts.version_at(items_RC.ravel(), moment_P).reshape(items_RC.shape)
+    before_RC, values = _of_items(known, met.moment_R, items_RC, version_RC)
     columns = [
-        *_of_items(past, requests, items_RC),
-        *_of_users_and_items(past, requests, items_RC),
-        *(np.broadcast_to(value_R[:, None], items_RC.shape) for value_R in _of_users(past, requests)),
+        *values,
+        *_following(known, met, items_RC, version_RC),
+        *_content(known, met, version_RC),
+        *_since_then(known, met, items_RC, before_RC),
+        *(np.broadcast_to(value_R[:, None], items_RC.shape) for value_R in _of_users(known, met)),
     ]
-    if retrieval is not None:
-        columns.append(retrieval.scores(requests, items_RC).astype(np.float64))
-    return np.stack(columns, axis=-1).astype(np.float32)
+    if fits_RC is not None:
+        columns.append(fits_RC.astype(np.float64))
+    return np.stack(columns, axis=-1, dtype=np.float32, casting="same_kind")
 
 
-def _of_items(past: Past, requests: Requests, items_RC: Ints) -> list[Doubles]:
-    """Return popularity, age and category, worked out once for each distinct item and moment."""
-    moments_T, moment_of_R = np.unique(requests.moment_R, return_inverse=True)
-    # by item first: what lies near in the log is looked up together
-    keys_RC = items_RC * len(moments_T) + moment_of_R[:, None]
-    keys_P, pair_RC = np.unique(keys_RC, return_inverse=True)
+def _of_items(known: Known, moment_R: Ints, items_RC: Ints, version_RC: Ints) -> tuple[Ints, list[Doubles]]:
+    """Return where the moment is in the events of each item, and popularity, age and category.
+
+    Worked out once for each distinct item and moment, by item first: what lies near in the log is looked up
+    together.
+    """
+    moments_T, moment_of_R = np.unique(moment_R, return_inverse=True)
+    keys_P, pair_RC = _distinct(items_RC, moment_of_R, len(moments_T))
     item_P, at_P = np.divmod(keys_P, len(moments_T))
-    category_P = past.items.category_V[past.items.catalog.version_at(item_P, moments_T[at_P])] + 1
-    age_P = moments_T[at_P] - past.items.first_from_N[item_P]
-    values = [
-        np.log1p(past.item_times.counts(item_P, moments_T[at_P])),
-        *_log_shares(past.item_times, past.windows, item_P, moments_T, at_P),
-        *_log_shares(past.arrivals, past.windows, item_P, moments_T, at_P),
-        np.log1p(np.maximum(age_P, 0) / past.windows[-1]),
-        (age_P < 0).astype(np.float64),
-        *_log_shares(past.category_times, past.windows, category_P, moments_T, at_P),
-    ]
-    pair_RC = pair_RC.reshape(items_RC.shape)
-    return [value_P[pair_RC] for value_P in values]
+    category_RC = known.facts.categories(version_RC) + 1
+    of_P, category_of_RC = _distinct(category_RC, moment_of_R, len(moments_T))
+    category_P, category_at_P = np.divmod(of_P, len(moments_T))
+    age_P = moments_T[at_P] - known.facts.first_from(item_P)
+    windows = known.windows
+    before_P, popular_WP = _log_shares(known.item_times, windows, item_P, moments_T, at_P)
+    arrived_WP = _log_shares(known.arrivals, windows, item_P, moments_T, at_P)[1]
+    drew_WP = _log_shares(known.category_times, windows, category_P, moments_T, category_at_P)[1]
+    ever_P = before_P - known.item_times.before(item_P, known.item_times.none(item_P))
+    age = np.log1p(np.maximum(age_P, 0) / windows[-1]), (age_P < 0).astype(np.float64)
+    of_items = [np.log1p(ever_P), *popular_WP, *arrived_WP, *age]
+    values = [value_P[pair_RC] for value_P in of_items] + [value_P[category_of_RC] for value_P in drew_WP]
+    return before_P[pair_RC], values
+
+
+def _distinct(keys_RC: Ints, moment_of_R: Ints, moments: int) -> tuple[Ints, Ints]:
+    """Return distinct (key, moment) as key · moments + moment, (P,), and which of them each is, (R, C)."""
+    both_RC = keys_RC * moments + moment_of_R[:, None]
+    keys_P, pair_RC = np.unique(both_RC, return_inverse=True)
+    return keys_P, pair_RC.reshape(keys_RC.shape)
 
 
 def _log_shares(
-    times: Timelines, windows: tuple[int, ...], key_P: Ints, moments_T: Ints, at_P: Ints
-) -> list[Doubles]:
-    """Return, of each window before moment `at_P`, ln of the key's share of the events: (P,) each."""
+    times: Counted, windows: tuple[int, ...], key_P: Ints, moments_T: Ints, at_P: Ints
+) -> tuple[Ints, Doubles]:
+    """Return `before` at each moment, (P,), and ln of the key's share of each window until then: (W, P)."""
     until_T = times.places(moments_T)
-    end_P = times.before(key_P, until_T[at_P])
-    shares = []
-    for window in windows:
-        since_T = times.places(moments_T - window)
-        counts_P = end_P - times.before(key_P, since_T[at_P])
-        shares.append(np.log((counts_P + 0.5) / (until_T - since_T + 1)[at_P]))
-    return shares
+    since_WT = times.places(moments_T - np.array(windows)[:, None])
+    before_P = times.before(key_P, until_T[..., at_P])
+    counts_WP = before_P - times.before(key_P, since_WT[..., at_P])
+    all_WT = times.between(since_WT, until_T[..., None, :])
+    return before_P, np.asarray(np.log((counts_WP + 0.5) / (all_WT + 1)[:, at_P]))
 
 
-def _of_users_and_items(past: Past, requests: Requests, items_RC: Ints) -> list[Doubles]:
-    places_RH = past.last_events(requests)
-    last_RH, seen_RH = (
-        past.of_events(past.log.item_E, places_RH),
-        past.of_events(past.log.version_E, places_RH),
+def _following(known: Known, met: LastMet, items_RC: Ints, version_RC: Ints) -> list[Doubles]:
+    """Return how likely each comes after what the user met last, by items and by categories."""
+    weight_H, first = weights(met.item_RH.shape[1]), np.ones(1)
+    found = (
+        (known.successions, met.item_RH, weight_H, items_RC),
+        (known.successions, met.item_RH[:, :1], first, items_RC),
+        (known.nexts, met.item_RH[:, :1], first, items_RC),
+        (known.category_nexts, met.category_RH, weight_H, known.facts.categories(version_RC) + 1),
     )
-    version_RC = _versions(past, requests, items_RC)
     return [
-        *_following(past, requests, last_RH, seen_RH, items_RC, version_RC),
-        *_content(past, seen_RH, version_RC),
-        *_since_then(past, requests, places_RH[:, 0], items_RC),
+        np.log(FLOOR + shares(followed, last_RH, met.moment_R, weight).at(columns_RC))
+        for followed, last_RH, weight, columns_RC in found
     ]
 
 
-def _following(
-    past: Past, requests: Requests, last_RH: Ints, seen_RH: Ints, items_RC: Ints, version_RC: Ints
-) -> list[Doubles]:
-    """Return how likely each comes after what the user met last, by items and by categories."""
-    weight_H, first = past.weights(), np.ones(1)
-    category_RH = np.where(seen_RH != NO_EVENT, past.items.category_V[seen_RH] + 1, NO_EVENT)
-    shares = (
-        (past.successions.shares(last_RH, requests.moment_R, weight_H), items_RC),
-        (past.successions.shares(last_RH[:, :1], requests.moment_R, first), items_RC),
-        (past.nexts.shares(last_RH[:, :1], requests.moment_R, first), items_RC),
-        (
-            past.category_nexts.shares(category_RH, requests.moment_R, weight_H),
-            past.items.category_V[version_RC] + 1,
-        ),
-    )
-    return [np.log(FLOOR + _entries(shares_RN, columns_RC)) for shares_RN, columns_RC in shares]
+def _since_then(known: Known, met: LastMet, items_RC: Ints, before_RC: Ints) -> list[Doubles]:
+    """Return how often the user was there of late and left the item alone, and its share of what he was away
+
+    for: of a stranger, of all that there was. `before_RC` is where the moment is in the events of each item.
+    """
+    begun_RC = np.minimum(known.facts.first_from(items_RC), met.moment_R[:, None])
+    there_RC = (met.time_RH[:, None, :] >= begun_RC[..., None]) & met.there_RH[:, None, :]
+    times, began = known.item_times, known.began
+    latest_R = np.where(met.there_RH[:, 0], met.time_RH[:, 0], met.moment_R if began is None else began)
+    until_R1, since_R1 = times.places(met.moment_R)[..., None], times.places(latest_R)[..., None]
+    drew_RC = before_RC - times.before(items_RC, since_R1)
+    all_R1 = times.between(since_R1, until_R1)
+    return [np.log1p(there_RC.sum(axis=-1)), np.log((drew_RC + 0.5) / (all_R1 + 1))]
 
 
-def _since_then(past: Past, requests: Requests, latest_R: Ints, items_RC: Ints) -> list[Doubles]:
-    """Return how often the user was there and left the item alone, and its share of what he was away for."""
-    moment_R1 = requests.moment_R[:, None]
-    begun_RC = np.minimum(past.items.first_from_N[items_RC], moment_R1)
-    user_R1 = requests.user_R[:, None]
-    times = past.users
-    there_RC = times.before(user_R1, times.places(moment_R1)) - times.before(user_R1, times.places(begun_RC))
-    # places in the log itself, which `latest_R` holds too: what came after his last event
-    until_R1, times = past.users.places(moment_R1), past.item_times
-    since_R1 = np.maximum(latest_R, 0)[:, None]
-    drew_RC = times.before(items_RC, until_R1) - times.before(items_RC, since_R1)
-    return [np.log1p(there_RC), np.log((drew_RC + 0.5) / (until_R1 - since_R1 + 1))]
-
-
-def _versions(past: Past, requests: Requests, items_RC: Ints) -> Ints:
-    moment_P = np.repeat(requests.moment_R, items_RC.shape[1])
-    return past.items.catalog.version_at(items_RC.ravel(), moment_P).reshape(items_RC.shape)
-
-
-def _entries(matrix_RN: sparse.csr_array, items_RC: Ints) -> Doubles:
-    """Return what a sparse matrix holds in each row's columns, 0 where it holds nothing."""
-    rows = matrix_RN.shape[0]
-    columns = max(matrix_RN.shape[1], int(items_RC.max(initial=0)) + 1)
-    key_E = np.repeat(np.arange(rows), np.diff(matrix_RN.indptr)) * columns + matrix_RN.indices
-    order_E = np.argsort(key_E)
-    key_E, value_E = key_E[order_E], matrix_RN.data[order_E]
-    wanted_RC = np.arange(rows)[:, None] * columns + items_RC
-    if not len(key_E):
-        return np.zeros(items_RC.shape)
-    near_RC = np.searchsorted(key_E, wanted_RC).clip(max=len(key_E) - 1)
-    return np.where(key_E[near_RC] == wanted_RC, value_E[near_RC], 0).astype(np.float64)
-
-
-def _content(past: Past, seen_RH: Ints, version_RC: Ints) -> list[Doubles]:
+def _content(known: Known, met: LastMet, version_RC: Ints) -> list[Doubles]:
     """Return the cosine with the mean of what the user met last, and the share of the category in it."""
-    there_RH, weight_RH = seen_RH != NO_EVENT, past.weights_of(seen_RH)
-    own_RC = np.zeros(version_RC.shape)
-    category_RC = past.items.category_V[version_RC]
-    for h in range(seen_RH.shape[1]):  # a handful
-        category_R = np.where(there_RH[:, h], past.items.category_V[seen_RH[:, h]], NO_ITEM)
-        same_RC = (category_RC == category_R[:, None]) & (category_RC >= 0)
-        own_RC += weight_RH[:, h : h + 1] * same_RC
-    return [_cosine(past, seen_RH, version_RC), np.log(OWN_FLOOR + own_RC)]
+    category_RC1 = known.facts.categories(version_RC)[..., None] + 1
+    same_RCH = (category_RC1 == met.category_RH[:, None, :]) & (category_RC1 > 0)
+    own_RC = np.einsum("rch,rh->rc", same_RCH, weights_of(met.there_RH))
+    return [_cosine(known, met.liked_RK, version_RC), np.log(OWN_FLOOR + own_RC)]
 
 
-def _cosine(past: Past, seen_RH: Ints, version_RC: Ints) -> Doubles:
+def _cosine(known: Known, liked_RK: Doubles, version_RC: Ints) -> Doubles:
     distinct, place_RC = np.unique(version_RC, return_inverse=True)
-    cosine_RS = (past.items.unit_VK[distinct] @ past.liked(seen_RH).T).T
+    cosine_RS = (known.facts.units(distinct) @ liked_RK.T).T
     return np.take_along_axis(cosine_RS, place_RC.reshape(version_RC.shape), axis=1).astype(np.float64)
 
 
-def _of_users(past: Past, requests: Requests) -> list[Doubles]:
+def _of_users(known: Known, met: LastMet) -> list[Doubles]:
     """Return how many events each had, for how long he was away (a stranger since the log began), and how
 
     popular and how old the items of his last events were then: of a stranger, as none and as new.
     """
-    moment_R, time_E = requests.moment_R, past.log.time_E
-    count_R = past.users.counts(requests.user_R, moment_R)
-    latest_R = past.of_events(time_E, past.users.last(requests.user_R, moment_R, 1))[:, 0]
-    began_R = np.minimum(time_E[0], moment_R) if len(time_E) else moment_R
-    since_R = moment_R - np.where(count_R > 0, latest_R, began_R)
-    places_RH = past.last_events(requests)
-    tastes = [_mean(values_E, places_RH) for values_E in (past.popularity_E, past.age_E)]
-    return [np.log1p(count_R), np.log1p(since_R / past.windows[-1]), *tastes]
+    moment_R, there_RH, shortest = met.moment_R, met.there_RH, known.windows[-1]
+    began_R = moment_R if known.began is None else np.minimum(known.began, moment_R)
+    since_R = moment_R - np.where(there_RH[:, 0], met.time_RH[:, 0], began_R)
+    item_P, time_P = met.item_RH[there_RH], met.time_RH[there_RH]
+    age_P = np.log1p(np.maximum(time_P - known.facts.first_from(item_P), 0) / shortest)
+    tastes = [_mean(value_P, there_RH) for value_P in (_popularity(known, item_P, time_P), age_P)]
+    return [np.log1p(met.count_R), np.log1p(since_R / shortest), *tastes]
 
 
-def _mean(values_E: Doubles, places_RH: Ints) -> Doubles:
+def _popularity(known: Known, item_P: Ints, time_P: Ints) -> Doubles:
+    """Return ln of the share that each item had just before a moment, in the last window but one: (P,)."""
+    times, window = known.item_times, known.windows[-2:][0]
+    until_P, since_P = times.places(time_P), times.places(time_P - window)
+    counts_P = times.before(item_P, until_P) - times.before(item_P, since_P)
+    return np.asarray(np.log((counts_P + 0.5) / (times.between(since_P, until_P) + 1)))
+
+
+def _mean(values_P: Doubles, there_RH: Bools) -> Doubles:
     """Return the mean of those that are there, 0 of none."""
-    there_RH = places_RH != NO_EVENT
-    if not len(values_E):
-        return np.zeros(len(places_RH))
-    sums_R = np.where(there_RH, values_E[places_RH], 0).sum(axis=1)
+    row_P = np.repeat(np.arange(len(there_RH)), there_RH.sum(axis=1))
+    sums_R = np.bincount(row_P, values_P, minlength=len(there_RH))
     return np.asarray(sums_R / np.maximum(there_RH.sum(axis=1), 1))

@@ -5,7 +5,6 @@ E events    R requests    N items    V versions    H last events of a user    W 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -13,14 +12,19 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from dlrs.arrays import Bools, Doubles, Ints
+from dlrs.arrays import Bools, Doubles, Floats, Ints, gather_ranges
 from dlrs.data.catalog import Catalog
 from dlrs.data.interactions import Interactions
+from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.features.similarity import unit_rows
+from dlrs.popularity import item_counts
 from dlrs.prepared import Prepared
+from dlrs.profiles.reach import Reach
+from dlrs.ranking.known import LastMet, liked, weights_of
 from dlrs.ranking.requests import Requests
 from dlrs.ranking.successions import Successions
 from dlrs.ranking.timelines import NO_EVENT, Timelines
+from dlrs.schema import Features
 
 LEAST_EVENTS = 300
 """The shortest window is one that holds as many events on average, or it would only hold noise."""
@@ -29,8 +33,11 @@ SHRINK = 4
 """Each window is so many times as long as the next."""
 
 
-NEAR = (1, 2, 3, 5, 8, 13)
+NEAR, AT_ONCE, NEAR_CATEGORIES = (1, 2, 3, 5, 8, 13), (1,), (1, 2, 3)
 """Steps from an event of a user to those that count as after it: the farther the fewer, to bound them."""
+
+LAST = 20
+"""Events of a user that say what he is after now."""
 
 
 def windows_of(log: Interactions) -> tuple[int, ...]:
@@ -59,14 +66,11 @@ class Items:
     @classmethod
     def of(cls, prepared: Prepared) -> Self:
         """Take a prepared data set's; the category is the one that negatives are drawn by."""
-        marketplace, space = prepared.recipe.marketplace, prepared.encoding.space
+        marketplace = prepared.recipe.marketplace
         category = marketplace.negatives_by
         category_V = prepared.encoding.items.codes(category, prepared.versions[category])
-        raw_VK = prepared.encoded_versions.matrix(space, side="item")
-        continuous = marketplace.features.continuous
-        timeless_K = np.ones(raw_VK.shape[1], dtype=np.float32)
-        timeless_K[: len(space.continuous)] = [continuous[name].kind != "time" for name in space.continuous]
-        return cls(prepared.catalog, category_V, unit_rows(sparse.csr_array(raw_VK * timeless_K)))
+        unit_VK = timeless(prepared.encoded_versions, prepared.encoding.space, marketplace.features)
+        return cls(prepared.catalog, category_V, unit_VK)
 
     @cached_property
     def first_from_N(self) -> Ints:
@@ -74,17 +78,72 @@ class Items:
         begins_N: Ints = self.catalog.valid_from_V[self.catalog.first_N[:-1]]
         return begins_N
 
+    def alive_at(self, moment: int) -> Ints:
+        """Return the rows of the items that may be recommended at a moment, ascending."""
+        return self.catalog.item_V[self.catalog.alive_at(moment)]
+
+    def version_at(self, items_P: Ints, moments_P: Ints) -> Ints:
+        """Return the version of each item at each moment, or else the nearest one."""
+        return self.catalog.version_at(items_P, moments_P)
+
     def alive(self, items_P: Ints, moments_P: Ints) -> Bools:
         """Tell whether each item may be recommended at each moment."""
         version_P = self.catalog.version_at(items_P, moments_P)
         begun_P = self.catalog.valid_from_V[version_P] <= moments_P
         return np.asarray(begun_P & (moments_P < self.catalog.valid_to_V[version_P]))
 
+    def first_from(self, items_P: Ints) -> Ints:
+        """Return when each item began: of any shape."""
+        return self.first_from_N[items_P]
+
+    def categories(self, versions_P: Ints) -> Ints:
+        """Return the category of each version, −1 where it is missing: of any shape."""
+        return self.category_V[versions_P]
+
+    def units(self, versions_P: Ints) -> sparse.csr_array:
+        """Return the features of versions: (P, K)."""
+        return self.unit_VK[versions_P]
+
+
+def mean_of(rows: EncodedRows, space: FeatureSpace, features: Features) -> Doubles:
+    """Return what `known.liked` makes of one user's last items, the latest first: (1, K)."""
+    there_1H, C = np.ones((1, len(rows)), dtype=np.bool_), len(space.continuous)
+    numbers_HC = rows.continuous_NC * _is_timeless(space, features)
+    row_E = np.repeat(np.arange(len(rows)), np.diff(rows.offsets[:: rows.features or 1]))
+    squares_H = np.bincount(row_E, np.square(rows.weights_E, dtype=np.float64), minlength=len(rows))
+    norm_H = np.sqrt(squares_H + np.square(numbers_HC, dtype=np.float64).sum(axis=1))
+    weight_H = weights_of(there_1H)[0] / np.maximum(norm_H, 1e-12)
+    mean_K = np.empty(C + space.columns)
+    mean_K[:C] = weight_H @ numbers_HC
+    mean_K[C:] = np.bincount(rows.columns_E, rows.weights_E * weight_H[row_E], minlength=space.columns)
+    return mean_K[None] / max(float(np.linalg.norm(mean_K)), 1e-12)
+
+
+def timeless(rows: EncodedRows, space: FeatureSpace, features: Features) -> sparse.csr_array:
+    """Return encoded items as rows of length 1, without times: these tell the age. (N, K)."""
+    raw_NK = rows.matrix(space, side="item")
+    timeless_K = np.ones(raw_NK.shape[1], dtype=np.float32)
+    timeless_K[: len(space.continuous)] = _is_timeless(space, features)
+    return unit_rows(sparse.csr_array(raw_NK * timeless_K))
+
+
+def _is_timeless(space: FeatureSpace, features: Features) -> Floats:
+    kinds = [features.continuous[name].kind for name in space.continuous]
+    return np.array([kind != "time" for kind in kinds], dtype=np.float32)
+
 
 class Past:
     """The log by item, user, category, pair and succession, each asked strictly before a moment."""
 
-    def __init__(self, log: Interactions, items: Items, *, windows: tuple[int, ...], last: int = 20) -> None:
+    def __init__(
+        self,
+        log: Interactions,
+        items: Items,
+        *,
+        windows: tuple[int, ...],
+        last: int = LAST,
+        reach: Reach | None = None,
+    ) -> None:
         """Sort the log.
 
         Args:
@@ -92,56 +151,63 @@ class Past:
             items: the catalogue.
             windows: lengths in microseconds, see `windows_of`; those of the training serve later logs too.
             last: H, events of a user that say what he is after now.
+            reach: how far back events say something of their own user; None: for ever.
         """
-        self.log, self.items, self.windows, self.last = log, items, windows, last
+        self.log, self.items, self.windows, self.last, self.reach = log, items, windows, last, reach
         self.item_times = Timelines(log.item_E, log.time_E)
         self.users = Timelines(log.user_E, log.time_E)
         self.pairs = Timelines(log.pairs(items.catalog.items), log.time_E)
-        self.successions = Successions(log.user_E, log.item_E, log.time_E, steps=NEAR, most=200)
-        self.nexts = Successions(log.user_E, log.item_E, log.time_E, steps=(1,), most=200)
+        self.successions = Successions(log.user_E, log.item_E, log.time_E, steps=NEAR)
+        self.nexts = Successions(log.user_E, log.item_E, log.time_E, steps=AT_ONCE)
         category_E = items.category_V[log.version_E] + 1  # 0 where it is missing
-        self.category_nexts = Successions(log.user_E, category_E, log.time_E, steps=(1, 2, 3), most=200)
-        self.arrivals = self._arrivals()
+        self.category_nexts = Successions(log.user_E, category_E, log.time_E, steps=NEAR_CATEGORIES)
+        places_A = arrivals(log.user_E, log.time_E, self.windows[-1])
+        self.arrivals = Timelines(log.item_E[places_A], log.time_E[places_A])
         self.category_times = Timelines(category_E, log.time_E)
 
-    def _arrivals(self) -> Timelines:
-        """Return the events by item with which users came, after they had been away for a shortest window."""
-        log = self.log
-        order_E = np.argsort(log.user_E, kind="stable")
-        user_E, time_E = log.user_E[order_E], log.time_E[order_E]
-        comes_E = np.ones(len(log), dtype=np.bool_)
-        comes_E[1:] = (user_E[1:] != user_E[:-1]) | (np.diff(time_E) >= self.windows[-1])
-        places_A = np.sort(order_E[comes_E])
-        return Timelines(log.item_E[places_A], log.time_E[places_A])
+    @property
+    def facts(self) -> Items:
+        """What the items are."""
+        return self.items
 
-    @cached_property
-    def popularity_E(self) -> Doubles:
-        """Of each event ln of the share that its item had just before, in the last window but one."""
-        window = self.windows[-2:][0]
-        return self._of_each_event(lambda item_P, time_P: self._ln_share(item_P, time_P, window))
+    @property
+    def began(self) -> int | None:
+        """When the first event happened; None without any."""
+        return int(self.log.time_E[0]) if len(self.log) else None
 
-    @cached_property
-    def age_E(self) -> Doubles:
-        """Of each event ln(1 + age of its item then / shortest window)."""
-        begun_N, shortest = self.items.first_from_N, self.windows[-1]
-        return self._of_each_event(
-            lambda item_P, time_P: np.log1p(np.maximum(time_P - begun_N[item_P], 0) / shortest)
+    def drew(self, since: int, until: int) -> Ints:
+        """Return how many events each item drew in [since, until): (N,)."""
+        return item_counts(self.log, self.items.catalog.items, since=since, until=until)
+
+    def last_met(self, requests: Requests) -> LastMet:
+        """Return what each user had met last when he asked."""
+        places_RH = self.last_events(requests, self.last)
+        there_RH = places_RH != NO_EVENT
+        version_E = self.log.version_E[places_RH[there_RH]]
+        category_RH = np.full(there_RH.shape, NO_EVENT)
+        category_RH[there_RH] = self.items.category_V[version_E] + 1
+        return LastMet(
+            requests.moment_R,
+            self._counts(requests),
+            self.of_events(self.log.item_E, places_RH),
+            category_RH,
+            self.of_events(self.log.time_E, places_RH),
+            liked(there_RH, self.items.units(version_E)),
         )
 
-    def _ln_share(self, item_P: Ints, time_P: Ints, window: int) -> Doubles:
-        until_P, since_P = self.item_times.places(time_P), self.item_times.places(time_P - window)
-        counts_P = self.item_times.before(item_P, until_P) - self.item_times.before(item_P, since_P)
-        return np.asarray(np.log((counts_P + 0.5) / (until_P - since_P + 1)))
+    def last_events(self, requests: Requests, most: int) -> Ints:
+        """Return the places in the log of each user's last events, the latest first: (R, most)."""
+        places_RH = self.users.last(requests.user_R, requests.moment_R, most)
+        if self.reach is None:
+            return places_RH
+        first_R1 = self.users.places(self.reach.since(requests.moment_R))[:, None]
+        return np.where(places_RH >= first_R1, places_RH, NO_EVENT)
 
-    def _of_each_event(self, value: Callable[[Ints, Ints], Doubles]) -> Doubles:
-        order_E = np.argsort(self.log.item_E, kind="stable")  # what lies near is looked up together
-        value_E = np.empty(len(order_E))
-        value_E[order_E] = value(self.log.item_E[order_E], self.log.time_E[order_E])
-        return value_E
-
-    def last_events(self, requests: Requests) -> Ints:
-        """Return the places in the log of each user's last events, the latest first: (R, H)."""
-        return self.users.last(requests.user_R, requests.moment_R, self.last)
+    def _counts(self, requests: Requests) -> Ints:
+        counts_R = self.users.counts(requests.user_R, requests.moment_R)
+        if self.reach is None:
+            return counts_R
+        return counts_R - self.users.counts(requests.user_R, self.reach.since(requests.moment_R))
 
     def of_events(self, values_E: Ints, places_RH: Ints) -> Ints:
         """Return a value of each event, NO_EVENT where there is none: (R, H)."""
@@ -149,29 +215,24 @@ class Past:
             return places_RH
         return np.where(places_RH != NO_EVENT, values_E[places_RH], NO_EVENT)
 
-    def weights(self) -> Doubles:
-        """Return what each of the last events counts, the latest most: (H,); the sum is 1."""
-        falling_H = 1 / np.sqrt(np.arange(1, self.last + 1))
-        return np.asarray(falling_H / falling_H.sum())
-
-    def weights_of(self, places_RH: Ints) -> Doubles:
-        """Return the weights of those that are there, scaled to the sum 1, 0 of the others: (R, H)."""
-        weight_RH = np.where(places_RH != NO_EVENT, self.weights(), 0)
-        scaled_RH: Doubles = weight_RH / np.maximum(weight_RH.sum(axis=1, keepdims=True), 1e-12)
-        return scaled_RH
-
-    def liked(self, seen_RH: Ints) -> Doubles:
-        """Return the mean features of the versions that each user saw last, of length 1, or 0: (R, K)."""
-        there_RH, unit_VK = seen_RH != NO_EVENT, self.items.unit_VK
-        row_E = np.repeat(np.arange(len(seen_RH)), there_RH.sum(axis=1))
-        entries = (self.weights_of(seen_RH)[there_RH], (row_E, seen_RH[there_RH]))
-        weights_RV = sparse.csr_array(entries, shape=(len(seen_RH), unit_VK.shape[0]))
-        mean_RK = (weights_RV @ unit_VK).toarray()
-        unit_RK: Doubles = mean_RK / np.maximum(np.linalg.norm(mean_RK, axis=1, keepdims=True), 1e-12)
-        return unit_RK
-
     def met(self, requests: Requests, items_RC: Ints) -> Bools:
         """Tell whether each user had met each item before he asked: (R, C)."""
         N = self.items.catalog.items
         keys_RC = requests.user_R[:, None] * N + items_RC
         return np.asarray(self.pairs.counts(keys_RC, requests.moment_R[:, None]) > 0)
+
+    def all_met(self, requests: Requests) -> tuple[Ints, Ints]:
+        """Return request and item of all that users had met before they asked: (E,) each."""
+        first_R = self.users.before(requests.user_R, np.array(0))
+        count_R = self.users.counts(requests.user_R, requests.moment_R)
+        place_E = self.users.sorted_E[gather_ranges(first_R, count_R)] % (len(self.log) + 1)
+        return np.repeat(np.arange(len(requests)), count_R), self.log.item_E[place_E]
+
+
+def arrivals(user_E: Ints, time_E: Ints, away: int) -> Ints:
+    """Return the places of the events with which users came after they had been away so long, ascending."""
+    order_E = np.argsort(user_E, kind="stable")
+    user_E, time_E = user_E[order_E], time_E[order_E]
+    comes_E = np.ones(len(time_E), dtype=np.bool_)
+    comes_E[1:] = (user_E[1:] != user_E[:-1]) | (np.diff(time_E) >= away)
+    return np.sort(order_E[comes_E])

@@ -12,13 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Bools, Ints
-from dlrs.order import falling
+from dlrs.data.interactions import ALL_TIME
+from dlrs.ranking.known import Known, LastMet, weights
 from dlrs.ranking.moments import MomentRetrieval
 from dlrs.ranking.past import Past
 from dlrs.ranking.requests import Requests
+from dlrs.ranking.successions import shares
 from dlrs.ranking.top import top_k
 
 BLOCK = 256
@@ -54,10 +55,11 @@ class Shortlists:
         shared_TC = np.full((len(shared), max(map(len, shared), default=0)), NO_ITEM)
         for row, items in enumerate(shared):
             shared_TC[row, : len(items)] = items
+        met = past.last_met(requests)
         sources = [
             shared_TC[tick_of_R],
-            _following(past, requests, self._sizes.following),
-            _near(past, requests, ticks_T * past.windows[-1], tick_of_R, self._sizes.near),
+            following(past, met, self._sizes.following),
+            _near(past, met, ticks_T * past.windows[-1], tick_of_R, self._sizes.near),
         ]
         if self._retrieval is not None:
             sources.append(self._retrieval.nearest(requests, self._sizes.nearest))
@@ -69,7 +71,7 @@ class Shortlists:
     def _shared(self, tick: int) -> Ints:
         kept = self._kept
         if kept is None or kept[0] != tick:
-            kept = self._kept = tick, _shared(self._past, tick, self._sizes)
+            kept = self._kept = tick, shared(self._past, tick, self._sizes)
         return kept[1]
 
 
@@ -83,57 +85,46 @@ def distinct_rows(items_RC: Ints, wanted_RC: Bools) -> Ints:
     return np.where(sorted_RC == last, NO_ITEM, sorted_RC)[:, :width]
 
 
-def _shared(past: Past, tick: int, sizes: Sizes) -> Ints:
-    alive_A = past.items.catalog.item_V[past.items.catalog.alive_at(tick)]
-    moment = np.array(tick)
-    counts_A = past.item_times.counts(alive_A, moment)
-    chosen = [
-        _first(counts_A - past.item_times.counts(alive_A, moment - window), alive_A, sizes.popular)
-        for window in past.windows
-    ]
-    newest = _first(past.items.first_from_N[alive_A], alive_A, sizes.newest, least=None)
-    return np.unique(np.concatenate([*chosen, _first(counts_A, alive_A, sizes.popular), newest]))
+def shared(known: Known, tick: int, sizes: Sizes) -> Ints:
+    """Return what is proposed to all who ask at a tick: item rows, ascending."""
+    alive_A = known.facts.alive_at(tick)
+    since = [*(tick - window for window in known.windows), ALL_TIME]
+    chosen = [_first(known.drew(begin, tick)[alive_A], alive_A, sizes.popular, least=1) for begin in since]
+    newest = _first(known.facts.first_from(alive_A), alive_A, sizes.newest)
+    return np.unique(np.concatenate([*chosen, newest]))
 
 
-def _first(value_A: Ints, items_A: Ints, most: int, least: int | None = 1) -> Ints:
+def _first(value_A: Ints, items_A: Ints, most: int, least: int | None = None) -> Ints:
     """Return the items of the highest values, ties by item row; none of a value below `least`."""
+    if most == 0:
+        return items_A[:0]
+    if len(value_A) > most:  # to sort a few is quicker than to sort a million
+        border = int(np.partition(value_A, len(value_A) - most)[len(value_A) - most])
+        least = border if least is None else max(border, least)
     if least is not None:
         value_A, items_A = value_A[value_A >= least], items_A[value_A >= least]
     first: Ints = items_A[np.argsort(-value_A, kind="stable")[:most]]
     return first
 
 
-def _following(past: Past, requests: Requests, most: int) -> Ints:
+def following(known: Known, met: LastMet, most: int) -> Ints:
     """Return what most likely follows each user's last items, best first, padded: (R, most)."""
-    last_RH = past.of_events(past.log.item_E, past.last_events(requests))
-    shares_RN = past.successions.shares(last_RH, requests.moment_R, past.weights())
-    return best_of_rows(shares_RN, most)
+    weight_H = weights(met.item_RH.shape[1])
+    return shares(known.successions, met.item_RH, met.moment_R, weight_H).best(most)
 
 
-def _near(past: Past, requests: Requests, ticks_T: Ints, tick_of_R: Ints, most: int) -> Ints:
+def _near(past: Past, met: LastMet, ticks_T: Ints, tick_of_R: Ints, most: int) -> Ints:
     """Return what is most like the user's last items of all that is alive at his tick, padded: (R, most)."""
-    near_RC = np.full((len(requests), most), NO_ITEM)
+    near_RC = np.full((len(tick_of_R), most), NO_ITEM)
     if not most:
         return near_RC
-    seen_RH = past.of_events(past.log.version_E, past.last_events(requests))
     for tick in range(len(ticks_T)):
         asked = np.flatnonzero(tick_of_R == tick)
         version_A = past.items.catalog.alive_at(int(ticks_T[tick]))
         unit_AK, item_A = past.items.unit_VK[version_A], past.items.catalog.item_V[version_A]
         for some in np.array_split(asked, -(-len(asked) // BLOCK)):
-            cosine_RA = (unit_AK @ past.liked(seen_RH[some]).T).T.astype(np.float32)
+            cosine_RA = (unit_AK @ met.liked_RK[some].T).T.astype(np.float32)
             column_RC, _ = top_k(np.where(cosine_RA > 0, cosine_RA, np.float32(-np.inf)), most)
             found_RC = np.where(column_RC >= 0, item_A[np.maximum(column_RC, 0)], NO_ITEM)
             near_RC[some] = found_RC
     return near_RC
-
-
-def best_of_rows(matrix_RN: sparse.csr_array, most: int) -> Ints:
-    """Return the columns of the highest entries of each row, best first, ties by column: (R, most)."""
-    row_E = np.repeat(np.arange(matrix_RN.shape[0]), np.diff(matrix_RN.indptr))
-    order_E = np.lexsort((falling(matrix_RN.data, matrix_RN.indices), row_E))
-    rank_E = np.arange(len(row_E)) - matrix_RN.indptr[:-1][row_E]
-    kept_E = rank_E < most
-    best_RK = np.full((matrix_RN.shape[0], most), NO_ITEM)
-    best_RK[row_E[kept_E], rank_E[kept_E]] = matrix_RN.indices[order_E][kept_E]
-    return best_RK

@@ -79,6 +79,11 @@ def replay(decision: Decision, registry: Path, items: ItemStore, against: str | 
         RequestError: the decision was not ranked, so that nothing can be ranked again.
         ArtifactError: the bundle is not in the registry any more.
     """
+    if decision.request.get("ranker") == "moment":
+        raise RequestError(
+            f"replay: expected the decision of a network, received {decision.id}, of the ranker of the "
+            "moment: all that had happened by then is not kept. The answer itself is, with its candidates."
+        )
     if (
         not decision.profile
         or not decision.candidates

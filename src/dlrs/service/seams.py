@@ -181,11 +181,15 @@ class CandidateRequest:
     known_ids: Sequence[str] = ()
     filters: tuple[Filter, ...] = ()
     popular: float = 0.0  # the share of what is popular, whatever the vectors
+    also_ids: Sequence[str] = ()  # wanted beside them, as far as they pass and are not known
 
 
 @dataclass(frozen=True)
 class CandidateAnswer:
-    """T items, nearest first, and what ItemNet made of each of them; all of one bundle."""
+    """T items, nearest first, and what ItemNet made of each of them; all of one bundle.
+
+    What was wanted beside them comes last, of similarity 0.
+    """
 
     bundle_id: str
     seq: int  # the last change of the item storage that it has seen

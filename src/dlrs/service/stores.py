@@ -43,6 +43,14 @@ class EventStore(Protocol):
         """
         ...
 
+    def after(self, seq: int, most: int) -> Sequence[StoredEvent]:
+        """Return the events of all users that arrived after one, as they arrived, `most` at a time."""
+        ...
+
+    def before(self, time: int) -> int:
+        """Return a number after which all events arrived that happened at a time or later."""
+        ...
+
     def features(self, keys: Sequence[str]) -> Mapping[str, Raw]:
         """Return features by their keys."""
         ...

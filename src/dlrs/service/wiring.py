@@ -22,6 +22,7 @@ from fastapi import APIRouter, FastAPI
 
 from dlrs.bundle import Folder, current_bundle
 from dlrs.errors import Unavailable
+from dlrs.past.moments import BundledMoment
 from dlrs.past.stored import Past
 from dlrs.recipe import Recipe
 from dlrs.schema import Features
@@ -46,6 +47,7 @@ from dlrs.service.page.routes import router as page_routes
 from dlrs.service.profiles.client import HttpProfiles
 from dlrs.service.profiles.routes import router as profile_routes
 from dlrs.service.profiles.source import UserProfiles
+from dlrs.service.ranking.moment.live_moment import LiveMoment
 from dlrs.service.ranking.quick_lists import QuickLists
 from dlrs.service.ranking.ranking_service import RankingService
 from dlrs.service.ranking.routes import router as ranking_routes
@@ -64,12 +66,14 @@ class Loaded:
 
     bundle: ServingBundle
     past: Past
+    moment: BundledMoment | None
 
     @classmethod
     def of(cls, folder: Folder) -> Loaded:
         """Read a bundle."""
         bundle = ServingBundle.load(folder)
-        return cls(bundle, Past.open(folder.path, bundle.recipe.marketplace.features))
+        past = Past.open(folder.path, bundle.recipe.marketplace.features)
+        return cls(bundle, past, BundledMoment.open(folder.path))
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Serving:
 
     loaded: Loaded
     catalogue: Catalogue | None
+    moment: LiveMoment | None = None  # where this process ranks, and the bundle has a ranker of the moment
 
     def warm(self) -> None:
         """Have all that a request may read in reach."""
@@ -87,6 +92,8 @@ class Serving:
             records = self.catalogue.items.records
             arrays += records.arrays
             tables.append(records.table)
+        if self.loaded.moment is not None:
+            arrays += arrays_of(self.loaded.moment.stored.arrays)
         warm(arrays, tables)
 
 
@@ -221,7 +228,7 @@ class _Parts:
             )
             catalogue.start()
         self._metrics.bundle.labels(loaded.bundle.id).set(1)
-        serving = Serving(loaded, catalogue)
+        serving = Serving(loaded, catalogue, self._live_moment(loaded))
         if first:  # the start does not wait for it
             Thread(target=serving.warm, name="warming", daemon=True).start()
         else:
@@ -230,9 +237,25 @@ class _Parts:
 
     def _close(self, serving: Serving) -> None:
         self._metrics.bundle.labels(serving.loaded.bundle.id).set(0)
+        if serving.moment is not None:
+            serving.moment.stop()
         if serving.catalogue is not None:
             serving.catalogue.close()
             self._sweep()
+
+    def _live_moment(self, loaded: Loaded) -> LiveMoment | None:
+        if loaded.moment is None or self._settings.only not in (None, "ranking"):
+            return None
+        database = self._database
+        moment = LiveMoment(
+            loaded.bundle, loaded.moment, database.events, database.items, database.users.erased, self._clock
+        )
+        moment.start()
+        return moment
+
+    def _moment(self, bundle_id: str) -> LiveMoment | None:
+        held = self._held.held().get(bundle_id)
+        return None if held is None else held.moment
 
     def _sweep(self) -> None:
         """Remove the live indexes of bundles that are not in the registry any more."""
@@ -283,6 +306,7 @@ class _Parts:
             count=self._settings.count,
             deadline=self._settings.deadline,
             near=self._near(),
+            moment=self._moment,
         )
         ranking.start()
         self._stack.callback(ranking.stop)
@@ -311,6 +335,9 @@ class _Parts:
     def _forget(self, user_id: str) -> None:
         if self._ranking is not None:
             self._ranking.forget(user_id)
+        for one in self._held.held().values():
+            if one.moment is not None:
+                one.moment.forget(user_id)
         if isinstance(self._profiles, UserProfiles):
             self._profiles.forget(user_id)
 

@@ -44,5 +44,6 @@ def recipe(settings: Simulation) -> str:
     return Template(template).substitute(
         learning,
         network=settings.network,
+        ranker=settings.ranker,
         **{cut: getattr(settings, cut).strftime("%Y-%m-%dT%H:%M:%SZ") for cut in cuts},
     )

@@ -13,6 +13,7 @@ TRAIN_FROM = datetime(2017, 4, 3, tzinfo=UTC)
 
 Scale = Literal["demo", "thesis"]
 Network = Literal["thesis", "history"]
+Ranker = Literal["network", "moment"]
 
 DAY = 86_400
 """Seconds. Inside the simulator, times are int64 seconds since the simulation's start."""
@@ -34,6 +35,7 @@ class Simulation:
     guest_share: float = 0.1  # guests for each user: visitors with ids of their own, who come once or twice
     scale: Scale = "demo"  # what the recipe is made for
     network: Network = "thesis"  # which networks the recipe trains
+    ranker: Ranker = "network"  # what orders the candidates; moment: behind the history network only
     ads: str | None = None  # file of real ads to take as the catalogue; `items` of them, all for 0
 
     def __post_init__(self) -> None:

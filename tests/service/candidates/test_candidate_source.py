@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dlrs.candidates.filtering.filters import parse_filters
+from dlrs.candidates.filtering.filters import Filter, parse_filters
 from dlrs.errors import RequestError, WrongBundle
 from dlrs.service.bundle import ServingBundle
-from dlrs.service.seams import CandidateRequest, CandidateSource, Query, Wanted
+from dlrs.service.seams import CandidateAnswer, CandidateRequest, CandidateSource, Query, Wanted
 from service.candidates.conftest import Market
 
 LATE = 4 * 10**15
@@ -51,6 +51,33 @@ def test_several_sources_filters_and_what_is_known(candidates: CandidateSource, 
     assert all(item.features["price"] <= 9000 for item in candidates.items(answer.ids).values())
     popular = candidates.popular(request.bundle_id, 3, CHEAP)
     assert set(popular) - {first} <= set(answer.ids)
+
+
+def test_what_is_wanted_beside_them_comes_last_as_far_as_it_may(
+    candidates: CandidateSource, market: Market
+) -> None:
+    (first, query), (known, _), (other, _) = (_of(market, row) for row in (5, 50, 60))
+    there = candidates.items([first, known, other])
+    dear = max(there.values(), key=lambda item: item.features["price"]).features["price"]
+    below = parse_filters([{"feature": "price", "max": dear - 1}])
+    wanted = [first, known, other, "nobody", other]
+    bundle_id = market.catalogue.bundle.id
+
+    def asked(filters: tuple[Filter, ...] = ()) -> CandidateAnswer:
+        request = CandidateRequest(bundle_id, (query,), 1, [known], filters, 0.0, wanted)
+        return candidates.candidates(request)
+
+    answer = asked()
+    assert answer.ids == [first, other]
+    assert answer.similarity_T[1] == 0
+    vectors_ND = market.catalogue.live.view().snapshot.items.embedding_ND
+    np.testing.assert_array_equal(answer.items.embedding_ND, vectors_ND[[5, 60]])
+    passing = {id for id, item in there.items() if item.features["price"] < dear} - {known}
+    found = asked(below).ids
+    assert set(found[1:]) <= passing
+    assert {first, other} & passing <= set(found)
+    candidates.delete([other])
+    assert other not in asked().ids
 
 
 def test_a_short_list_says_why(candidates: CandidateSource, market: Market) -> None:

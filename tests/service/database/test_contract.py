@@ -53,6 +53,23 @@ class TestEvents:
         assert database.events.of_user("ann", found[-1].seq) == []
         assert database.events.of_user("nobody") == []
 
+    def test_those_of_everybody_come_in_the_order_of_arrival(self, database: Database) -> None:
+        database.events.add([(event("1", time=300), RED), (event("2", user="bob", time=100), RED)])
+        database.events.add([(event("3", user="cem", time=200), BLUE)])
+        found = database.events.after(0, 10)
+        assert [each.event.id for each in found] == ["1", "2", "3"]
+        assert database.events.after(found[0].seq, 1) == found[1:2]
+        assert database.events.after(found[-1].seq, 10) == []
+
+    def test_what_happened_since_a_time_arrived_after_a_number(self, database: Database) -> None:
+        assert database.events.before(0) == 0
+        database.events.add([(event("1", time=100), RED), (event("2", time=300), RED)])
+        database.events.add([(event("3", time=200), RED)])
+        first, second, third = database.events.after(0, 10)
+        assert database.events.before(50) == first.seq - 1
+        assert database.events.before(200) == second.seq - 1
+        assert database.events.before(301) == third.seq
+
     def test_a_known_id_changes_nothing(self, database: Database) -> None:
         database.events.add([(event("1"), RED)])
         before = database.events.of_user("ann")

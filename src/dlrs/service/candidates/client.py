@@ -39,6 +39,7 @@ class HttpCandidates:
             "known_ids": list(request.known_ids),
             "filters": filters_json(request.filters),
             "popular": request.popular,
+            "also_ids": list(request.also_ids),
         }
         return answer_of(self._ask("POST", "/candidates", body, accept=BINARY))
 

@@ -5,22 +5,30 @@ Q queries    T candidates    M distinct items found    D coordinates
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from dlrs.arrays import NO_ITEM, Floats, Ints
 from dlrs.candidates.generator import Candidates, merge
-from dlrs.candidates.live.items import Ids, LiveItems, decoded
+from dlrs.candidates.live.items import Ids, LiveItems, decoded, encoded
 from dlrs.candidates.live.searching import Found
 from dlrs.candidates.live.view import View
 from dlrs.candidates.metric import Metric, lengths, ready
 from dlrs.errors import RequestError
+from dlrs.model.forward import Representations
 from dlrs.service.candidates.catalogue import Catalogue
-from dlrs.service.candidates.popular import popular_places
+from dlrs.service.candidates.popular import passing_places, popular_places
 from dlrs.service.seams import CandidateAnswer, CandidateRequest
 
 
 def find(catalogue: Catalogue, request: CandidateRequest) -> CandidateAnswer:
     """Return the candidates of a request from its bundle's catalogue; see `CandidateSource.candidates`."""
+    found = _found(catalogue, request)
+    return _with_others(catalogue.live.view(), request, found) if request.also_ids else found
+
+
+def _found(catalogue: Catalogue, request: CandidateRequest) -> CandidateAnswer:
     live = catalogue.live
     view = live.view()  # for its mark: what is searched is this or later
     width = view.snapshot.items.embedding_ND.shape[1]
@@ -41,6 +49,20 @@ def find(catalogue: Catalogue, request: CandidateRequest) -> CandidateAnswer:
         shares.append(request.popular)
     rows_T, similarity_T = _merged(sources, shares, request.count)
     return _answer(catalogue, request, view.mark, items.take(rows_T), similarity_T)
+
+
+def _with_others(view: View, request: CandidateRequest, found: CandidateAnswer) -> CandidateAnswer:
+    """Return what was found and, behind it, what was wanted beside it and may be there."""
+    others = list(dict.fromkeys(request.also_ids).keys() - {*found.ids, *request.known_ids})
+    others.sort()  # as the index has them: quicker to find, and the same each time
+    places = passing_places(view, encoded(others), request.filters)
+    more = view.take(places)
+    items = Representations(
+        np.concatenate([found.items.embedding_ND, more.embedding_ND]),
+        np.concatenate([found.items.wide_N, more.wide_N]),
+    )
+    similarity_T = np.concatenate([found.similarity_T, np.zeros(len(more), dtype=np.float32)])
+    return replace(found, ids=[*found.ids, *decoded(more.ids_N)], items=items, similarity_T=similarity_T)
 
 
 def _answer(

@@ -66,13 +66,14 @@ class CandidatesForm(Form):
     known_ids: Annotated[list[Id], Field(max_length=100_000)] = []
     filters: Annotated[list[Any], Field(max_length=100)] = []
     popular: Share = 0.0
+    also_ids: Annotated[list[Id], Field(max_length=MOST_ITEMS)] = []
 
     def request(self) -> CandidateRequest:
         """Return it as the service takes it. RequestError if a filter is none."""
         queries = [Query(np.array(one.vector, dtype=np.float32), one.share) for one in self.queries]
         filters = parse_filters(self.filters)
         return CandidateRequest(
-            self.bundle_id, tuple(queries), self.count, self.known_ids, filters, self.popular
+            self.bundle_id, tuple(queries), self.count, self.known_ids, filters, self.popular, self.also_ids
         )
 
 

@@ -25,13 +25,14 @@ def popular_places(
     """
     looked = min(len(popular_ids), SPARE * count + len(known_ids))
     while True:
-        places = _passing(view, popular_ids[:looked], filters, known_ids)
+        places = passing_places(view, popular_ids[:looked], filters, known_ids)
         if len(places) >= count or looked == len(popular_ids):
             return places[:count]
         looked = min(len(popular_ids), SPARE * looked)
 
 
-def _passing(view: View, ids_B: Ids, filters: Sequence[Filter], known_ids: Sequence[str]) -> Ints:
+def passing_places(view: View, ids_B: Ids, filters: Sequence[Filter], known_ids: Sequence[str] = ()) -> Ints:
+    """Return the places of those items that are there, pass and are not known, in the order given."""
     places_B = view.find(ids_B)
     if filters:
         chosen_B = FilteredView(view, tuple(filters)).admits(places_B)

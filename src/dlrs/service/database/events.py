@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import bindparam, func, not_, select
+from sqlalchemy import bindparam, func, literal_column, not_, select
 
 from dlrs.errors import RequestError
 from dlrs.service.database.contents import check_texts, decoded, keyed
@@ -35,8 +36,17 @@ class Events:
             .order_by(event.c.seq.desc())
             .limit(bindparam("most"))
         )
-        self._features = reader.prepared(select(features).where(reader.lists.among(features.c.key, "keys")))
         self._after = reader.prepared(
+            select(event)
+            .where(event.c.seq > bindparam("after"))
+            .order_by(event.c.seq)
+            .limit(bindparam("most"))
+        )
+        first, last = func.min(event.c.seq), select(func.max(event.c.seq)).scalar_subquery()
+        since = select(first).where(event.c.time >= bindparam("time")).scalar_subquery()
+        self._before = reader.prepared(select(func.coalesce(since - 1, last, literal_column("0"))))
+        self._features = reader.prepared(select(features).where(reader.lists.among(features.c.key, "keys")))
+        self._users_after = reader.prepared(
             select(event.c.seq, event.c.user_id)
             .where(event.c.seq > bindparam("after"), event.c.time >= bindparam("since"))
             .order_by(event.c.seq)
@@ -59,10 +69,15 @@ class Events:
 
     def of_user(self, user_id: str, after: int = 0, most: int = ALL) -> Sequence[StoredEvent]:
         """Return a user's newest `most` events that arrived after one, in the order of arrival."""
-        return [
-            StoredEvent(seq, Event(id, user, item, type, time), key)
-            for seq, id, user, item, type, time, key in self._of_user(user=user_id, after=after, most=most)
-        ][::-1]
+        return _stored(self._of_user(user=user_id, after=after, most=most))[::-1]
+
+    def after(self, seq: int, most: int) -> Sequence[StoredEvent]:
+        """Return the events of all users that arrived after one, in the order of arrival."""
+        return _stored(self._after(after=seq, most=most))
+
+    def before(self, time: int) -> int:
+        """Return a number after which all events arrived that happened at a time or later."""
+        return int(self._before(time=time)[0][0])
 
     def features(self, keys: Sequence[str]) -> Mapping[str, Raw]:
         """Return features by their keys."""
@@ -70,7 +85,7 @@ class Events:
 
     def users_after(self, seq: int, since: int, most: int) -> tuple[int, Sequence[str]]:
         """Return the last of the next `most` events after a number, of a time on, and their users."""
-        rows = self._after(after=seq, since=since, most=most)
+        rows = self._users_after(after=seq, since=since, most=most)
         return (rows[-1][0] if rows else seq), list(dict.fromkeys(user_id for _, user_id in rows))
 
     def popular(self, since: int, most: int, without: Sequence[str] = ()) -> Sequence[tuple[str, int]]:
@@ -91,6 +106,13 @@ class Events:
             named = {row[-2]: row[-1] for seq, row in enumerate(rows, before + 1) if seq in new}
             self._writer.add(connection, features, list(named.items()))
         return _counted(calls, new, before)
+
+
+def _stored(rows: Sequence[Any]) -> list[StoredEvent]:
+    return [
+        StoredEvent(seq, Event(id, user, item, type, time), key)
+        for seq, id, user, item, type, time, key in rows
+    ]
 
 
 def _row(event: Event, features: Raw) -> Row:

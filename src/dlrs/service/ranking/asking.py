@@ -6,7 +6,7 @@ D coordinates    H events of a history
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -20,7 +20,6 @@ from dlrs.recipe import SourceName
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.ranking.bounded import Bounded
 from dlrs.service.ranking.encoded import to_bytes
-from dlrs.service.ranking.tables import table_of
 from dlrs.service.seams import Met, Profile, Query
 
 Page = Literal["home", "wishlist", "search"]
@@ -42,6 +41,11 @@ class Asker:
     user: Representations  # one row
     queries: tuple[Query, ...]
     popular: float  # the share of candidates that are popular, whatever the vectors
+
+
+def near_himself(asker: Asker) -> Asker:
+    """Return one who looks near e_u and nowhere else."""
+    return replace(asker, queries=(Query(asker.user.embedding_ND[0]),), popular=0.0)
 
 
 class Askers:
@@ -110,7 +114,7 @@ class Askers:
         new = [place for place, vector in enumerate(vectors) if vector is None]
         if new:
             raws = [history[place].features or {} for place in new]
-            rows = bundle.encoding.encode_items(table_of(raws, bundle.encoding.items.features))
+            rows = bundle.single.items(raws)
             for place, vector_D in zip(new, embed(rows), strict=True):
                 vectors[place] = vector_D
                 self._met.put(keys[place], vector_D)

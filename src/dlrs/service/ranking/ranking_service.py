@@ -25,6 +25,7 @@ from dlrs.service.ranking.asking import Askers, Page
 from dlrs.service.ranking.explaining import Explaining
 from dlrs.service.ranking.given import given_profile
 from dlrs.service.ranking.guard import THREADS, Deadline, Guard
+from dlrs.service.ranking.moment.ordering import Find, Moments, no_moment
 from dlrs.service.ranking.pinning import Held, in_one_bundle
 from dlrs.service.ranking.users import Users
 from dlrs.service.ranking.whole_path import Asked, WholePath
@@ -52,6 +53,7 @@ class RankingService:
         count: int | None = None,
         deadline: float = 0.25,
         near: Collection[Literal["profiles", "candidates"]] = (),
+        moment: Find = no_moment,
     ) -> None:
         """Take the other services, and who keeps decisions.
 
@@ -65,15 +67,17 @@ class RankingService:
             count: T; None: the recipe's.
             deadline: seconds in which a list must be there, degraded if need be.
             near: which of the services answer from this very process, without waiting for another (`Guard`).
+            moment: what is known now in a bundle that has a ranker of the moment.
         """
         self.decisions, self.clock = decisions, clock
         self._held, self._metrics, self._seconds = held, metrics, deadline
         of_profiles, of_candidates = self._guards = _guard("profiles", near), _guard("candidates", near)
         self._timers: dict[str, Any] = {}  # of the stages
         self._explaining, self._askers = Explaining(), Askers()
+        self._moments = Moments(moment, clock)
         self._users = Users(profiles, of_profiles, held, clock, metrics)
-        self._path = WholePath(candidates, of_candidates, self._askers, metrics, count)
         self._crowds = crowds.Crowds(profiles, self._askers)
+        self._path = WholePath(candidates, of_candidates, self._askers, self._moments, metrics, count)
         self._worse = WorseTimes(profiles, candidates, of_candidates, held, self._explaining)
 
     def start(self) -> None:
@@ -96,6 +100,7 @@ class RankingService:
         self._worse.forget(user_id)
         self._askers.forget(user_id)
         self._crowds.forget(user_id)
+        self._moments.forget(user_id)
         self._explaining.forget(user_id)
 
     def guest(self, events: Sequence[Event]) -> Profile:
@@ -263,6 +268,11 @@ def _guard(name: Literal["profiles", "candidates"], near: Collection[str]) -> Gu
 NOBODY = Profile(None, "", 0, {}, {}, {}, (), ())
 
 
+def _ranker(found: Found) -> dict[str, str]:
+    """Return which one ranked, where it was not the network."""
+    return {} if found.ranker == "network" else {"ranker": found.ranker}
+
+
 def _decision(answer: Answer, found: Found, time: int, request: Mapping[str, Any]) -> Decision:
     return Decision(
         answer.decision_id,
@@ -270,7 +280,7 @@ def _decision(answer: Answer, found: Found, time: int, request: Mapping[str, Any
         answer.user_id,
         found.bundle_id or "",
         found.seq,
-        {**request, "basis": found.basis, "steps": found.steps},
+        {**request, "basis": found.basis, "steps": found.steps, **_ranker(found)},
         found.encoded,
         found.candidates,
         [(item.id, item.score) for item in found.items],

@@ -1,4 +1,6 @@
-"""WholePath: profile → queries → candidates → RankNet → the best k, all in one bundle.
+"""WholePath: profile → queries → candidates → ranking → the best k, all in one bundle.
+
+What ranks is RankNet, or the bundle's ranker of the moment, which proposes candidates, too.
 
 T candidates
 """
@@ -18,8 +20,9 @@ from dlrs.candidates.filtering.shortfall import Shortfall
 from dlrs.errors import Unavailable, WrongBundle
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.metrics import Metrics
-from dlrs.service.ranking.asking import Asker, Askers
+from dlrs.service.ranking.asking import Asker, Askers, near_himself
 from dlrs.service.ranking.guard import Deadline, Guard
+from dlrs.service.ranking.moment.ordering import MomentAsked, Moments
 from dlrs.service.ranking.ordering import best, logits
 from dlrs.service.ranking.wishes import Found, Wish
 from dlrs.service.seams import CandidateAnswer, CandidateRequest, CandidateSource, Profile, Query, Ranked
@@ -52,11 +55,17 @@ class WholePath:
     """Makes lists by the whole path. All threads share one."""
 
     def __init__(
-        self, candidates: CandidateSource, guard: Guard, askers: Askers, metrics: Metrics, count: int | None
+        self,
+        candidates: CandidateSource,
+        guard: Guard,
+        askers: Askers,
+        moments: Moments,
+        metrics: Metrics,
+        count: int | None,
     ) -> None:
         """Take the Candidate Service behind its guard; `count` is T unless the recipe's counts."""
         self._candidates, self._guard, self._askers = candidates, guard, askers
-        self._metrics, self._count = metrics, count
+        self._moments, self._metrics, self._count = moments, metrics, count
 
     def find(self, asked: Asked) -> Found:
         """Return a list; one of popular items for a user of whom nothing is known.
@@ -67,19 +76,23 @@ class WholePath:
             RequestError: a filter does not fit.
         """
         rungs = asked.wish.rungs(asked.profile, asked.bundle.recipe.marketplace.features)
-        if is_unknown(asked.profile):
+        at = self._moment(asked)
+        if is_unknown(asked.profile) and at is None:
             return self._popular(asked, rungs)
-        return self._ranked(asked, rungs)
+        return self._ranked(asked, rungs, at)
 
     def order(self, asked: Asked, ids: Sequence[str]) -> Found:
         """Return some given items, all that are there, in the order of RankNet."""
         answer = self.represent(asked, ids)
         asker = self._askers.of(asked.profile, asked.bundle, asked.wish.page)
+        at = self._moment(asked)
         with asked.stages.stage("rank"):
-            scores_T = logits(asked.bundle.nets, asker.user, answer.items)
+            scores_T = _scores(asked.bundle, asker, answer, at)
             order_T = best(scores_T, answer.ids, len(answer.ids))
         items = self.described([(answer.ids[t], float(scores_T[t])) for t in order_T], asked)
-        return Found(asked.bundle.id, answer.seq, items, answer.ids, asker.encoded)
+        return Found(
+            asked.bundle.id, answer.seq, items, answer.ids, asker.encoded, ranker=_ranker(at, scores_T)
+        )
 
     def near(self, asked: Asked, item_id: str) -> Found | None:
         """Return what is nearest to an item, by similarity; None if it is not there."""
@@ -98,11 +111,25 @@ class WholePath:
         with asked.stages.stage("represent"):
             return self._call(asked, lambda: self._candidates.represent(asked.bundle.id, ids))
 
-    def _look(self, asked: Asked, asker: Asker, filters: tuple[Filter, ...], count: int) -> CandidateAnswer:
+    def _moment(self, asked: Asked) -> MomentAsked | None:
+        """Return what the bundle's ranker of the moment knows; None where another one ranks."""
+        if asked.wish.page == "wishlist":  # near what he did more with than look, whatever happens now
+            return None
+        with asked.stages.stage("moment"):
+            return self._moments.asked(asked.profile, asked.bundle)
+
+    def _look(
+        self,
+        asked: Asked,
+        asker: Asker,
+        filters: tuple[Filter, ...],
+        count: int,
+        also: Sequence[str] = (),
+    ) -> CandidateAnswer:
         known = asked.wish.known(asked.profile)
         return self._search(
             asked,
-            CandidateRequest(asked.bundle.id, asker.queries, count, known, filters, asker.popular),
+            CandidateRequest(asked.bundle.id, asker.queries, count, known, filters, asker.popular, also),
         )
 
     def _search(self, asked: Asked, request: CandidateRequest) -> CandidateAnswer:
@@ -126,13 +153,13 @@ class WholePath:
             raise WrongBundle(asked.bundle.id, [answer.bundle_id])
         return answer
 
-    def _ranked(self, asked: Asked, rungs: Sequence[tuple[Filter, ...]]) -> Found:
+    def _ranked(self, asked: Asked, rungs: Sequence[tuple[Filter, ...]], at: MomentAsked | None) -> Found:
         with asked.stages.stage("encode"):
             asker = self._askers.of(asked.profile, asked.bundle, asked.wish.page)
-        answer, steps = self._climb(asked, asker, rungs)
+        answer, steps = self._climb(asked, asker, rungs, at)
         self._metrics.candidates.observe(len(answer.ids))
         with asked.stages.stage("rank"):
-            scores_T = self._logits(asked, asker, answer)
+            scores_T = self._logits(asked, asker, answer, at)
         items, ids = self._best(asked, answer, scores_T)
         return Found(
             asked.bundle.id,
@@ -141,33 +168,42 @@ class WholePath:
             ids,
             asker.encoded,
             "cosine" if scores_T is None else None,
+            "popular" if is_unknown(asked.profile) else "profile",
             filters=rungs[steps],
             steps=steps,
             shortfall=shortened(answer.shortfall, asked.wish.k, len(items)) if rungs[steps] else None,
+            ranker=_ranker(at, scores_T),
         )
 
     def _climb(
-        self, asked: Asked, asker: Asker, rungs: Sequence[tuple[Filter, ...]]
+        self, asked: Asked, asker: Asker, rungs: Sequence[tuple[Filter, ...]], at: MomentAsked | None
     ) -> tuple[CandidateAnswer, int]:
         """Return the candidates of the first rung with enough; of the last one that was reached in time."""
         count = max(self._count or asked.bundle.recipe.candidates.count, asked.wish.k)
-        steps, answer = 0, self._look(asked, asker, rungs[0], count)
+        also: Sequence[str] = ()
+        if at is not None:
+            asker, also = near_himself(asker), at.proposed()
+            if not rungs[0]:  # few of what is proposed pass filters
+                count = max(at.nearest, asked.wish.k)
+        steps, answer = 0, self._look(asked, asker, rungs[0], count, also)
         while len(answer.ids) < asked.wish.k and steps + 1 < len(rungs):
             try:
-                answer = self._look(asked, asker, rungs[steps + 1], count)
+                answer = self._look(asked, asker, rungs[steps + 1], count, also)
             except Unavailable:
                 break
             steps += 1
         return answer, steps
 
-    def _logits(self, asked: Asked, asker: Asker, answer: CandidateAnswer) -> Floats | None:
-        """Return the logits, None where RankNet fails or there is no time for it."""
+    def _logits(
+        self, asked: Asked, asker: Asker, answer: CandidateAnswer, at: MomentAsked | None
+    ) -> Floats | None:
+        """Return the scores, None where what ranks fails or there is no time for it."""
         if asked.deadline.left < RANKING:
             return None
         try:
-            return logits(asked.bundle.nets, asker.user, answer.items)
+            return _scores(asked.bundle, asker, answer, at)
         except Exception:
-            log.exception("RankNet failed; the candidates keep the order in which they came")
+            log.exception("Ranking failed; the candidates keep the order in which they came")
             return None
 
     def _best(
@@ -230,6 +266,16 @@ def shortened(shortfall: Shortfall | None, asked: int, found: int) -> Shortfall 
         return None
     reason: Literal["few pass", "known"] = "known" if shortfall.matching >= asked else "few pass"
     return replace(shortfall, reason=reason, asked=asked, found=found)
+
+
+def _scores(bundle: ServingBundle, asker: Asker, answer: CandidateAnswer, at: MomentAsked | None) -> Floats:
+    """Return the score of each candidate: of the network, or of the ranker of the moment behind it."""
+    logits_T = logits(bundle.nets, asker.user, answer.items)
+    return logits_T if at is None else at.scores(answer.ids, logits_T)
+
+
+def _ranker(at: MomentAsked | None, scores_T: Floats | None) -> Literal["network", "moment"]:
+    return "network" if at is None or scores_T is None else "moment"
 
 
 def _order(answer: CandidateAnswer, scores_T: Floats | None, most: int) -> Ints:

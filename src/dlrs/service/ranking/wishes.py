@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from dlrs.candidates.filtering.filters import Filter
 from dlrs.candidates.filtering.kinds import check, kinds_of
@@ -66,6 +66,7 @@ class Found:
     filters: tuple[Filter, ...] = ()
     steps: int = 0
     shortfall: Shortfall | None = None
+    ranker: Literal["network", "moment"] = "network"
 
 
 def fitting(overrides: Sequence[Filter], features: Features) -> tuple[Filter, ...]:
