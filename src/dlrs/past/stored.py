@@ -38,6 +38,9 @@ TEXT = "text"
 MANY = 100_000
 """Names of codes that are kept as Python objects: looking them up in Arrow takes ten times as long."""
 
+FEW = 20_000
+"""Codes of all values together, up to which all of them are counted for a user, met or not."""
+
 
 @dataclass(frozen=True)
 class PastArrays(StoredArrays):
@@ -137,6 +140,11 @@ class Past:
     def _texts(self) -> list[str] | None:
         """What all codes stand for, None where that is too much."""
         return self.values.to_pylist() if len(self.values) <= MANY else None
+
+    @cached_property
+    def every_name(self) -> list[tuple[str, str]] | None:
+        """The feature and the text of each code, None where these are many."""
+        return self.named(np.arange(len(self.values))) if len(self.values) <= FEW else None
 
     def named(self, codes: AnyArray) -> list[tuple[str, str]]:
         """Return the feature and the text of each code."""
