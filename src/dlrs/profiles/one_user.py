@@ -94,7 +94,7 @@ def summarise(parts: Sequence[Encounters], features: Features, weight_T: Doubles
         weight_T: ψ of each interaction type.
     """
     events = sum(map(len, parts))
-    known_F = sum((part.known_VF[part.version_E].sum(axis=0) for part in parts), start=np.zeros(1))
+    known_F = sum((_sums(part.known_VF[part.version_E]) for part in parts), start=np.zeros(1))
     shares = known_F / max(events, 1) + np.zeros(len(features.discrete))
     values: dict[str, dict[str, float]] = {name: {} for name in features.discrete}
     for part in parts:
@@ -116,13 +116,21 @@ def _numbers(
         return {}
     number_EC = np.concatenate([part.number_VC[part.version_E] for part in parts])
     known_EC = ~np.isnan(number_EC)
-    # sums along columns, not BLAS: their order is the same on every machine
     weight_EC = np.concatenate([weight_T[part.type_E] for part in parts])[:, None] * known_EC
-    n_C, total_C = known_EC.sum(axis=0), weight_EC.sum(axis=0)
+    n_C, total_C = _sums(known_EC), _sums(weight_EC)
     divisor_C = np.where(n_C > 0, total_C, 1.0)
-    mean_C = (weight_EC * np.where(known_EC, number_EC, 0.0)).sum(axis=0) / divisor_C
+    mean_C = _sums(weight_EC * np.where(known_EC, number_EC, 0.0)) / divisor_C
     apart_EC = np.where(known_EC, number_EC - mean_C, 0.0)
-    variance_C = (weight_EC * apart_EC**2).sum(axis=0) / divisor_C * n_C / np.maximum(n_C - 1, 1)
+    variance_C = _sums(weight_EC * apart_EC**2) / divisor_C * n_C / np.maximum(n_C - 1, 1)
     std_C = np.where(n_C == 1, 0.0, np.sqrt(variance_C))
     rows = zip(features.continuous, n_C.tolist(), mean_C.tolist(), std_C.tolist(), strict=True)
     return {name: (mean, std) for name, n, mean, std in rows if n}
+
+
+def _sums(values_EC: AnyArray) -> Doubles:
+    """Return the sum of each column, added up in the order of the events on every machine; BLAS would not.
+
+    Of a few columns `sum(axis=0)` takes three times as long.
+    """
+    sums_C: Doubles = np.einsum("ec->c", values_EC.astype(np.float64, copy=False))
+    return sums_C

@@ -197,7 +197,7 @@ def _profile(
     border, described = made_for
     found = online.describe(state.row, state.seen, border, state.erased, described)
     known = [] if state.row is None else online.past.met(state.row, state.erased)
-    known_ids = list(dict.fromkeys((*known, *state.known)))
+    known_ids = list(dict.fromkeys((*known, *state.known))) if state.known else known  # each once already
     own = None if state.row is None or record.erased is not None else online.past.own_of(state.row)
     version = _digest(user_id, online.bundle.id, state.seq, record.revision, *made_for)
     return _laid_out(user_id, version, found, known_ids, record, own)
