@@ -28,13 +28,7 @@ def encounters(past: Past, events: slice | Ints) -> tuple[Encounters, Columns]:
     """Return some events as encounters, and which of the past's versions their V versions are."""
     arrays, features = past.arrays, past.features
     if past.every_name is not None and not (features.text or features.multi_valued):
-        # as they are: to find out which of them repeat takes longer than to read some twice
-        version_E = arrays.version_E[events]
-        code_EF = arrays.code_MS[version_E]
-        number_EC, at_E = as_seen(arrays.number_MC[version_E], features), np.arange(len(version_E))
-        time_E, type_E = arrays.time_E[events], arrays.type_E[events]
-        values = Single(code_EF)
-        return Encounters(time_E, type_E, at_E, number_EC, code_EF >= 0, values, past.every_name), version_E
+        return _as_they_lie(past, events, past.every_name)
     versions_V, version_E = np.unique(arrays.version_E[events], return_inverse=True)
     (version_X, code_X, share_X, names_K), known_VF = _of_all_kinds(
         past, versions_V, arrays.code_MS[versions_V]
@@ -50,6 +44,25 @@ def encounters(past: Past, events: slice | Ints) -> tuple[Encounters, Columns]:
         names_K=names_K,
     )
     return found, versions_V
+
+
+def _as_they_lie(
+    past: Past, events: slice | Ints, names_K: list[tuple[str, str]]
+) -> tuple[Encounters, Columns]:
+    """Return a version for each event: to find out which repeat takes longer than to read some twice."""
+    arrays = past.arrays
+    version_E = arrays.version_E[events]
+    code_EF = arrays.code_MS[version_E]
+    found = Encounters(
+        time_E=arrays.time_E[events],
+        type_E=arrays.type_E[events],
+        version_E=np.arange(len(version_E)),
+        number_VC=as_seen(arrays.number_MC[version_E], past.features),
+        known_VF=code_EF >= 0,
+        values=Single(code_EF),
+        names_K=names_K,
+    )
+    return found, version_E
 
 
 def _of_all_kinds(past: Past, versions_V: AnyArray, code_VS: AnyArray) -> tuple[_Entries, Bools]:

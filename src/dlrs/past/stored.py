@@ -104,17 +104,17 @@ class Past:
         rows = order[np.minimum(places, len(order) - 1)] if len(order) else order
         return [id.decode() for id in self.arrays.ids_U[rows].tolist()]
 
-    def met(self, row: int, since: int) -> list[str]:
+    def met(self, row: int, since: int) -> Texts:
         """Return the ids of all items that a user ever met, those last met before `since` left out.
 
-        Times are of whole seconds here, rounded down.
+        Times are of whole seconds here, rounded down. `texts_of` makes them texts.
         """
         arrays = self.arrays
         pairs = slice(*arrays.met_starts_U1[row : row + 2])
         rows_P = arrays.met_P[pairs]
         if since > 0:
             rows_P = rows_P[arrays.last_P[pairs].astype(np.int64) * 1_000_000 >= since]
-        return self.item_ids(rows_P)
+        return arrays.ids_N[rows_P]
 
     def events(self, row: int) -> slice:
         """Return which of the E events are a user's."""
@@ -123,11 +123,7 @@ class Past:
 
     def item_ids(self, rows: AnyArray) -> list[str]:
         """Return the ids of items."""
-        ids = self.arrays.ids_N[rows].tolist()
-        # no id ends with NUL, nor has two together (`as_texts`); to decode one by one takes ten times as long
-        text = b"\0\0".join(ids).decode("utf-8", "surrogatepass")
-        texts = text.split("\0\0") if ids else []
-        return [id.replace("\0\1", "\0") for id in texts] if "\0\1" in text else texts
+        return texts_of(self.arrays.ids_N[rows])
 
     def texts(self, codes: AnyArray) -> list[str]:
         """Return what codes stand for."""
@@ -212,6 +208,15 @@ class Past:
             return None
         found: dict[str, Any] = self.own.slice(row, 1).to_pylist()[0]
         return found if any(value is not None for value in found.values()) else None
+
+
+def texts_of(stored: Texts) -> list[str]:
+    """Return what `as_texts` made bytes of."""
+    ids = stored.tolist()
+    # no id ends with NUL, nor has two together (`as_texts`); to decode one by one takes ten times as long
+    text = b"\0\0".join(ids).decode("utf-8", "surrogatepass")
+    texts = text.split("\0\0") if ids else []
+    return [id.replace("\0\1", "\0") for id in texts] if "\0\1" in text else texts
 
 
 def save_texts(texts: pa.Array, file: Path) -> None:

@@ -32,7 +32,7 @@ class Packed:
         length_E = np.diff(self.starts_V1)[version_E]
         at = gather_ranges(self.starts_V1[version_E], length_E)
         weights = np.repeat(weight_E, length_E) * self.share_X[at]
-        counts_K: Doubles = np.bincount(self.code_X[at], weights=weights, minlength=values)
+        counts_K: AnyArray = np.bincount(self.code_X[at], weights=weights, minlength=values)
         return counts_K
 
 
@@ -46,7 +46,7 @@ class Single:
         """Return the weighted count of each of K values: (K,)."""
         code_EF = self.code_VF[version_E]
         weights = np.repeat(weight_E, code_EF.shape[1])
-        counts: Doubles = np.bincount((code_EF + 1).ravel(), weights=weights, minlength=values + 1)
+        counts: AnyArray = np.bincount((code_EF + 1).ravel(), weights=weights, minlength=values + 1)
         return counts[1:]
 
 
