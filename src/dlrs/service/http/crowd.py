@@ -1,9 +1,9 @@
 """Crowd: whether others wait at this process while its sibling may have nothing to do.
 
 Each of several processes that serve one port answers on the connections that it accepted, while clients keep
-them. Of a client with some of them, two requests may come to one process while the other one is idle: the
-second waits for a whole list. So where somebody waits the answer says `Connection: close`. Who asked comes
-again on a new connection, and whichever process has time accepts it.
+them. Of a client with some of them, two requests may come to one process while the other one is
+idle: the second waits for a whole list. So where somebody waits the answer says `Connection: close`. Who asked
+comes again on a new connection, and whichever process has time accepts it.
 """
 
 from __future__ import annotations
