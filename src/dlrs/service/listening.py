@@ -77,7 +77,7 @@ def serve(app: FastAPI, listening: socket.socket, ready: Callable[[], None]) -> 
 
 def connections(app: FastAPI) -> type[asyncio.Protocol]:
     """Return what makes the connections of an application."""
-    made = partial(TurningAway, gate=app.state.gates.reads, refused=app.state.refused, crowd=app.state.crowd)
+    made = partial(TurningAway, gate=app.state.gates.reads, refused=app.state.refused)
     return cast(type[asyncio.Protocol], made)  # uvicorn only calls it
 
 

@@ -342,12 +342,7 @@ def _reaches(url: str | None) -> Check:
 def _limits(settings: Settings) -> Limits:
     """Return how much there may be at a time: a list may wait two fifths of its time for its place."""
     reads = Limits.reads if settings.only in (None, "candidates") else WAITING_READS
-    return Limits(
-        reads=reads,
-        longest_wait=settings.deadline * 0.4,
-        largest_body=settings.largest_body,
-        has_siblings=settings.workers > 1,
-    )
+    return Limits(reads=reads, longest_wait=settings.deadline * 0.4, largest_body=settings.largest_body)
 
 
 def _window(recipe: Recipe) -> timedelta:

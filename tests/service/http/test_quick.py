@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -24,7 +23,6 @@ from dlrs.service.metrics import Metrics
 from service_stub import FAILURES, over_http, router
 
 PATH = "/recommendations/{user}"
-LIST = b"GET /recommendations/%s HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @dataclass
@@ -50,10 +48,7 @@ class Lists:
 
 @contextmanager
 def shop(
-    lists: Lists,
-    access: Access | None = None,
-    metrics: Metrics | None = None,
-    limits: Limits | None = None,
+    lists: Lists, access: Access | None = None, metrics: Metrics | None = None
 ) -> Iterator[httpx.Client]:
     app = create_app(
         [router()],
@@ -61,7 +56,7 @@ def shop(
         metrics=metrics or Metrics(),
         log=start_logs(),
         checks={},
-        limits=limits or Limits(),
+        limits=Limits(),
         quickly=lists,
     )
     with over_http(app) as client:
@@ -153,31 +148,3 @@ def test_of_too_many_at_once_some_are_refused(waits: bool) -> None:
     assert set(statuses) == {200, 503}
     assert len(lists.asked) == statuses.count(200)
     assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
-
-
-def heads(siblings: bool) -> tuple[bytes, bytes]:
-    """Return the heads of two answers: of a list, and of one that was asked for while that was made."""
-    with shop(Lists(pause=0.3), limits=Limits(has_siblings=siblings, longest_wait=5.0)) as client:
-        address = client.base_url.host, client.base_url.port or 0
-        with (
-            socket.create_connection(address, timeout=5) as first,
-            socket.create_connection(address, timeout=5) as second,
-        ):
-            first.sendall(LIST % b"a")
-            later = threading.Timer(0.1, second.sendall, [LIST % b"b"])
-            later.start()
-            return first.recv(1 << 16).lower(), second.recv(1 << 16).lower()
-
-
-def test_a_list_says_good_bye_while_another_waits() -> None:
-    first, second = heads(siblings=True)
-    assert b"200 ok" in first
-    assert b"\r\nconnection: close\r\n" in first
-    assert b"200 ok" in second
-    assert b"connection: close" not in second  # nobody waits any more
-
-
-def test_a_process_without_siblings_keeps_everybody() -> None:
-    for head in heads(siblings=False):
-        assert b"200 ok" in head
-        assert b"connection: close" not in head

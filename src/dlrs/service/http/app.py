@@ -27,7 +27,6 @@ from dlrs.service.http import health, operations
 from dlrs.service.http.access import Access, needs
 from dlrs.service.http.admission import Gates, Placing, Refusing
 from dlrs.service.http.bodies import Bodies
-from dlrs.service.http.crowd import Crowd
 from dlrs.service.http.errors import add_errors
 from dlrs.service.http.health import Check
 from dlrs.service.http.json_answers import Json
@@ -45,7 +44,6 @@ class Limits:
     writes: int = 16  # events and items at work: they wait for the disk and share its transactions
     longest_wait: float = 0.1  # seconds in the queue; a request that would wait longer is refused at once
     largest_body: int = 2_000_000  # bytes
-    has_siblings: bool = False  # other processes serve the same port
 
 
 class _App(FastAPI):
@@ -74,7 +72,6 @@ def create_app(
 
     `quickly` answers what it knows instead of the routes.
     """
-    crowd = Crowd() if limits.has_siblings else None
     gates, notes = Gates(limits.reads, limits.writes, limits.longest_wait), Notes(metrics, log)
     app = _App(
         title="dlrs",
@@ -92,11 +89,9 @@ def create_app(
         ],
     )
     if quickly is not None:
-        app.answer = Quick(
-            app.answer, gate=gates.reads, access=access, notes=notes, quickly=quickly, crowd=crowd
-        )
+        app.answer = Quick(app.answer, gate=gates.reads, access=access, notes=notes, quickly=quickly)
     app.state.access = access
-    app.state.gates, app.state.refused, app.state.crowd = gates, metrics.refused.inc, crowd
+    app.state.gates, app.state.refused = gates, metrics.refused.inc
     add_errors(app)
     for router in routers:
         app.include_router(router)

@@ -24,7 +24,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dlrs.service.http.access import Access
 from dlrs.service.http.admission import Gate
-from dlrs.service.http.crowd import Crowd
 from dlrs.service.http.errors import answer_to
 from dlrs.service.http.naming import name_of, request_id
 from dlrs.service.http.notes import Notes
@@ -62,18 +61,9 @@ class Quickly(Protocol):
 class Quick:
     """Answers what is known, before any middleware; it passes on the rest, and what there is no room for."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        gate: Gate,
-        access: Access,
-        notes: Notes,
-        quickly: Quickly,
-        crowd: Crowd | None = None,
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, gate: Gate, access: Access, notes: Notes, quickly: Quickly) -> None:
         self._app, self._gate, self._access = app, gate, access
-        self._notes, self._quickly, self._crowd = notes, quickly, crowd
+        self._notes, self._quickly = notes, quickly
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -87,8 +77,6 @@ class Quick:
             answer = await self._answer(scope, known)
             status = answer.status_code
             answer.raw_headers = dressed(answer.raw_headers, name)
-            if self._crowd is not None and self._crowd.should_move():
-                answer.raw_headers.append((b"connection", b"close"))
             await answer(scope, receive, send)
         finally:
             spent = time.perf_counter() - began

@@ -7,7 +7,6 @@ connection that is between two requests; anything else goes the usual way.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dlrs.service.http.admission import Gate, refusal
-from dlrs.service.http.crowd import Crowd
 
 PLAIN = re.compile(
     rb"GET (?!/health/|/metrics)[!-~]+ HTTP/1\.1\r\n"
@@ -29,26 +27,10 @@ PLAIN = re.compile(
 class TurningAway(HttpToolsProtocol):
     """A connection."""
 
-    def __init__(
-        self, *args: Any, gate: Gate, refused: Callable[[], None], crowd: Crowd | None = None, **options: Any
-    ) -> None:
+    def __init__(self, *args: Any, gate: Gate, refused: Callable[[], None], **options: Any) -> None:
         super().__init__(*args, **options)
-        self._gate, self._refused, self._crowd = gate, refused, crowd
-        self._number = -1  # in the crowd
+        self._gate, self._refused = gate, refused
         self._within = False  # a request of which a part is still to come
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client came."""
-        super().connection_made(transport)
-        if self._crowd is not None:
-            self._number = transport.get_extra_info("socket").fileno()
-            self._crowd.join(self._number)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """He is gone."""
-        if self._crowd is not None and self._number >= 0:
-            self._crowd.leave(self._number)
-        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Refuse what came, or pass it on."""
