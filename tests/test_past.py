@@ -14,7 +14,7 @@ from dlrs.data.interactions import ALL_TIME, micros
 from dlrs.errors import ArtifactError
 from dlrs.features.single import SingleEncoding
 from dlrs.past.encounters import encounters
-from dlrs.past.stored import Past
+from dlrs.past.stored import Past, texts_of
 from dlrs.past.writing import write_past
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.profiles.one_user import summarise
@@ -88,11 +88,11 @@ def test_everything_ever_met_is_known(prepared: Prepared, past: Past) -> None:
         last = {}
         for item, time in zip(mine.item_E.tolist(), mine.time_E.tolist(), strict=True):
             last[prepared.item_ids[item].as_py()] = time
-        met = past.met(user, 0)
+        met = texts_of(past.met(user, 0))
         assert sorted(met) == sorted(last)
         assert [last[item] for item in met] == sorted(last.values())
         since = sorted(last.values())[len(last) // 2]
-        assert sorted(past.met(user, since)) == sorted(i for i, time in last.items() if time >= since)
+        assert sorted(texts_of(past.met(user, since))) == sorted(i for i, time in last.items() if time >= since)
 
 
 def test_a_stranger_has_no_row(past: Past) -> None:

@@ -1,6 +1,6 @@
 """A user's past as encounters: the columns that his profile is added up from.
 
-V distinct versions that he met    X entries    K distinct values
+V versions that he met    X entries    K values
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pyarrow as pa
 from dlrs.arrays import AnyArray, Bools, Columns, Doubles, Ints
 from dlrs.data.values import values_of
 from dlrs.past.stored import Past
-from dlrs.profiles.one_user import Encounters
+from dlrs.profiles.one_user import Encounters, Packed, Single
 from dlrs.schema import Features
 
 
@@ -27,28 +27,42 @@ class _Entries(NamedTuple):
 def encounters(past: Past, events: slice | Ints) -> tuple[Encounters, Columns]:
     """Return some events as encounters, and which of the past's versions their V versions are."""
     arrays, features = past.arrays, past.features
+    if past.every_name is not None and not (features.text or features.multi_valued):
+        return _as_they_lie(past, events, past.every_name)
     versions_V, version_E = np.unique(arrays.version_E[events], return_inverse=True)
-    code_VS = arrays.code_MS[versions_V]
-    if features.text or features.multi_valued:
-        (version_X, code_X, share_X, names_K), known_VF = _of_all_kinds(past, versions_V, code_VS)
-        lengths_V = np.bincount(version_X, minlength=len(versions_V))
-    else:  # one place for each feature, in the order of entries
-        known_VF = code_VS >= 0
-        lengths_V = np.count_nonzero(known_VF, axis=1)
-        code_K, code_X = _distinct(code_VS[known_VF], len(past.values))
-        share_X, names_K = np.ones(len(code_X)), past.named(code_K)
+    (version_X, code_X, share_X, names_K), known_VF = _of_all_kinds(
+        past, versions_V, arrays.code_MS[versions_V]
+    )
+    lengths_V = np.bincount(version_X, minlength=len(versions_V))
     found = Encounters(
         time_E=arrays.time_E[events],
         type_E=arrays.type_E[events],
         version_E=version_E,
         number_VC=as_seen(arrays.number_MC[versions_V], features),
         known_VF=known_VF,
-        starts_V1=np.concatenate(([0], np.cumsum(lengths_V))),
-        code_X=code_X,
-        share_X=share_X,
+        values=Packed(np.concatenate(([0], np.cumsum(lengths_V))), code_X, share_X),
         names_K=names_K,
     )
     return found, versions_V
+
+
+def _as_they_lie(
+    past: Past, events: slice | Ints, names_K: list[tuple[str, str]]
+) -> tuple[Encounters, Columns]:
+    """Return a version for each event: to find out which repeat takes longer than to read some twice."""
+    arrays = past.arrays
+    version_E = arrays.version_E[events]
+    code_EF = arrays.code_MS[version_E]
+    found = Encounters(
+        time_E=arrays.time_E[events],
+        type_E=arrays.type_E[events],
+        version_E=np.arange(len(version_E)),
+        number_VC=as_seen(arrays.number_MC[version_E], past.features),
+        known_VF=code_EF >= 0,
+        values=Single(code_EF),
+        names_K=names_K,
+    )
+    return found, version_E
 
 
 def _of_all_kinds(past: Past, versions_V: AnyArray, code_VS: AnyArray) -> tuple[_Entries, Bools]:

@@ -38,6 +38,9 @@ TEXT = "text"
 MANY = 100_000
 """Names of codes that are kept as Python objects: looking them up in Arrow takes ten times as long."""
 
+FEW = 20_000
+"""Codes of all values together, up to which all of them are counted for a user, met or not."""
+
 
 @dataclass(frozen=True)
 class PastArrays(StoredArrays):
@@ -101,17 +104,17 @@ class Past:
         rows = order[np.minimum(places, len(order) - 1)] if len(order) else order
         return [id.decode() for id in self.arrays.ids_U[rows].tolist()]
 
-    def met(self, row: int, since: int) -> list[str]:
+    def met(self, row: int, since: int) -> Texts:
         """Return the ids of all items that a user ever met, those last met before `since` left out.
 
-        Times are of whole seconds here, rounded down.
+        Times are of whole seconds here, rounded down. `texts_of` makes them texts.
         """
         arrays = self.arrays
         pairs = slice(*arrays.met_starts_U1[row : row + 2])
         rows_P = arrays.met_P[pairs]
         if since > 0:
             rows_P = rows_P[arrays.last_P[pairs].astype(np.int64) * 1_000_000 >= since]
-        return self.item_ids(rows_P)
+        return arrays.ids_N[rows_P]
 
     def events(self, row: int) -> slice:
         """Return which of the E events are a user's."""
@@ -133,6 +136,11 @@ class Past:
     def _texts(self) -> list[str] | None:
         """What all codes stand for, None where that is too much."""
         return self.values.to_pylist() if len(self.values) <= MANY else None
+
+    @cached_property
+    def every_name(self) -> list[tuple[str, str]] | None:
+        """The feature and the text of each code, None where these are many."""
+        return self.named(np.arange(len(self.values))) if len(self.values) <= FEW else None
 
     def named(self, codes: AnyArray) -> list[tuple[str, str]]:
         """Return the feature and the text of each code."""
@@ -202,11 +210,12 @@ class Past:
         return found if any(value is not None for value in found.values()) else None
 
 
-def texts_of(ids: Texts) -> list[str]:
-    """Return kept ids as text."""
+def texts_of(stored: Texts) -> list[str]:
+    """Return what `as_texts` made bytes of."""
+    ids = stored.tolist()
     # no id ends with NUL, nor has two together (`as_texts`); to decode one by one takes ten times as long
-    text = b"\0\0".join(ids.tolist()).decode("utf-8", "surrogatepass")
-    texts = text.split("\0\0") if len(ids) else []
+    text = b"\0\0".join(ids).decode("utf-8", "surrogatepass")
+    texts = text.split("\0\0") if ids else []
     return [id.replace("\0\1", "\0") for id in texts] if "\0\1" in text else texts
 
 

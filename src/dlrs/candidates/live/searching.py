@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,8 +20,12 @@ from dlrs.errors import RequestError
 TRIES = 3
 """Searches that are done again because an item found was deleted meanwhile."""
 
-NEAR = 96
-"""Known items that are expected among the nearest at most: nineteen of twenty users have fewer."""
+NEAR, NEAR_SHARE = 96, 0.15
+"""Known items that are expected among the nearest: so many at most, or, of who knows more, this share of the
+geometric mean of what he knows and what he is to get. Nineteen of twenty users of a simulated million have fewer."""
+
+MORE = 4
+"""Where there are more of them, so many times more are expected; then all that he knows is looked up."""
 
 Filters = tuple[Filter, ...]
 Known = Sequence[Sequence[str]]
@@ -166,21 +171,31 @@ def _ask_for_one(
     Few of all that a user ever met are near him now. To tell which, by their ids, is quicker than to look up
     the places of them all.
     """
-    asked = count + min(len(known_ids), NEAR)
-    places_1K, similarity_1K = view.propose(queries_1D, asked)
-    places, similarity = places_1K[0], similarity_1K[0]
-    if len(places) and places[-1] == NO_ITEM:  # they stand at the end
-        found = places != NO_ITEM
-        places, similarity = places[found], similarity[found]
-    known, texts = set(known_ids), decoded(view.ids(places))
-    chosen = [row for row, id in enumerate(texts) if id not in known]
-    if len(chosen) < count and len(places) == asked:
+    expected = max(NEAR, round(NEAR_SHARE * math.sqrt(len(known_ids) * count)))
+    known = set(known_ids)
+    for most in (expected, MORE * expected):
+        asked = count + min(len(known_ids), most)
+        places, similarity = _found(*view.propose(queries_1D, asked))
+        texts = decoded(view.ids(places))
+        chosen = [row for row, id in enumerate(texts) if id not in known]
+        if len(chosen) >= count or len(places) < asked:
+            break
+    else:
         return None
     if len(chosen) < len(texts) or count < len(texts):
         chosen = chosen[:count]
         places, similarity, texts = places[chosen], similarity[chosen], [texts[row] for row in chosen]
     rows_1T = np.arange(len(places))[None]
     return Found(view.take(places), Candidates(rows_1T, similarity[None]), texts), places
+
+
+def _found(places_1K: Ints, similarity_1K: Floats) -> tuple[Ints, Floats]:
+    """Return what was found for one user without the padding, which stands at the end."""
+    places, similarity = places_1K[0], similarity_1K[0]
+    if len(places) and places[-1] == NO_ITEM:
+        found = places != NO_ITEM
+        return places[found], similarity[found]
+    return places, similarity
 
 
 def _known(view: View, known: Known | None) -> Ints:

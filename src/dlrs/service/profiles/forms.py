@@ -162,7 +162,7 @@ def profile_json(
         "own": profile.own,
         "known_items": len(profile.known_ids),
     }
-    return found | {"known_ids": profile.known_ids} if with_known_ids else found
+    return found | {"known_ids": list(profile.known_ids)} if with_known_ids else found
 
 
 def _distribution(counts: Mapping[str, float]) -> list[dict[str, Any]]:

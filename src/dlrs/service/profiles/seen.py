@@ -16,7 +16,7 @@ import numpy as np
 from dlrs.arrays import AnyArray, Ints
 from dlrs.data.one_row import OneRow
 from dlrs.past.encounters import as_seen
-from dlrs.profiles.one_user import Encounters
+from dlrs.profiles.one_user import Encounters, Packed
 from dlrs.schema import Features
 from dlrs.service.seams import Event, Raw
 
@@ -89,9 +89,7 @@ class Seen:
             version_E=np.array(self._version)[order],
             number_VC=as_seen(number_VC, features),
             known_VF=known_VF,
-            starts_V1=np.array(self._starts),
-            code_X=np.array(self._code),
-            share_X=np.array(self._share),
+            values=Packed(np.array(self._starts), np.array(self._code), np.array(self._share)),
             names_K=list(self._codes),
         )
         return SeenColumns(encounters, self._items, self._raws)

@@ -21,6 +21,7 @@ from dlrs.profiles.buckets import MICROSECOND
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.clock import Clock
 from dlrs.service.metrics import Metrics
+from dlrs.service.profiles.known import KnownIds
 from dlrs.service.profiles.online import Described, Online
 from dlrs.service.profiles.states import State, States
 from dlrs.service.profiles.taking import expect_id, features_then, id_problem, take
@@ -205,8 +206,9 @@ def _profile(
 ) -> Profile:
     border, described = made_for
     found = online.describe(state.row, state.seen, border, state.erased, described)
-    known = [] if state.row is None else online.past.met(state.row, state.erased)
-    known_ids = list(dict.fromkeys((*known, *state.known)))
+    past = online.past
+    met = past.arrays.ids_N[:0] if state.row is None else past.met(state.row, state.erased)
+    known_ids = KnownIds(met, list(state.known))
     own = None if state.row is None or record.erased is not None else online.past.own_of(state.row)
     version = _digest(user_id, online.bundle.id, state.seq, record.revision, *made_for)
     return _laid_out(user_id, version, found, known_ids, record, own)

@@ -28,7 +28,7 @@ Page = Literal["home", "wishlist", "search"]
 LONGEST = 1000
 """Events of a history that vectors are made of, the newest ones."""
 
-USERS = 2_000
+USERS = 500
 VECTORS = 100_000
 """What is kept of users and of met items, the last ones used: a few KB and a few hundred bytes each."""
 

@@ -11,7 +11,8 @@ from dlrs.service.ranking.bounded import Bounded
 from dlrs.service.ranking.reasons import Common, Reasons
 from dlrs.service.seams import Profile, Ranked
 
-BUNDLES, USERS = 4, 200
+BUNDLES, USERS = 4, 50
+"""Of which something is kept: who asks again, does so at once."""
 LAST = 20
 """Events of a history that reasons speak of."""
 
