@@ -112,5 +112,5 @@ def test_the_ranker_of_the_moment_stands_behind_the_history_network_only(content
     content["training"] = {"network": "history", "ranker": "moment"}
     assert parse_recipe(content, source="x").training.ranker == "moment"
     content["training"] = {"ranker": "moment"}
-    with pytest.raises(SchemaError, match=r"received 'moment' with 'thesis'. Set network = .history."):
+    with pytest.raises(SchemaError, match=r"received 'moment' with 'thesis'\. Set network = \"history\""):
         parse_recipe(content, source="x")

@@ -352,9 +352,8 @@ def demo(
     seed: Seed = 0,
     network: Annotated[Network, typer.Option(help="what to train")] = "history",
     ranker: Annotated[
-        Ranker | None,
-        typer.Option(help="what orders the candidates; none: moment behind history, network otherwise"),
-    ] = None,
+        Ranker, typer.Option(help="what orders the candidates; moment: behind the history network only")
+    ] = "network",
     no_serve: Annotated[bool, typer.Option("--no-serve", help="do not start a service at the end")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="of the service; 0: any free one")] = 8000,
 ) -> None:
@@ -365,7 +364,6 @@ def demo(
 
     if not no_serve:
         require_services()
-    ranker = ranker or ("moment" if network == "history" else "network")
     settings = Simulation(users=users, items=items, weeks=weeks, seed=seed, network=network, ranker=ranker)
     data = pipeline.simulate(out / "data", settings)
     folders = pipeline.run(data / "recipe.toml", out)
