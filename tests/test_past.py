@@ -92,8 +92,9 @@ def test_everything_ever_met_is_known(prepared: Prepared, past: Past) -> None:
         assert sorted(met) == sorted(last)
         assert [last[item] for item in met] == sorted(last.values())
         since = sorted(last.values())[len(last) // 2]
-        expected = sorted(item for item, time in last.items() if time >= since)
-        assert sorted(texts_of(past.met(user, since))) == expected
+        assert sorted(texts_of(past.met(user, since))) == sorted(
+            i for i, time in last.items() if time >= since
+        )
 
 
 def test_a_stranger_has_no_row(past: Past) -> None:

@@ -75,6 +75,18 @@ def test_known_items_cost_no_place(folder: Path) -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    "near", [0, 50, 150, 450, 1990]
+)  # found at once, when asked again, by looking them up
+def test_one_user_gets_the_nearest_that_he_does_not_know(tmp_path: Path, near: int) -> None:
+    with LiveIndex.open(make(tmp_path / "live", 2000)) as live:
+        known = names([*range(near), *range(5000, 6000)])
+        expected = names(range(2000)[near : near + 20])
+        found = live.search(NOWHERE, 20, known=[known])
+        assert found.ids(0) == expected
+        assert (np.diff(found.candidates.similarity_UT[0, : len(expected)]) < 0).all()
+
+
 def test_many_users_get_what_each_would_get_alone(folder: Path) -> None:
     with LiveIndex.open(folder) as live:
         upsert(live, [2, 9], 1)

@@ -22,8 +22,7 @@ TRIES = 3
 
 NEAR, NEAR_SHARE = 96, 0.15
 """Known items that are expected among the nearest: so many at most, or, of who knows more, this share of the
-geometric mean of what he knows and what he is to get. Nineteen of twenty users of a simulated million have
-fewer."""
+geometric mean of what he knows and what he is to get. Of twenty users of a simulated million one has more."""
 
 MORE = 4
 """Where there are more of them, so many times more are expected; then all that he knows is looked up."""

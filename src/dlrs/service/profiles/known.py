@@ -12,9 +12,8 @@ from dlrs.past.stored import texts_of
 class KnownIds(Sequence[str]):
     """Ids of items, each once: those of a bundle's past as they lie there, then those met since.
 
-    Made texts whenever somebody looks. Kept as texts, they would take six times the room, and every
-    collection of garbage would look at each of them: with users who met thousands, for longer than a list
-    takes.
+    Made texts whenever somebody looks. Kept as texts, they would take six times the room, and each collection
+    of garbage would look at each of them: of users who met thousands, for longer than a list takes.
     """
 
     def __init__(self, past: Texts, later: Iterable[str]) -> None:
