@@ -164,7 +164,8 @@ class RankingService:
             ArtifactError: an older dlrs made the bundle, which has no users to find.
             Unavailable: a service does not answer, or there are many users to look at first; ask again.
         """
-        wish, deadline, stages = Wish(None, k, explain=False), Deadline(self._seconds), Stages()
+        wish, stages = Wish(None, k, explain=False), Stages()
+        deadline = Deadline(max(self._seconds, crowds.PATIENCE))  # for jobs: nobody waits for a page
 
         def found(bundle: ServingBundle) -> UsersFound | None:
             asked = Asked(NOBODY, wish, bundle, deadline, stages)
