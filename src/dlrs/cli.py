@@ -302,12 +302,11 @@ def recommend(
 
     folders = RunFolder(run)
     if for_item is not None or for_every_item:
-        if (for_item is not None) == for_every_item or everybody or user is not None or where or relax:
+        alone = (user, where, relax) == (None, None, None) and not everybody
+        if not alone or (for_item is None) != for_every_item or for_every_item != (out is not None):
             raise typer.BadParameter(
-                "--for-item ID, or --for-every-item, without --user, --all, --where and --relax"
+                "expected --for-item ID, or --for-every-item --out FILE, and at most --k"
             )
-        if for_every_item != (out is not None):
-            raise typer.BadParameter("--for-every-item needs --out FILE, and --for-item takes none")
         _say_users(folders.registry, for_item, k, out)
         return
     if everybody:
