@@ -21,6 +21,7 @@ from dlrs.errors import DlrsError
 from dlrs.evaluate_verb import evaluate, show_report
 from dlrs.experiment_verbs import experiment
 from dlrs.progress import FOLLOWS
+from dlrs.recommend_verb import recommend
 from dlrs.recsys2017_verbs import recsys2017
 from dlrs.recsys2018_verbs import recsys2018
 from dlrs.results_verb import results
@@ -150,6 +151,7 @@ def simulate(
     _say(f"Simulated {folder.path}. Next: dlrs run {folder / 'recipe.toml'} --out RUN")
 
 
+app.command()(recommend)
 app.command()(rollback)
 app.command()(bundles)
 app.command()(evaluate)
@@ -262,71 +264,6 @@ def publish(
 
 
 @app.command()
-def recommend(
-    run: Annotated[Path, typer.Argument(help="folder that `dlrs run` or `dlrs demo` wrote", metavar="RUN")],
-    user: Annotated[str | None, typer.Option(help="id of a user of the log; none: an active one")] = None,
-    k: Annotated[int, typer.Option(min=1, help="how many items")] = 5,
-    everybody: Annotated[
-        bool, typer.Option("--all", help="for every user with a profile, into --out")
-    ] = False,
-    out: Annotated[Path | None, typer.Option(help="Parquet file for the lists of --all")] = None,
-    for_item: Annotated[
-        str | None, typer.Option(help="the other way round: the users who suit this item best")
-    ] = None,
-    for_every_item: Annotated[
-        bool, typer.Option("--for-every-item", help="the users who suit each item best, into --out")
-    ] = False,
-    engine: Annotated[
-        str,
-        typer.Option(
-            help="who answers --all: duckdb (this process), or a Spark: local[2], spark://HOST:7077"
-        ),
-    ] = "duckdb",
-    where: Annotated[
-        list[str] | None, typer.Option(help="filter in JSON, or a list of them; repeatable", metavar="JSON")
-    ] = None,
-    relax: Annotated[
-        list[str] | None,
-        typer.Option(help="step in JSON, or a list: what to give up for k items", metavar="JSON"),
-    ] = None,
-) -> None:
-    """Recommend items to one user from the published bundle, beside his profile in words; or to all users.
-
-    --all --out FILE writes user_id, item_id, rank and score, and so does --for-every-item --out FILE. --where
-    and --relax are for one user: docs/filters.md says what they look like.
-    """
-    from dlrs import pipeline, showcase
-    from dlrs.candidates.filtering.wishes import read_filters, read_steps
-    from dlrs.folders import RunFolder
-    from dlrs.prepared import open_prepared
-
-    folders = RunFolder(run)
-    if for_item is not None or for_every_item:
-        alone = (user, where, relax) == (None, None, None) and not everybody
-        if not alone or (for_item is None) != for_every_item or for_every_item != (out is not None):
-            raise typer.BadParameter(
-                "expected --for-item ID, or --for-every-item --out FILE, and at most --k"
-            )
-        _say_users(folders.registry, for_item, k, out)
-        return
-    if everybody:
-        if where or relax:
-            raise typer.BadParameter("--where and --relax are for one user, not for --all")
-        if out is None or user is not None:
-            raise typer.BadParameter("--all needs --out FILE, and no --user")
-        facts = pipeline.recommend_all(folders.prepared, folders.registry, out, k, engine=engine)
-        _say(f"{facts['rows']:,} items for {facts['users']:,} users from bundle {facts['bundle_id']}: {out}")
-        return
-    if out is not None:
-        raise typer.BadParameter("--out is for --all")
-    filters, steps = read_filters(where or ()), read_steps(relax or ())
-    prepared = open_prepared(folders.prepared)
-    user_id = showcase.active_user(prepared) if user is None else user
-    found = showcase.recommend_to_user(prepared, folders.registry, user_id, k, filters, steps)
-    console.print(showcase.as_text(found, prepared.recipe.marketplace.features))
-
-
-@app.command()
 def run(
     recipe: RecipeFile,
     out: Annotated[
@@ -376,18 +313,6 @@ def demo(
     # a process of its own, without all that training brought into this one
     command = [sys.executable, "-m", "dlrs", "serve", str(out), "--as-of", "watermark", "--port", str(port)]
     os.execv(sys.executable, command)
-
-
-def _say_users(registry: Path, item_id: str | None, k: int, out: Path | None) -> None:
-    """Say who suits an item best, or write who suits each."""
-    from dlrs import pipeline
-
-    if out is not None:
-        facts = pipeline.recommend_users_for_all(registry, out, k)
-        _say(f"{facts['rows']:,} users for {facts['items']:,} items from bundle {facts['bundle_id']}: {out}")
-    elif item_id is not None:
-        for user_id, score in pipeline.recommend_users(registry, item_id, k):
-            _say(f"{user_id}  {score:.4f}")
 
 
 def _reuse(buckets: Mapping[str, Any], after: Path) -> str:
