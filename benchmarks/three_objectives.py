@@ -24,13 +24,13 @@ from dlrs.arrays import Doubles, Floats, stores
 from dlrs.evaluation.protocol import recommend_all
 from dlrs.evaluation.significance import intervals
 from dlrs.evaluation.static import StaticTest
+from dlrs.evaluation_settings import Evaluation
 from dlrs.features.similarity import raw_cosine
 from dlrs.judging import headline_test
 from dlrs.metrics.ranked import precision
 from dlrs.model.forward import Nets, Representations
 from dlrs.model.network import Network, without_torch
 from dlrs.prepared import Prepared, open_prepared
-from dlrs.recipe import Evaluation
 from dlrs.recommender import Audience, Recommender, TwoStageRecommender
 from dlrs.samples.batches import Batches
 from dlrs.samples.pairs import Pairs
