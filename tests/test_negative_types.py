@@ -22,6 +22,7 @@ from dlrs.past.stored import Past
 from dlrs.prepared import open_prepared
 from dlrs.recipe import parse_recipe
 from dlrs.simulator.settings import Simulation
+from small_run import small_run
 
 NEGATIVE = 'negative_types = ["shown", "deleted"]\nrefusing_types = ["deleted"]\n'
 
@@ -38,15 +39,8 @@ class NoSayer:
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run without events that say no."""
-    folder = tmp_path_factory.mktemp("plain")
     settings = Simulation(users=80, items=800, weeks=4, seed=1, network="thesis")
-    recipe = pipeline.simulate(folder / "data", settings) / "recipe.toml"
-    recipe.write_text(recipe.read_text().replace("epochs = 6", "epochs = 1"))
-    run = RunFolder(folder)
-    pipeline.prepare(recipe, run.prepared)
-    pipeline.train(run.prepared, run.trained)
-    pipeline.publish(run.prepared, run.trained, run.registry)
-    return run
+    return small_run(tmp_path_factory.mktemp("plain"), settings, {"epochs = 6": "epochs = 1"})
 
 
 @pytest.fixture(scope="module")

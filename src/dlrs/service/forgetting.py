@@ -11,6 +11,7 @@ from threading import Event, Thread
 
 from dlrs.candidates.filtering.filters import Filter
 from dlrs.errors import DlrsError
+from dlrs.service.following import follow_until
 from dlrs.service.seams import Erased
 from dlrs.service.stores import UserRecord, UserStore
 
@@ -87,16 +88,12 @@ class Forgetting:
             self._again.popleft()
 
     def _run(self) -> None:
-        well = True
-        while not self._stopped.wait(POLL if well else AGAIN):
-            try:
-                self.follow()
-                well = True
-            except Exception as error:
-                if well:  # once, however long it lasts
-                    log.warning(
-                        "Erasures are not followed now: %s",
-                        error,
-                        exc_info=None if isinstance(error, DlrsError) else error,
-                    )
-                well = False
+        follow_until(self._stopped, self.follow, every=POLL, again=AGAIN, complain=_complain)
+
+
+def _complain(error: Exception) -> None:
+    log.warning(
+        "Erasures are not followed now: %s",
+        error,
+        exc_info=None if isinstance(error, DlrsError) else error,
+    )

@@ -21,24 +21,13 @@ from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.simulator.settings import Simulation
 from service.ranking.conftest import User
 from service.ranking.fakes import Stage, known_1N, open_world, stored
+from small_run import NARROW, small_run
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    folder = tmp_path_factory.mktemp("history")
     settings = Simulation(users=150, items=1000, network="history")
-    recipe = pipeline.simulate(folder / "data", settings).path / "recipe.toml"
-    content = recipe.read_text(encoding="utf-8")
-    smaller = {"width = 64": "width = 16", "length = 50": "length = 10", "epochs = 10": "epochs = 2"}
-    for written, wanted in smaller.items():
-        assert written in content
-        content = content.replace(written, wanted)
-    recipe.write_text(content, encoding="utf-8")
-    run = RunFolder(folder)
-    pipeline.prepare(recipe, run.prepared)
-    pipeline.train(run.prepared, run.trained)
-    pipeline.publish(run.prepared, run.trained, run.registry)
-    return run
+    return small_run(tmp_path_factory.mktemp("history"), settings, NARROW | {"epochs = 10": "epochs = 2"})
 
 
 @pytest.fixture

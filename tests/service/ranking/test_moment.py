@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from dlrs.service.settings import Settings
 from dlrs.service.wiring import opened, read, replayed
 from dlrs.simulator.settings import Simulation
 from service_stub import over_http
+from small_run import NARROW, small_run
 
 K, AFTER = 10, timedelta(hours=1)
 NEW_USER, STRANGER = "somebody new", "a stranger"
@@ -42,26 +42,13 @@ NEW_USER, STRANGER = "somebody new", "a stranger"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    folder = tmp_path_factory.mktemp("moment")
     settings = Simulation(users=200, items=1500, network="history", ranker="moment")
-    recipe = pipeline.simulate(folder / "data", settings).path / "recipe.toml"
-    content = recipe.read_text(encoding="utf-8")
-    smaller = {
-        "width = 64": "width = 16",
-        "length = 50": "length = 10",
+    changed = {
         "epochs = 10": "epochs = 2",
+        "interaction_types =": 'negative_types = ["hide"]\ninteraction_types =',
+        "models = .*": 'models = ["most popular"]',
     }
-    content = content.replace("interaction_types =", 'negative_types = ["hide"]\ninteraction_types =', 1)
-    content = re.sub(r"models = .*", 'models = ["most popular"]', content, count=1)
-    for written, wanted in smaller.items():
-        assert written in content
-        content = content.replace(written, wanted, 1)
-    recipe.write_text(content, encoding="utf-8")
-    run = RunFolder(folder)
-    pipeline.prepare(recipe, run.prepared)
-    pipeline.train(run.prepared, run.trained)
-    pipeline.publish(run.prepared, run.trained, run.registry)
-    return run
+    return small_run(tmp_path_factory.mktemp("moment"), settings, NARROW | changed)
 
 
 @pytest.fixture(scope="module")

@@ -32,31 +32,15 @@ from dlrs.service.settings import Settings
 from dlrs.service.wiring import opened, read
 from dlrs.simulator.settings import Simulation
 from service_stub import over_http
+from small_run import NARROW, small_run
 
 EVERYBODY = 500
 
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    folder = tmp_path_factory.mktemp("history")
-    recipe = (
-        pipeline.simulate(folder / "data", Simulation(users=120, items=800, network="history"))
-        / "recipe.toml"
-    )
-    content = recipe.read_text(encoding="utf-8")
-    for written, wanted in {
-        "width = 64": "width = 16",
-        "length = 50": "length = 10",
-        "epochs = 10": "epochs = 1",
-    }.items():
-        assert written in content
-        content = content.replace(written, wanted)
-    recipe.write_text(content, encoding="utf-8")
-    run = RunFolder(folder)
-    pipeline.prepare(recipe, run.prepared)
-    pipeline.train(run.prepared, run.trained)
-    pipeline.publish(run.prepared, run.trained, run.registry)
-    return run
+    settings = Simulation(users=120, items=800, network="history")
+    return small_run(tmp_path_factory.mktemp("history"), settings, NARROW | {"epochs = 10": "epochs = 1"})
 
 
 @pytest.fixture(params=["thesis", "history"])

@@ -20,6 +20,7 @@ from dlrs.ranking.shortlist import shared
 from dlrs.ranking.stretch import Events
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.clock import Clock
+from dlrs.service.following import follow_until
 from dlrs.service.ranking.moment.items_now import ItemsNow
 from dlrs.service.ranking.moment.names import UNKNOWN, Names
 from dlrs.service.seams import Erased, Event
@@ -147,14 +148,7 @@ class LiveMoment:
         return self._shared
 
     def _run(self) -> None:
-        well = True
-        while not self._stop.wait(EVERY if well else AGAIN):
-            try:
-                self.follow()
-                well = True
-            except Exception as error:
-                if well:  # once, however long it lasts
-                    log.warning(
-                        "lists do not follow what happens now", bundle=self.bundle.id, error=str(error)
-                    )
-                well = False
+        follow_until(self._stop, self.follow, every=EVERY, again=AGAIN, complain=self._complain)
+
+    def _complain(self, error: Exception) -> None:
+        log.warning("lists do not follow what happens now", bundle=self.bundle.id, error=str(error))
