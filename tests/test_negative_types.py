@@ -18,7 +18,7 @@ from dlrs.data.interactions import Interactions, micros
 from dlrs.errors import DataError, SchemaError
 from dlrs.evaluation.static import static_test
 from dlrs.folders import RunFolder
-from dlrs.past.stored import Past
+from dlrs.past.stored import Past, texts_of
 from dlrs.prepared import open_prepared
 from dlrs.recipe import parse_recipe
 from dlrs.simulator.settings import Simulation
@@ -112,7 +112,7 @@ def test_a_bundle_remembers_what_was_refused(no_sayer: NoSayer) -> None:
     past = Past.open(current, prepared.recipe.marketplace.features)
     row = past.row(no_sayer.user)
     assert row is not None
-    met = past.met(row, 0)
+    met = texts_of(past.met(row, 0))
     assert no_sayer.best[0] in met
     assert no_sayer.best[1] not in met
     events = prepared.interactions
