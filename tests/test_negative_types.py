@@ -24,7 +24,7 @@ from dlrs.recipe import parse_recipe
 from dlrs.simulator.settings import Simulation
 from small_run import small_run
 
-NEGATIVE = 'negative_types = ["shown", "deleted"]\nrefusing_types = ["deleted"]\n'
+NEGATIVE = {"negative_types": '["shown", "deleted"]', "refusing_types": '["deleted"]'}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,10 @@ def no_sayer(plain: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> NoSa
         pa.concat_tables([events, pa.Table.from_pylist(added, events.schema)]), folder / "events.parquet"
     )
     recipe = folder / "recipe.toml"
-    recipe.write_text(recipe.read_text().replace("interaction_types =", NEGATIVE + "interaction_types ="))
+    content = recipe.read_text()
+    for key, types in NEGATIVE.items():
+        content = content.replace(f"{key} = []", f"{key} = {types}", 1)
+    recipe.write_text(content)
     run = RunFolder(folder)
     pipeline.prepare(recipe, run.prepared)
     pipeline.publish(run.prepared, plain.trained, run.registry)

@@ -140,7 +140,8 @@ def test_the_verb_takes_a_scale_and_what_differs_from_it(tmp_path):
     assert done.exit_code == 0, done.output
     settings = json.loads((tmp_path / "data" / "manifest.json").read_text())["facts"]["settings"]
     asked = {"users": 30, "items": 300, "weeks": 3, "seed": 5, "guest_share": 0.5}
-    assert settings == {**asked, "warm_up_days": 30, "ads": None, "scale": "thesis", "network": "thesis"}
+    networks = {"network": "thesis", "ranker": "network"}
+    assert settings == {**asked, "warm_up_days": 30, "ads": None, "scale": "thesis", **networks}
     assert "pairs a user, train: mean" in done.output
     assert (SCALES["thesis"].users, SCALES["thesis"].items, SCALES["thesis"].weeks) == (100_000, 1_711_190, 5)
 

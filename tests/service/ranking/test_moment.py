@@ -45,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     settings = Simulation(users=200, items=1500, network="history", ranker="moment")
     changed = {
         "epochs = 10": "epochs = 2",
-        "interaction_types =": 'negative_types = ["hide"]\ninteraction_types =',
+        r"negative_types = \[\]": 'negative_types = ["hide"]',
         "models = .*": 'models = ["most popular"]',
     }
     return small_run(tmp_path_factory.mktemp("moment"), settings, NARROW | changed)
