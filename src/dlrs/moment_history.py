@@ -13,7 +13,7 @@ from dlrs.arrays import NO_ITEM, Floats, Ints, gather_ranges
 from dlrs.data.interactions import ALL_TIME
 from dlrs.errors import ArtifactError
 from dlrs.features.rows import EncodedRows
-from dlrs.model.history_forward import HistoryNets, Tokens, unit
+from dlrs.model.history_forward import HistoryNets, Tokens
 from dlrs.model.nets import AnyNets
 from dlrs.moment_recommender import MomentRecommender
 from dlrs.prepared import Prepared
@@ -43,7 +43,7 @@ class HistoryRetrieval:
         """
         self._nets, self._past, self._users = nets, past, users
         self._vectors_VD = nets.item_vectors(versions)
-        self._unit_VD = unit(self._vectors_VD)
+        self._unit_VD = nets.unit_items(self._vectors_VD)
 
     def scores(self, requests: Requests, items_RC: Ints) -> Floats:
         """Return cos(e_u, e_v) / temperature for each candidate as it was at the moment: (R, C)."""

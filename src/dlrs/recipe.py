@@ -114,7 +114,15 @@ class History(Description):
     field_dropout: float = Field(
         default=0.1, ge=0, lt=1, description="share of features left out in training"
     )
+    start: Literal["spectral", "random"] = Field(
+        default="spectral", description="embeddings at first: by what was met together, or drawn"
+    )
     learning_rate: float = Field(default=0.002, gt=0, description="of Adam")
+    averaged: float = Field(
+        default=1.0,
+        ge=0,
+        description="epochs over which the weights that are judged and kept are a mean, the last the most; 0: none",
+    )
     batch_size: int = Field(default=128, ge=1, description="stretches of users' histories a step")
     epochs: int = Field(default=30, ge=1)
     patience: int = Field(default=5, ge=1, description="epochs without a better validation before stopping")

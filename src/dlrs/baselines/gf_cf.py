@@ -51,12 +51,8 @@ def fit_gf_cf(train_UN: sparse.csr_array, settings: Baselines) -> GraphFilter:
     """Fit on the unique pairs of users and items; how often somebody met an item does not matter."""
     history_UN = sparse.csr_array(train_UN, dtype=np.float64, copy=True)
     history_UN.data[:] = 1
-    degrees_U, degrees_N = (np.asarray(history_UN.sum(axis=axis)).ravel() for axis in (1, 0))
-    normalised_UN = sparse.csr_array(
-        sparse.diags_array(_inverse_root(degrees_U))
-        @ history_UN
-        @ sparse.diags_array(_inverse_root(degrees_N))
-    )
+    degrees_N = np.asarray(history_UN.sum(axis=0)).ravel()
+    normalised_UN = normalised(history_UN)
     with threadpool_limits(1, "blas"), stage("Fit GF-CF"):
         vectors_NW = right_vectors(normalised_UN, settings.gf_cf_width)
     return GraphFilter(history_UN, normalised_UN, vectors_NW, degrees_N, settings.gf_cf_low_pass)
@@ -79,6 +75,16 @@ def gf_cf_recommender(model: GraphFilter, items_A: Ints) -> ScoredRecommender:
         return np.asarray(scores_BA)
 
     return ScoredRecommender(items_A, score_users)
+
+
+def normalised(history_UN: sparse.csr_array) -> sparse.csr_array:
+    """Return R of X: each pair over the roots of how often its user and its item were met."""
+    degrees_U, degrees_N = (np.asarray(history_UN.sum(axis=axis)).ravel() for axis in (1, 0))
+    return sparse.csr_array(
+        sparse.diags_array(_inverse_root(degrees_U))
+        @ history_UN
+        @ sparse.diags_array(_inverse_root(degrees_N))
+    )
 
 
 def right_vectors(matrix_UN: sparse.csr_array, width: int) -> Doubles:

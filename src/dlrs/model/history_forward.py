@@ -60,10 +60,14 @@ class HistoryNets:
 
     def embed_items(self, rows: EncodedRows) -> Representations:
         """Return e_v of each row; there is no wide scalar, so that is 0."""
-        return _representations(unit(self.item_vectors(rows)))
+        return _representations(self.unit_items(self.item_vectors(rows)))
+
+    def unit_items(self, vectors_ND: Floats) -> Floats:
+        """Return e_v of what `item_vectors` made."""
+        return unit(vectors_ND + self.weights.get("base", np.float32(0)))  # bundles of before have none
 
     def item_vectors(self, rows: EncodedRows) -> Floats:
-        """Return what e_v is before it is scaled to length 1: what a user's events are made of."""
+        """Return the sums of the features' embeddings, (N, D): what a user's events are made of."""
         parts = [
             self._items(rows.take(np.arange(start, min(start + ROWS, len(rows)))))
             for start in range(0, len(rows), ROWS)

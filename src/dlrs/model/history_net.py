@@ -1,8 +1,9 @@
 """The history network: e_u from what a user met, e_v from an item's features, both of length 1.
 
 All features of an item, its id among them if the recipe makes that one, are embedded in one space and
-summed: what an item is like stands for it until enough users have met it. A user is the sum of three
-parts, of which any may be missing:
+summed: what an item is like stands for it until enough users have met it. Before the sum is scaled to length 1,
+one vector is added that all items share: so how long a sum is counts, too, and who is met often can be near to
+many. A user is the sum of three parts, of which any may be missing:
 
     the mean of the items that he met of late (the profile, one-many over ids and features alike),
     self-attention over them in their order, as it stands at the last one (Kang & McAuley, ICDM 2018),
@@ -79,10 +80,25 @@ class HistoryNet(nn.Module):
         self.types = nn.Parameter(torch.zeros(types, D))
         self.type_weights = nn.Parameter(torch.zeros(types))  # logarithms
         self.anybody = nn.Parameter(torch.randn(D) * SMALL)
+        self.base = nn.Parameter(torch.zeros(D))
         self.dropout = Dropout(settings.dropout)
 
+    @torch.no_grad()
+    def start_from(self, numbers_CW: Tensor, table_KW: Tensor) -> None:
+        """Begin with these embeddings, W < D: the last coordinate is the one that all items share."""
+        W = table_KW.shape[1]
+        for embeddings, given in ((self.numbers, numbers_CW), (self.table, table_KW)):
+            embeddings[:, :W] = given
+            embeddings[:, -1] = 0
+        self.base[-1] = 1
+        self.anybody.zero_()
+
+    def unit_items(self, items_SD: Tensor) -> Tensor:
+        """Return e_v of what `items` returned."""
+        return functional.normalize(items_SD + self.base, dim=-1)
+
     def items(self, rows: RowTensors) -> Tensor:
-        """Return the embedding of each row, before it is scaled to length 1: (S, D)."""
+        """Return the sum of the embeddings of each row: (S, D)."""
         # a sum of n values over √n is as long as one value: the twenty words of a title are not drowned
         weights_E = rows.weights_E.sqrt() * self.used_K[rows.columns_E]
         numbers_SC = rows.continuous_BM

@@ -77,6 +77,11 @@ class Sequences(StoredArrays):
         columns = (self.item_E, self.version_E, self.time_E, self.type_E)
         return Sequences(self.offsets_U1, *(column[order_E] for column in columns))
 
+    def batches(self, length: int, size: int) -> int:
+        """Return about how many batches of so many stretches an epoch has."""
+        steps_U = np.maximum(np.diff(self.offsets_U1) - 1, 0)
+        return max(1, int((-(-steps_U // length)).sum()) // size)
+
     def stretches(self, length: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
         """Return start and length of stretches of 2 to `length` + 1 events that hold every transition once.
 

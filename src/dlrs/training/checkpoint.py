@@ -6,6 +6,7 @@ generator whose state must be kept.
 
     network/<name>                   the weights now
     best/<name>                      the weights of the best epoch, when there is a `validate`
+    averaged/<name>                  the mean of the weights, when there is one
     <optimiser>/<number>/<name>      each optimiser's state for its n-th weight
     metadata "facts"                 JSON: Progress, and the identity of what is trained on what
 """
@@ -44,6 +45,8 @@ class Checkpoint:
         if not self.writes:
             return
         tensors = _under("network", run.network.state_dict()) | _under("best", run.best or {})
+        if run.averaged is not None:
+            tensors |= _under("averaged", run.averaged.state_dict())
         for name, optimiser in run.optimisers.items():
             tensors |= _under(name, _flat_state(optimiser))
         facts = json.dumps({"identity": self.identity, "progress": asdict(run.progress)})
@@ -62,6 +65,8 @@ class Checkpoint:
         tensors, progress = self._read()
         run.network.load_state_dict(_below("network", tensors))
         run.best = _below("best", tensors) or None
+        if run.averaged is not None:
+            run.averaged.load_state_dict(_below("averaged", tensors))
         for name, optimiser in run.optimisers.items():
             _restore_state(optimiser, _below(name, tensors))
         history = [EpochResult(**epoch) for epoch in progress.pop("history")]

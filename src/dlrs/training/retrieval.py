@@ -39,6 +39,7 @@ from dlrs.samples.sequences import SequenceBatch, Sequences, sequence_batches
 from dlrs.training.board import Board
 from dlrs.training.checkpoint import CHECKPOINT, Checkpoint, identify
 from dlrs.training.run import ADAM, EpochResult, Run, best_epoch
+from dlrs.training.spectral import spectral_start
 
 REDRAWS = 4
 """So often a negative that was not alive at its moment is drawn again."""
@@ -104,8 +105,11 @@ def train_history(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = HistoryNet(space, settings, _used_columns(log, space, settings.minimum_uses), log.types)
-        run = Run(network, {ADAM: Adam(network.parameters(), lr=settings.learning_rate, fused=True)})
         checkpoint = Checkpoint(folder / CHECKPOINT, _identity(log, space, settings, validate))
+        if settings.start == "spectral" and not checkpoint.file.exists():
+            _start(network, log)
+        run = Run(network, {ADAM: Adam(network.parameters(), lr=settings.learning_rate, fused=True)})
+        run.average_over(settings.averaged * _steps(log.sequences, settings))
         checkpoint.restore(run)
         negatives = Negatives(log, settings)
         with Board(folder / "tensorboard", first_step=run.progress.epoch) as board:
@@ -118,11 +122,10 @@ def train_history(
                         checkpoint.save(run)
                 network.eval()
                 with torch.no_grad():
-                    result = run.close_epoch(None if validate is None else validate(network))
+                    result = run.close_epoch(None if validate is None else validate(run.judged.eval()))
                 checkpoint.save(run)
                 board.epoch(result, network, run.progress.epoch)
-    if run.best is not None:
-        network.load_state_dict(run.best)
+    network.load_state_dict(run.judged.state_dict() if run.best is None else run.best)
     return TrainedHistory(network.eval(), tuple(run.progress.history), best_epoch(run.progress.history))
 
 
@@ -132,6 +135,8 @@ def _step(run: Run[HistoryNet], loss: Tensor, count: int) -> None:
     run.optimisers[ADAM].zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     run.optimisers[ADAM].step()
+    if run.averaged is not None:
+        run.averaged.update_parameters(run.network)
     run.progress.count(loss.item(), count)
 
 
@@ -200,7 +205,7 @@ def _loss(
     own = None if log.own_UO is None else _own(log.own_UO, sequences, batch)
     users_BLD = network.users(items_SD, Events(place_BL, type_BL.long()), own)
     users_PD = functional.normalize(users_BLD[torch.from_numpy(new_BL)], dim=-1)
-    unit_SD = functional.normalize(items_SD, dim=-1)
+    unit_SD = network.unit_items(items_SD)
     item_P = sequences.item_E[target_P]
     logits_P = (users_PD * unit_SD[place_P]).sum(1) / settings.temperature
     logits_PM = users_PD @ unit_SD[place_M].T / settings.temperature
@@ -240,6 +245,28 @@ def _own(own_UO: sparse.csr_array, sequences: Sequences, batch: SequenceBatch) -
     return Bags(
         torch.from_numpy(rows.indices).int(), torch.from_numpy(rows.data), torch.from_numpy(rows.indptr).int()
     )
+
+
+def _steps(sequences: Sequences, settings: History) -> int:
+    """Return about how many steps an epoch has."""
+    rng = np.random.default_rng(settings.seed)
+    some = sequences if settings.users is None else sequences.some(settings.users, rng)
+    return some.batches(settings.length, settings.batch_size)
+
+
+def _start(network: HistoryNet, log: Log) -> None:
+    """Put a new network where the log's singular vectors say."""
+    last_N = log.catalog.first_N[1:] - 1
+    used_K = network.used_K.numpy()
+    numbers_CW, table_KW = spectral_start(
+        log.sequences,
+        log.versions.take(last_N),
+        network.space,
+        used_K,
+        network.settings.width - 1,
+        network.settings.seed,
+    )
+    network.start_from(torch.from_numpy(numbers_CW), torch.from_numpy(table_KW))
 
 
 def _used_columns(log: Log, space: FeatureSpace, minimum: int) -> Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
+from torch.optim.swa_utils import AveragedModel
 
 from dlrs.model.network import Network
 from dlrs.model.objectives import Losses
@@ -92,6 +93,7 @@ class Run(Generic[AnyNetwork]):
     workers: Workers = ALONE
     progress: Progress = field(default_factory=Progress)
     best: Weights | None = None
+    averaged: AveragedModel | None = None
 
     @staticmethod
     def begin(network: Network, settings: Training, workers: Workers = ALONE) -> Run[Network]:
@@ -106,6 +108,28 @@ class Run(Generic[AnyNetwork]):
         if settings.similarity_optimiser == "separate":
             optimisers[SIMILARITY] = Adam(network.embedding_parameters(), lr=rate, fused=True)
         return Run(network, optimisers, workers)
+
+    def average_over(self, steps: float) -> None:
+        """Keep, beside the weights, their mean over about so many steps, the last the most; 0: do not.
+
+        Descent with a constant rate ends somewhere round a minimum; the mean lies nearer to it (Polyak &
+        Juditsky, 1992).
+        """
+        if steps == 0:
+            return
+        share = 1 / max(1.0, steps)
+
+        @torch.no_grad()
+        def lean(means: Iterable[Tensor], weights: Iterable[Tensor], done: Tensor | int) -> None:
+            for mean, weight in zip(means, weights, strict=True):
+                mean.lerp_(weight, max(share, 1 / (int(done) + 1)))
+
+        self.averaged = AveragedModel(self.network, multi_avg_fn=lean)
+
+    @property
+    def judged(self) -> AnyNetwork:
+        """What validation looks at and what is kept: the mean, if there is one."""
+        return self.network if self.averaged is None else cast(AnyNetwork, self.averaged.module)
 
     def descend(self, losses: Losses) -> None:
         """Take one step down the total loss; where there are two Adams, each goes down its own part."""
@@ -144,7 +168,7 @@ class Run(Generic[AnyNetwork]):
     def _close(self, result: EpochResult) -> EpochResult:
         self.progress = Progress(history=[*self.progress.history, result])
         if result.validation is not None and best_epoch(self.progress.history) == self.progress.epoch:
-            self.best = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+            self.best = {name: tensor.clone() for name, tensor in self.judged.state_dict().items()}
         return result
 
     def is_stale(self, patience: int) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from dlrs.arrays import Floats
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Nets, Representations
-from dlrs.model.history_forward import HistoryNets, Tokens, unit
+from dlrs.model.history_forward import HistoryNets, Tokens
 from dlrs.model.nets import AnyNets
 from dlrs.recipe import SourceName
 from dlrs.service.bundle import ServingBundle
@@ -100,7 +100,8 @@ class Askers:
         if not history:
             return {}
         vectors_HD = self._vectors(history, bundle, _vectors_of(bundle.nets))
-        embedding_HD = unit(vectors_HD) if isinstance(bundle.nets, HistoryNets) else vectors_HD
+        nets = bundle.nets
+        embedding_HD = nets.unit_items(vectors_HD) if isinstance(nets, HistoryNets) else vectors_HD
         weight_H = np.array([met.weight for met in history], dtype=np.float32)
         liked_D = (weight_H @ embedding_HD) / (weight_H.sum() or 1)
         return {"pseudo-user": liked_D, "last-met": embedding_HD[-1]}

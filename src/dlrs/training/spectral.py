@@ -1,0 +1,104 @@
+"""Spectral start: before the first step, items lie where the log's strongest singular vectors put them.
+
+With X what users met, d how often each user and each item was met, and R = D_U^(−1/2) X D_I^(−1/2), the
+rows of R's strongest right singular vectors V are a map of the items: the mean of a user's rows, times the
+row of another item, is an ideal low-pass filter over what was met together (Shen et al., *How powerful is
+graph convolution for recommendation?*, 2021). Descent from random embeddings needs many epochs to get there.
+
+The network has embeddings of features, not of items. They are those whose sums are nearest to the rows of
+V: least squares, each item as heavy as it was met often, with a ridge. So an id keeps what the other features
+of an item that many met do not explain, and an item that nobody met lies where its features put it.
+
+    U users    N items    W ≤ D singular vectors    C numbers, K columns of the vocabulary    S drawn users
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from dlrs.arrays import Doubles, Floats
+from dlrs.baselines.gf_cf import normalised, right_vectors
+from dlrs.features.rows import EncodedRows, FeatureSpace
+from dlrs.progress import stage
+from dlrs.samples.sequences import Sequences
+
+MOST_USERS = 200_000
+"""Users whose events make the map; of more, so many are drawn."""
+
+RIDGE = 1.0
+"""As if each feature had been met once more, at zero."""
+
+ITERATIONS = 30
+"""Of conjugate gradients: the start need not be exact."""
+
+LONGEST, LENGTH = 99, 2.0
+"""This percentile of the lengths of the items' vectors, and what it becomes; 1 is that of what all share."""
+
+
+def spectral_start(
+    sequences: Sequences, items: EncodedRows, space: FeatureSpace, used_K: Floats, width: int, seed: int
+) -> tuple[Floats, Floats]:
+    """Return embeddings of the numbers, (C, W), and of the columns, (K, W), at the start.
+
+    Args:
+        sequences: what users met.
+        items: what each of the N items is like.
+        space: the shape of the inputs.
+        used_K: 1 for each column that may count, else 0.
+        width: W at most; fewer where the log has no more singular vectors.
+        seed: draws users, where there are too many.
+    """
+    with threadpool_limits(1, "blas"), stage("Spectral start"):
+        met_UN = _met(sequences.some(MOST_USERS, np.random.default_rng(seed)), len(items))
+        met_N = np.asarray(met_UN.sum(axis=0)).ravel()
+        vectors_NW = right_vectors(normalised(met_UN), width)
+        lengths_N = np.linalg.norm(vectors_NW[met_N > 0], axis=1)
+        vectors_NW *= LENGTH / np.percentile(lengths_N, LONGEST)
+        inputs_NI = _inputs(items, space, used_K)
+        weights_IW = _least_squares(inputs_NI, vectors_NW, met_N)
+    C = len(space.continuous)
+    return weights_IW[:C].astype(np.float32), weights_IW[C:].astype(np.float32)
+
+
+def _met(sequences: Sequences, items: int) -> sparse.csr_array:
+    """Return who met what, once a pair: (U, N)."""
+    users = len(sequences.offsets_U1) - 1
+    parts = (np.ones(len(sequences)), sequences.item_E, sequences.offsets_U1)
+    met_UN = sparse.csr_array(parts, shape=(users, items), copy=True)  # the next line sorts in place
+    met_UN.sum_duplicates()
+    met_UN.data[:] = 1
+    return met_UN
+
+
+def _inputs(items: EncodedRows, space: FeatureSpace, used_K: Floats) -> sparse.csr_array:
+    """Return what the network multiplies with its embeddings: numbers, then columns, (N, C + K)."""
+    inputs_NI = items.matrix(space, side="item")
+    C = len(space.continuous)
+    # n values of a feature weigh 1/√n in the network, and 1/n here
+    values_E = np.where(inputs_NI.indices < C, inputs_NI.data, np.sqrt(np.abs(inputs_NI.data)))
+    used_I = np.concatenate([np.ones(C), used_K])
+    return sparse.csr_array((values_E, inputs_NI.indices, inputs_NI.indptr), inputs_NI.shape) @ (
+        sparse.diags_array(used_I)
+    )
+
+
+def _least_squares(inputs_NI: sparse.csr_array, target_NW: Doubles, weight_N: Doubles) -> Doubles:
+    """Return the ridge regression's coefficients, (I, W), by conjugate gradients, each target by itself."""
+    weighted_IN = sparse.csr_array(inputs_NI.T @ sparse.diags_array(weight_N))
+    solution_IW = np.zeros((inputs_NI.shape[1], target_NW.shape[1]))
+    residual_IW = np.asarray(weighted_IN @ target_NW)
+    # columns are met from once to always: scaled by that, few iterations do
+    scale_I1 = 1 / (np.asarray(weighted_IN.multiply(inputs_NI.T).sum(axis=1)).reshape(-1, 1) + RIDGE)
+    scaled_IW = scale_I1 * residual_IW
+    direction_IW, worth_W = scaled_IW, np.einsum("iw,iw->w", residual_IW, scaled_IW)
+    for _ in range(ITERATIONS):
+        image_IW = weighted_IN @ (inputs_NI @ direction_IW) + RIDGE * direction_IW
+        step_W = worth_W / np.maximum(np.einsum("iw,iw->w", direction_IW, image_IW), 1e-30)
+        solution_IW += step_W * direction_IW
+        residual_IW = residual_IW - step_W * image_IW
+        scaled_IW = scale_I1 * residual_IW
+        before_W, worth_W = worth_W, np.einsum("iw,iw->w", residual_IW, scaled_IW)
+        direction_IW = scaled_IW + worth_W / np.maximum(before_W, 1e-30) * direction_IW
+    return solution_IW
