@@ -121,7 +121,7 @@ class History(Description):
     averaged: float = Field(
         default=1.0,
         ge=0,
-        description="epochs over which the weights that are judged and kept are a mean, the last the most; 0: none",
+        description="epochs whose weights have a mean, the last the most, that is kept; 0: no mean",
     )
     batch_size: int = Field(default=128, ge=1, description="stretches of users' histories a step")
     epochs: int = Field(default=30, ge=1)

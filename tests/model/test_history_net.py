@@ -74,11 +74,10 @@ def test_numpy_gives_the_same_representations(way: str) -> None:
         items_SD = network.items(row_tensors(items()))
         events = Events(torch.tensor([[-1, 0, 3], [2, 1, 4]]), torch.tensor([[0, 1, 0], [1, 1, 0]]))
         users_BLD = functional.normalize(network.users(items_SD, events, own(users(2))), dim=-1)
+        units_SD = network.unit_items(items_SD)
     place_E, type_E = np.array([0, 3, 2, 1, 4]), np.array([1, 0, 1, 1, 0])
     tokens = Tokens(np.array([0, 2, 5]), place_E, type_E, nets.item_vectors(items()))
-    np.testing.assert_allclose(
-        nets.embed_items(items()).embedding_ND, functional.normalize(items_SD), atol=1e-6
-    )
+    np.testing.assert_allclose(nets.embed_items(items()).embedding_ND, units_SD, atol=1e-6)
     np.testing.assert_allclose(nets.embed_users(users(2), tokens).embedding_ND, users_BLD[:, -1], atol=1e-5)
     alone = Tokens(tokens.offsets_U1[:2], tokens.place_E[:2], tokens.type_E[:2], tokens.vectors_SD)
     np.testing.assert_allclose(nets.embed_users(users(1), alone).embedding_ND[0], users_BLD[0, -1], atol=1e-5)
@@ -181,6 +180,25 @@ def test_a_logit_is_the_cosine_over_the_temperature(network: HistoryNet) -> None
         e_u.embedding_ND[0] @ e_v.embedding_ND[2] / SETTINGS.temperature, rel=1e-5
     )
     assert logits[0, 1] == -np.inf
+
+
+def test_how_long_a_sum_is_counts_beside_what_all_items_share(network: HistoryNet) -> None:
+    network.start_from(torch.zeros(1, 7), torch.zeros(8, 7))
+    nets = in_numpy(network)
+    along = np.zeros((3, 8), dtype=np.float32)
+    along[:, 0] = [0, 1, 3]
+    expected = [[0, 1], [0.5**0.5, 0.5**0.5], [0.9**0.5, 0.1**0.5]]
+    np.testing.assert_allclose(nets.unit_items(along)[:, [0, 7]], expected, rtol=1e-6)
+
+
+def test_weights_of_before_had_no_vector_that_all_share(network: HistoryNet) -> None:
+    nets = in_numpy(network)
+    before = HistoryNets(
+        SPACE, network.settings, {name: w for name, w in nets.weights.items() if name != "base"}
+    )
+    vectors_ND = before.item_vectors(items())
+    lengths_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
+    np.testing.assert_allclose(before.embed_items(items()).embedding_ND * lengths_N1, vectors_ND, atol=1e-5)
 
 
 def test_a_column_that_training_hardly_saw_says_nothing() -> None:

@@ -61,7 +61,7 @@ def following(network: HistoryNet) -> list[int]:
         items_SD = network.items(row_tensors(versions()))
         place_BL = torch.arange(ITEMS)[:, None]
         users = network.users(items_SD, Events(place_BL, torch.zeros_like(place_BL)), None)[:, -1]
-        scores = functional.normalize(users, dim=-1) @ functional.normalize(items_SD, dim=-1).T
+        scores = functional.normalize(users, dim=-1) @ network.unit_items(items_SD).T
     best: list[int] = scores.argmax(dim=1).tolist()
     return best
 
@@ -150,22 +150,26 @@ def test_what_users_passed_by_is_pushed_away(tmp_path: Path) -> None:
     log = walks()
     user_E = np.arange(USERS)
     passed = Passed(np.arange(USERS + 1), (user_E + 8) % ITEMS)
-    settings = SETTINGS.model_copy(update={"passed_negatives": 2, "epochs": 3})
+    # who has learnt what follows hardly has to be told what does not
+    settings = SETTINGS.model_copy(
+        update={"passed_negatives": 2, "epochs": 8, "start": "random", "averaged": 0}
+    )
     without = train_history(log, SPACE, settings, folder=tmp_path / "without").network
     pushed = train_history(replace(log, passed=passed), SPACE, settings, folder=tmp_path / "passed").network
 
     def score(network: HistoryNet) -> float:
-        """How near users are, after their last item, to what they passed by."""
+        """How much nearer users are, after their last item, to what they passed by than to all items."""
         with torch.no_grad():
-            items_SD = functional.normalize(network.items(row_tensors(versions())), dim=-1)
+            items_SD = network.unit_items(network.items(row_tensors(versions())))
             walked_BL = torch.from_numpy((user_E[:, None] + np.arange(4)) % ITEMS)
             users = network.users(
                 network.items(row_tensors(versions())), Events(walked_BL, torch.zeros_like(walked_BL)), None
             )[:, -1]
             passed_B = torch.from_numpy((user_E + 8) % ITEMS)
-            return float((functional.normalize(users, dim=-1) * items_SD[passed_B]).sum(1).mean())
+            nearer_BD = items_SD[passed_B] - items_SD.mean(0)
+            return float((functional.normalize(users, dim=-1) * nearer_BD).sum(1).mean())
 
-    assert score(pushed) < score(without) - 0.05
+    assert score(pushed) < score(without) - 0.03
 
 
 def test_nothing_passed_by_changes_nothing(tmp_path: Path) -> None:

@@ -87,3 +87,16 @@ def test_with_a_weight_of_zero_two_adams_equal_the_cross_entropy_alone(planted: 
         folder = tmp_path / settings.objective
         weights.append(train(*arguments, settings, folder=folder).network.state_dict())
     assert all(torch.equal(weight, weights[1][name]) for name, weight in weights[0].items())
+
+
+def test_the_mean_of_the_weights_is_judged(network: Network) -> None:
+    """Over two steps: the first weights count as a step, then each has a half."""
+    run = Run.begin(network, TOGETHER)
+    run.average_over(2)
+    assert run.averaged is not None
+    for value in (1.0, 2.0, 4.0):
+        for weight in network.parameters():
+            weight.data.fill_(value)
+        run.averaged.update_parameters(network)
+    for weight in run.judged.parameters():
+        torch.testing.assert_close(weight, torch.full_like(weight, (1.0 / 2 + 2.0 / 2) / 2 + 4.0 / 2))

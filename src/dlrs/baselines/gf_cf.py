@@ -18,22 +18,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import svds
 from threadpoolctl import threadpool_limits
 
 from dlrs.arrays import Doubles, Ints
 from dlrs.baselines.scored import ScoredRecommender
 from dlrs.progress import stage
 from dlrs.recipe import Baselines
-
-DENSE = 512
-"""Up to this smaller side the dense decomposition is as quick, and it gives all vectors."""
+from dlrs.spectrum import inverse_root, normalised, right_vectors
 
 MOSTLY = 0.2
 """Filled to such a share, a matrix takes less time when it is dense, and not much more memory."""
-
-NEGLIGIBLE = 1e-9
-"""Singular values below belong to vectors that are as good as any other: R knows nothing of them."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,7 @@ def gf_cf_recommender(model: GraphFilter, items_A: Ints) -> ScoredRecommender:
     An item that nobody met before the cut scores 0, and so does every item for a user without history.
     """
     linear_NA = _linear_filter(model.normalised_UN, items_A)
-    inwards_NW = _inverse_root(model.degrees_N)[:, None] * model.vectors_NW
+    inwards_NW = inverse_root(model.degrees_N)[:, None] * model.vectors_NW
     outwards_WA = model.low_pass * (np.sqrt(model.degrees_N)[:, None] * model.vectors_NW)[items_A].T
 
     def score_users(users_U: Ints) -> Doubles:
@@ -77,40 +71,8 @@ def gf_cf_recommender(model: GraphFilter, items_A: Ints) -> ScoredRecommender:
     return ScoredRecommender(items_A, score_users)
 
 
-def normalised(history_UN: sparse.csr_array) -> sparse.csr_array:
-    """Return R of X: each pair over the roots of how often its user and its item were met."""
-    degrees_U, degrees_N = (np.asarray(history_UN.sum(axis=axis)).ravel() for axis in (1, 0))
-    return sparse.csr_array(
-        sparse.diags_array(_inverse_root(degrees_U))
-        @ history_UN
-        @ sparse.diags_array(_inverse_root(degrees_N))
-    )
-
-
-def right_vectors(matrix_UN: sparse.csr_array, width: int) -> Doubles:
-    """Return the right singular vectors of the largest singular values, (N, W), the strongest first.
-
-    There are fewer than `width` where the matrix has a smaller rank.
-    """
-    side = min(matrix_UN.shape)
-    if side <= max(DENSE, width):
-        _, values_S, vectors_SN = np.linalg.svd(matrix_UN.toarray(), full_matrices=False)
-    else:
-        # from the same start the same bits; all ones would be close to the first vector itself
-        start_S = np.random.default_rng(0).standard_normal(side)
-        _, values_S, vectors_SN = svds(matrix_UN, k=width, v0=start_S, return_singular_vectors="vh")
-    strongest = np.argsort(-values_S, kind="stable")[:width]
-    strongest = strongest[values_S[strongest] > NEGLIGIBLE]
-    return np.ascontiguousarray(vectors_SN[strongest].T)
-
-
 def _linear_filter(normalised_UN: sparse.csr_array, items_A: Ints) -> sparse.csr_array | Doubles:
     """Return RᵀR towards the items of the catalogue, dense where most of it is not zero anyway."""
     linear_NA = sparse.csr_array(normalised_UN.T @ normalised_UN[:, items_A])
     filled = linear_NA.nnz / max(1, linear_NA.shape[0] * linear_NA.shape[1])
     return np.asarray(linear_NA.toarray()) if filled > MOSTLY else linear_NA
-
-
-def _inverse_root(degrees_S: Doubles) -> Doubles:
-    """Return d^(−1/2), 0 where d is 0."""
-    return np.where(degrees_S > 0, 1 / np.sqrt(np.maximum(degrees_S, 1)), 0.0)

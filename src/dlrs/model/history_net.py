@@ -1,9 +1,9 @@
 """The history network: e_u from what a user met, e_v from an item's features, both of length 1.
 
 All features of an item, its id among them if the recipe makes that one, are embedded in one space and
-summed: what an item is like stands for it until enough users have met it. Before the sum is scaled to length 1,
-one vector is added that all items share: so how long a sum is counts, too, and who is met often can be near to
-many. A user is the sum of three parts, of which any may be missing:
+summed: what an item is like stands for it until enough users have met it. Before the sum is scaled to length
+1, a vector is added that all items share: so how long a sum is counts too, and what is met often may be near
+to many. A user is the sum of three parts, of which any may be missing:
 
     the mean of the items that he met of late (the profile, one-many over ids and features alike),
     self-attention over them in their order, as it stands at the last one (Kang & McAuley, ICDM 2018),
@@ -90,8 +90,9 @@ class HistoryNet(nn.Module):
         for embeddings, given in ((self.numbers, numbers_CW), (self.table, table_KW)):
             embeddings[:, :W] = given
             embeddings[:, -1] = 0
-        self.base[-1] = 1
         self.anybody.zero_()
+        self.base.zero_()
+        self.base[-1] = 1
 
     def unit_items(self, items_SD: Tensor) -> Tensor:
         """Return e_v of what `items` returned."""

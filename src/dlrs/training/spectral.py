@@ -19,10 +19,10 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from dlrs.arrays import Doubles, Floats
-from dlrs.baselines.gf_cf import normalised, right_vectors
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.progress import stage
 from dlrs.samples.sequences import Sequences
+from dlrs.spectrum import normalised, right_vectors
 
 MOST_USERS = 200_000
 """Users whose events make the map; of more, so many are drawn."""

@@ -1,0 +1,50 @@
+"""Spectrum of a log: the strongest singular vectors of what was met together.
+
+With X what users met, d how often each user and each item was met: R = D_U^(−1/2) X D_I^(−1/2).
+
+    W singular vectors; N items; S a side of R
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import svds
+
+from dlrs.arrays import Doubles
+
+DENSE = 512
+"""Up to this smaller side the dense decomposition is as quick, and it gives all vectors."""
+
+NEGLIGIBLE = 1e-9
+"""Singular values below belong to vectors that are as good as any other: R knows nothing of them."""
+
+
+def normalised(history_UN: sparse.csr_array) -> sparse.csr_array:
+    """Return R of X: each pair over the roots of how often its user and its item were met."""
+    degrees_U, degrees_N = (np.asarray(history_UN.sum(axis=axis)).ravel() for axis in (1, 0))
+    return sparse.csr_array(
+        sparse.diags_array(inverse_root(degrees_U)) @ history_UN @ sparse.diags_array(inverse_root(degrees_N))
+    )
+
+
+def right_vectors(matrix_UN: sparse.csr_array, width: int) -> Doubles:
+    """Return the right singular vectors of the largest singular values, (N, W), the strongest first.
+
+    There are fewer than `width` where the matrix has a smaller rank.
+    """
+    side = min(matrix_UN.shape)
+    if side <= max(DENSE, width):
+        _, values_S, vectors_SN = np.linalg.svd(matrix_UN.toarray(), full_matrices=False)
+    else:
+        # from the same start the same bits; all ones would be close to the first vector itself
+        start_S = np.random.default_rng(0).standard_normal(side)
+        _, values_S, vectors_SN = svds(matrix_UN, k=width, v0=start_S, return_singular_vectors="vh")
+    strongest = np.argsort(-values_S, kind="stable")[:width]
+    strongest = strongest[values_S[strongest] > NEGLIGIBLE]
+    return np.ascontiguousarray(vectors_SN[strongest].T)
+
+
+def inverse_root(degrees_S: Doubles) -> Doubles:
+    """Return d^(−1/2), 0 where d is 0."""
+    return np.where(degrees_S > 0, 1 / np.sqrt(np.maximum(degrees_S, 1)), 0.0)
