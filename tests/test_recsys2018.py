@@ -186,3 +186,14 @@ def test_a_seed_that_the_data_lacks_is_left_out(folder: Path, prepared: Prepared
     lists = list(answer(folder / "run" / "prepared", folder / "run" / "trained", challenge, "most popular"))
     assert lists[0] == lists[1]
     assert uri(3) not in lists[0]
+
+
+def test_a_title_alone_gets_the_popular_tracks_from_a_baseline(folder: Path, tmp_path: Path) -> None:
+    playlists = [told(1, [], length=9, name="MOOD0"), told(2, [(0, 3)], length=9), told(3, [], length=9)]
+    challenge = Challenge.read(write_challenge_set(tmp_path / "c.json", playlists))
+    knn, popular = (
+        list(answer(folder / "run" / "prepared", folder / "run" / "trained", challenge, model))
+        for model in ("item-kNN", "most popular")
+    )
+    assert knn[0] == knn[2] == popular[0]
+    assert knn[1] != popular[1]

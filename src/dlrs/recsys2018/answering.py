@@ -32,7 +32,7 @@ from dlrs.profiles.learner import learn_profiles
 from dlrs.profiles.profile import ProfileFacts
 from dlrs.profiles.weights import InteractionWeights
 from dlrs.progress import stage, track
-from dlrs.recipe import Rival
+from dlrs.recipe import PRIMITIVE, Rival
 from dlrs.recommender import Recommender
 from dlrs.recsys2018.challenge import LIST, Challenge
 from dlrs.recsys2018.playlists import NAME
@@ -46,6 +46,8 @@ def answer(
     prepared_folder: Path, trained_folder: Path, challenge: Challenge, model: Rival | None = None
 ) -> Iterator[list[str]]:
     """Yield the URIs of the 500 best tracks of each playlist, in the order of the challenge.
+
+    A baseline knows nothing of a playlist without seeds, whatever its title: it gets the most popular tracks.
 
     Args:
         prepared_folder: data set prepared under recipes/recsys2018.toml, or under one like it.
@@ -61,13 +63,17 @@ def answer(
     with stage("Take the playlists in"):
         joined = with_playlists(prepared, challenge)
         recommender = _built(joined, trained, model)
+        unseeded = recommender if model is None else _built(joined, trained, PRIMITIVE)
     seeds = seeds_of(prepared, challenge)
-    first = len(prepared.user_ids)
     for start in track(range(0, len(challenge), BLOCK), f"Lists of {model or prepared.recipe.model}"):
-        some = slice(start, min(start + BLOCK, len(challenge)))
-        users_U = first + np.arange(some.start, some.stop)
-        ranking = recommender.recommend(users_U, LIST, known_UN=seeds[some])
-        yield from _uris(ranking.items_UK, prepared)
+        row_U = np.arange(start, min(start + BLOCK, len(challenge)))
+        items_UK = np.full((len(row_U), LIST), NO_ITEM)
+        seeded_U = np.diff(seeds.indptr)[row_U] > 0
+        for asked, are_U in ((recommender, seeded_U), (unseeded, ~seeded_U)):
+            rows = row_U[are_U]
+            ranking = asked.recommend(len(prepared.user_ids) + rows, LIST, known_UN=seeds[rows])
+            items_UK[are_U] = ranking.items_UK
+        yield from _uris(items_UK, prepared)
 
 
 def with_playlists(prepared: Prepared, challenge: Challenge) -> Prepared:
