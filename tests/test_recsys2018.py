@@ -101,6 +101,21 @@ def test_a_title_alone_brings_the_tracks_of_its_mood(folder: Path, tmp_path: Pat
     assert np.mean(found) >= 24
 
 
+def test_the_networks_need_no_more_of_the_log_than_is_looked_back_to(
+    folder: Path, prepared: Prepared
+) -> None:
+    """`answer` leaves the whole playlists out: the lists are those that the whole log gives."""
+    challenge = Challenge.read(folder / "recsys2018" / "challenge_set.json")
+    whole = with_playlists(prepared, challenge)
+    ours = build_ours(open_nets(folder / "run" / "trained" / "refit"), Known(whole, prepared.cut_period))
+    recommender = ours(Offer(whole, whole.catalog.alive_at(int(prepared.starts_Q[-1]))))
+    users_U = len(prepared.user_ids) + np.arange(len(challenge))
+    known_UN = seeds_of(prepared, challenge)
+    wanted_UK = recommender.recommend(users_U, 500, known_UN=known_UN).items_UK
+    wanted = [prepared.item_ids.take(pa.array(items_K)).to_pylist() for items_K in wanted_UK]
+    assert list(answer(folder / "run" / "prepared", folder / "run" / "trained", challenge)) == wanted
+
+
 def test_a_playlist_of_the_log_is_answered_as_a_challenge_is(
     folder: Path, prepared: Prepared, tmp_path: Path
 ) -> None:
