@@ -2,12 +2,12 @@
 
     python benchmarks/synthetic_jobs.py OUT --share 1/20
 
-At share 1 there are 1,500,000 users, 1,300,000 ads and 320,000,000 interactions in no order, less some 1 % that
-fell on target ads; 97.8 % are impressions (assumed). Target users and ads are as many as the original's. How
-active a user is and how popular an ad falls like 1/(rank + 1,000). Users and ads are of a trade, which their
-fields, the words of titles and the roles of jobs tell: nearly all that a user turns to is of his own trade, half
-of what he is shown. An ad is met after it was made, target ads never. So there is something to learn, and time
-and memory can be measured; what is found says nothing about the real data.
+At share 1 there are 1,500,000 users, 1,300,000 ads and 320,000,000 interactions in no order, less some 1 %
+that fell on target ads; 97.8 % are impressions (assumed). Target users and ads are as many as the
+original's. How active a user is and how popular an ad falls like 1/(rank + 1,000). Users and ads are of a
+trade, which their fields, the words of titles and the roles of jobs tell: nearly all that a user turns to
+is of his own trade, half of what he is shown. An ad is met after it was made, target ads never. So there is
+something to learn, and time and memory can be measured; what is found says nothing about the real data.
 """
 
 from __future__ import annotations
