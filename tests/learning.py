@@ -11,7 +11,7 @@ from dlrs.data import engine
 from dlrs.data.events import load_events
 from dlrs.data.items import load_items, version_table
 from dlrs.profiles.incremental import make_buckets
-from dlrs.profiles.learner import learn_profiles
+from dlrs.profiles.learner import Windows
 from dlrs.profiles.profile import Profiles
 from dlrs.profiles.weights import InteractionWeights
 from dlrs.recipe import Recipe
@@ -19,6 +19,11 @@ from dlrs.recipe import Recipe
 
 def learned(recipe: Recipe, folder: Path, weights: InteractionWeights | Doubles) -> Profiles:
     """Return the profiles of all periods, with ψ by interaction type or by whatever it depends on."""
+    return windows(recipe, folder, weights).profiles()
+
+
+def windows(recipe: Recipe, folder: Path, weights: InteractionWeights | Doubles) -> Windows:
+    """Return the windows that they are merged from."""
     marketplace, starts = recipe.marketplace, recipe.marketplace.period_starts
     with engine.connect() as connection:
         items = load_items(connection, marketplace, folder)
@@ -28,4 +33,4 @@ def learned(recipe: Recipe, folder: Path, weights: InteractionWeights | Doubles)
             weights = InteractionWeights(weights, np.tile(weights, (len(user_ids), 1)))
         versions = version_table(items)
         made = make_buckets(log, user_ids, versions, marketplace, weights, starts)
-    return learn_profiles(made.buckets, marketplace.profiles, weights, starts)
+    return Windows.of(made.buckets, marketplace.profiles, weights, starts)

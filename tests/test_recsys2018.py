@@ -101,6 +101,21 @@ def test_a_title_alone_brings_the_tracks_of_its_mood(folder: Path, tmp_path: Pat
     assert np.mean(found) >= 24
 
 
+def test_the_networks_need_no_more_of_the_log_than_is_looked_back_to(
+    folder: Path, prepared: Prepared
+) -> None:
+    """`answer` leaves the whole playlists out: the lists are those that the whole log gives."""
+    challenge = Challenge.read(folder / "recsys2018" / "challenge_set.json")
+    whole = with_playlists(prepared, challenge)
+    ours = build_ours(open_nets(folder / "run" / "trained" / "refit"), Known(whole, prepared.cut_period))
+    recommender = ours(Offer(whole, whole.catalog.alive_at(int(prepared.starts_Q[-1]))))
+    users_U = len(prepared.user_ids) + np.arange(len(challenge))
+    known_UN = seeds_of(prepared, challenge)
+    wanted_UK = recommender.recommend(users_U, 500, known_UN=known_UN).items_UK
+    wanted = [prepared.item_ids.take(pa.array(items_K)).to_pylist() for items_K in wanted_UK]
+    assert list(answer(folder / "run" / "prepared", folder / "run" / "trained", challenge)) == wanted
+
+
 def test_a_playlist_of_the_log_is_answered_as_a_challenge_is(
     folder: Path, prepared: Prepared, tmp_path: Path
 ) -> None:
@@ -186,3 +201,14 @@ def test_a_seed_that_the_data_lacks_is_left_out(folder: Path, prepared: Prepared
     lists = list(answer(folder / "run" / "prepared", folder / "run" / "trained", challenge, "most popular"))
     assert lists[0] == lists[1]
     assert uri(3) not in lists[0]
+
+
+def test_a_title_alone_gets_the_popular_tracks_from_a_baseline(folder: Path, tmp_path: Path) -> None:
+    playlists = [told(1, [], length=9, name="MOOD0"), told(2, [(0, 3)], length=9), told(3, [], length=9)]
+    challenge = Challenge.read(write_challenge_set(tmp_path / "c.json", playlists))
+    knn, popular = (
+        list(answer(folder / "run" / "prepared", folder / "run" / "trained", challenge, model))
+        for model in ("item-kNN", "most popular")
+    )
+    assert knn[0] == knn[2] == popular[0]
+    assert knn[1] != popular[1]

@@ -9,12 +9,13 @@ import numpy as np
 from safetensors.torch import save
 from scipy import sparse
 
-from dlrs.arrays import stores
-from dlrs.baselines.factors import FactorRecommender
+from dlrs.arrays import NO_ITEM, stores
+from dlrs.candidates.exact import ExactIndex
+from dlrs.candidates.generator import generate
 from dlrs.candidates.histories import Histories, histories_before
+from dlrs.candidates.vectors import ItemVectors
 from dlrs.data.interactions import ALL_TIME
 from dlrs.errors import DataError, DlrsError
-from dlrs.evaluation.protocol import lists_of
 from dlrs.evaluation.static import StaticTest, static_test
 from dlrs.features.rows import FeatureSpace
 from dlrs.metrics.ranked import per_user
@@ -22,6 +23,7 @@ from dlrs.model.history_forward import NETS, HistoryNets, save_history
 from dlrs.model.history_net import HistoryNet
 from dlrs.prepared import Prepared
 from dlrs.profiles.buckets import MICROSECOND
+from dlrs.progress import stage
 from dlrs.recipe import History
 from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import Sequences
@@ -118,6 +120,7 @@ class _Validation:
         self._items = prepared.encoded_versions.take(test.versions_A)
         self._profiles = prepared.strangers.take(test.users_U)
         self._histories = histories.take(test.users_U)
+        self._known_UA = sparse.csr_array(test.known_UN[:, test.items_A])
 
     @classmethod
     def of(cls, prepared: Prepared, since: int) -> _Validation:
@@ -143,11 +146,13 @@ class _Validation:
         """Return the mean NDCG@10 of exact retrieval."""
         nets, test = history_without_torch(network), self._test
         tokens = self._histories.tokens(nets)
-        users_UD = np.zeros((int(test.users_U.max()) + 1, network.settings.width), dtype=np.float32)
-        users_UD[test.users_U] = nets.embed_users(self._profiles, tokens).embedding_ND
+        users_UD = nets.embed_users(self._profiles, tokens).embedding_ND
         items_AD = nets.embed_items(self._items).embedding_ND
-        exact = FactorRecommender(test.items_A, users_UD, items_AD, np.zeros(len(items_AD), np.float32))
-        items_UK = lists_of("validation", exact, test, VALIDATED_BY)
+        with stage("evaluate validation"):
+            exact = ExactIndex.build(ItemVectors(items_AD, "inner-product"))
+            found_UT = generate(exact, users_UD, VALIDATED_BY, self._known_UA).positions_UT
+        items_UK = np.full((len(found_UT), VALIDATED_BY), NO_ITEM)
+        items_UK[:, : found_UT.shape[1]] = np.where(found_UT >= 0, test.items_A[found_UT], NO_ITEM)
         relevant_U = test.positives(np.ones_like(test.cold_N))
         values = per_user(stores(test.relevant_UN, items_UK), relevant_U, [VALIDATED_BY])
         return float(values[f"ndcg@{VALIDATED_BY}"].mean())

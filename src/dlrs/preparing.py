@@ -49,8 +49,8 @@ from dlrs.prepared import (
     write_recipe,
 )
 from dlrs.profiles.incremental import Earlier, make_buckets
-from dlrs.profiles.learner import learn_profiles
-from dlrs.profiles.profile import ProfileFacts, Profiles
+from dlrs.profiles.learner import Windows
+from dlrs.profiles.profile import ProfileFacts
 from dlrs.profiles.weights import InteractionWeights, fit_weights
 from dlrs.progress import stage
 from dlrs.recipe import Recipe
@@ -129,11 +129,13 @@ def _learn(
     """Write profiles, encoded rows and pairs, and return the facts about them."""
     marketplace = recipe.marketplace
     weights = _weights(tables, marketplace)
-    profiles, reuse = _profiles(tables, marketplace, weights, folder, after)
+    windows, reuse = _windows(tables, marketplace, weights, folder, after)
+    with stage("Merge the buckets of each window"):
+        parts = (part.facts() for part in windows.parts())
+        profile_facts = _stored(ProfileFacts.concatenate(parts), folder / FACTS)
     with stage("Encode"):
-        encoding = _encode(tables, profiles, marketplace, folder, encoding)
-        profile_facts = _stored(profiles.facts, folder / FACTS)
-        del profiles
+        encoding = _encode(tables, windows, profile_facts, marketplace, folder, encoding)
+        del windows
     with stage("Sample negatives"):
         positives, pairs = _pairs(tables, profile_facts, encoding, recipe, folder)
     types = marketplace.interaction_types
@@ -192,22 +194,21 @@ def _read(recipe: Recipe, data: Path, folder: Path, engine: str) -> tuple[_Table
     return tables, _facts(tables, named, marketplace)
 
 
-def _profiles(
+def _windows(
     tables: _Tables,
     marketplace: Marketplace,
     weights: InteractionWeights,
     folder: Path,
     after: Earlier | None,
-) -> tuple[Profiles, dict[str, Any]]:
-    """Return the profiles, and the facts about the buckets that they were merged from."""
+) -> tuple[Windows, dict[str, Any]]:
+    """Return the windows that profiles are merged from, and the facts about their buckets."""
     starts = _profile_starts(marketplace)
     user_ids, versions = tables.user_ids, tables.versions
     with stage("Put events into buckets"):
         made = make_buckets(tables.log, user_ids, versions, marketplace, weights, starts, after)
         if made.kept is not None:
             made.kept.save(folder / BUCKETS)
-    with stage("Merge the buckets of each window"):
-        return learn_profiles(made.buckets, marketplace.profiles, weights, starts), made.facts
+    return Windows.of(made.buckets, marketplace.profiles, weights, starts), made.facts
 
 
 def _profile_starts(marketplace: Marketplace) -> Sequence[datetime]:
@@ -216,19 +217,29 @@ def _profile_starts(marketplace: Marketplace) -> Sequence[datetime]:
 
 
 def _encode(
-    tables: _Tables, profiles: Profiles, marketplace: Marketplace, folder: Path, encoding: Encoding | None
+    tables: _Tables,
+    windows: Windows,
+    profile_facts: ProfileFacts,
+    marketplace: Marketplace,
+    folder: Path,
+    encoding: Encoding | None,
 ) -> Encoding:
     users, versions = tables.own, tables.versions
     if encoding is None:
         own_encoding = _own_encoding(users, tables.log, marketplace)
-        encoding = _fitted_before_cut(marketplace, versions, profiles, own_encoding)
+        encoding = _fitted_before_cut(marketplace, versions, profile_facts, own_encoding)
     encoding.save(folder / ENCODING)
     encoding.write_items(versions, folder / ENCODED_VERSIONS)
     own = None
     if users is not None and encoding.users is not None:
         pq.write_table(users, folder / OWN_RAW)
-        own = _stored(encoding.users.encode(users), folder / OWN).take(profiles.facts.user_P)
-    encoding.encode_profiles(profiles, own).save(folder / PROFILES)
+        own = _stored(encoding.users.encode(users), folder / OWN)
+    # some at a time: of millions of users and several periods the values alone would take gigabytes
+    parts = (
+        encoding.encode_profiles(part.profiles(), None if own is None else own.take(part.user_P))
+        for part in windows.parts()
+    )
+    EncodedRows.write(folder / PROFILES, parts, np.int64)
     return encoding
 
 
@@ -283,11 +294,11 @@ def _own_encoding(
 
 
 def _fitted_before_cut(
-    marketplace: Marketplace, versions: Versions, profiles: Profiles, own: TableEncoding | None
+    marketplace: Marketplace, versions: Versions, profile_facts: ProfileFacts, own: TableEncoding | None
 ) -> Encoding:
     """Fit on the versions that began before the cut and on the profiles of training periods."""
     fitting_V = microseconds(versions[VALID_FROM]) < micros(marketplace.split.test_from)
-    training = profiles.facts.in_periods(len(marketplace.period_starts) - 1)
+    training = profile_facts.in_periods(len(marketplace.period_starts) - 1)
     if len(training) == 0:
         raise DataError(
             "profiles: expected at least one before the test, received none: no user has "

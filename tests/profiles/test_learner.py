@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ import numpy as np
 import pytest
 
 from dlrs.profiles.buckets import bucket_width
-from dlrs.profiles.profile import Profiles
+from dlrs.profiles.profile import ProfileFacts, Profiles
 from dlrs.profiles.weights import InteractionWeights
 from dlrs.recipe import Recipe, parse_recipe
-from learning import learned
+from learning import learned, windows
 
 WriteTables = Callable[[list[Any], list[Any]], Path]
 ITEMS = [
@@ -119,6 +120,31 @@ def test_a_log_without_events_in_any_window_has_no_profiles(
     profiles = _learn(recipe, write_tables(ITEMS, [("u", "a", "", "2019-06-01T00:00:00Z", "view")]))
     assert len(profiles) == 0
     assert _counts(profiles, "colour") == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_profiles_in_parts_have_the_bits_of_all_at_once(
+    recipe: Recipe, write_tables: WriteTables, size: int
+) -> None:
+    rng = np.random.default_rng(size)
+    users, items, kinds = rng.integers(0, 4, 40), rng.choice(["a", "b", "c"], 40), ["view", "contact"] * 20
+    events = [
+        (f"u{user}", item, "", f"2020-01-{10 + n // 2:02}T00:00:00Z", kind)
+        for n, (user, item, kind) in enumerate(zip(users, items, kinds, strict=True))
+    ]
+    found = windows(recipe, write_tables(ITEMS, events), np.array([VIEW, CONTACT]))
+    whole, parts = found.profiles(), list(found.parts(size))
+    assert [len(part.user_P) for part in parts[:-1]] == [size] * (len(parts) - 1)
+    together = ProfileFacts.concatenate(part.facts() for part in parts)
+    for field in fields(ProfileFacts):
+        assert np.array_equal(getattr(together, field.name), getattr(whole.facts, field.name), equal_nan=True)
+    for feature in whole.counts:
+        counted = [
+            (size * number + row, value, weight)
+            for number, part in enumerate(parts)
+            for row, value, weight in _counts(part.profiles(), feature)
+        ]
+        assert counted == _counts(whole, feature)
 
 
 def test_windows_and_refreshes_of_hours(content: dict[str, Any], write_tables: WriteTables) -> None:

@@ -56,6 +56,11 @@ def test_rare_types_weigh_more() -> None:
 
 def test_one_type_weighs_one() -> None:
     assert interaction_weights(domain_chain(np.array([[7]]))) == pytest.approx([1.0])
+    log = Interactions(*np.array([[0, 0, 1], [5, 5, 5], [0, 0, 0], [V, V, V], [1, 2, 3]]))
+    for level in ("domain", "user", "user-item"):
+        weights = fit_weights(log, level, users=3, types=1)
+        assert weights.users_UT.tolist() == [[1.0], [1.0], [1.0]]
+        assert weights.of_events(log.user_E, log.item_E, log.type_E).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_a_log_without_repeats_weighs_all_types_alike() -> None:

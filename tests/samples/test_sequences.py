@@ -25,6 +25,22 @@ def test_users_stand_side_by_side_and_an_item_that_follows_itself_counts_once() 
     assert sequences.new_E.tolist() == [True, True, True, False]
 
 
+def test_an_event_takes_17_bytes() -> None:
+    rows = np.array([0, 2**31 - 101])  # as large as item and version rows get: both fit
+    log = Interactions(
+        np.zeros(2, dtype=np.int64), rows, rows + 100, np.array([0, 127]), np.array([1, 2**60])
+    )
+    sequences = Sequences.collect(log, users=1)
+    columns = (sequences.item_E, sequences.version_E, sequences.time_E, sequences.type_E)
+    assert sum(column.nbytes for column in columns) == 2 * 17
+    assert [column.tolist() for column in columns] == [
+        [0, 2**31 - 101],
+        [100, 2**31 - 1],
+        [1, 2**60],
+        [0, 127],
+    ]
+
+
 def test_only_events_of_one_span_change_places() -> None:
     sequences = Sequences.collect(log_of([0] * 6, [1, 2, 3, 4, 5, 6], [0, 1, 2, 10, 11, 12]), users=1)
     orders = {tuple(sequences.mixed(10, np.random.default_rng(seed)).item_E.tolist()) for seed in range(40)}

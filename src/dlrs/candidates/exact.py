@@ -81,6 +81,8 @@ class ExactIndex:
         lowest_U = np.full(len(queries_UD), -np.inf, dtype=np.float32)
         for rows in self._blocks(len(queries_UD), among_N):
             similarity_US = self.vectors.compared(queries_UD, rows)
+            if best_UK[0, 0] == NONE:
+                lowest_U = _just_below(similarity_US, count)
             best_UK = _merged(best_UK, similarity_US, lowest_U, rows)
             worst_U = best_UK.max(axis=1)
             lowest_U = np.where(worst_U == NONE, -np.inf, scores_of(worst_U))
@@ -94,6 +96,14 @@ class ExactIndex:
                 yield block
             elif among_N[block].any():
                 yield start + np.flatnonzero(among_N[block])
+
+
+def _just_below(similarity_US: Floats, count: int) -> Floats:
+    """Return for each query what is just below the `count`-th of a block, −∞ if it has fewer: (U,)."""
+    if similarity_US.shape[1] < count:
+        return np.full(len(similarity_US), -np.inf, dtype=np.float32)
+    nth_U = np.partition(similarity_US, -count, axis=1)[:, -count]
+    return np.nextafter(nth_U, np.float32(-np.inf))
 
 
 def _merged(best_UK: Ints, similarity_US: Floats, lowest_U: Floats, rows: slice | Ints) -> Ints:

@@ -119,9 +119,13 @@ def static_test(
     before = interactions.between(ALL_TIME, since)
     window = interactions.between(since, until)
 
-    known_UN = before.matrix(users, catalog.items)
+    # only of who is active in the window: everybody's matrix would take as much memory as the log
+    active_U = _mask(window.user_E, users)
+    known_UN = before.take(active_U[before.user_E]).matrix(users, catalog.items)
     if refused is not None and len(refused):
-        known_UN = sparse.csr_array(known_UN + refused.between(ALL_TIME, since).matrix(users, catalog.items))
+        refusals = refused.between(ALL_TIME, since)
+        refusals_UN = refusals.take(active_U[refusals.user_E]).matrix(users, catalog.items)
+        known_UN = sparse.csr_array(known_UN + refusals_UN)
     user_P, item_P = np.divmod(distinct(window.pairs(catalog.items)), catalog.items)
     profiled_P = _mask(profiled_users, users)[user_P]
     known_P = stores_pairs(known_UN, user_P, item_P)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -38,6 +38,12 @@ class ProfileFacts(StoredArrays):
 
     def __len__(self) -> int:
         return len(self.user_P)
+
+    @classmethod
+    def concatenate(cls, parts: Iterable[ProfileFacts]) -> ProfileFacts:
+        """Return the facts of all parts, one part after the other."""
+        columns = zip(*([getattr(part, field.name) for field in fields(cls)] for part in parts), strict=True)
+        return cls(*(np.concatenate(column) for column in columns))
 
     def in_periods(self, until: int) -> ProfileFacts:
         """Return the facts of the profiles before period `until`."""

@@ -144,12 +144,14 @@ class InteractionWeights:
 
 
 def fit_weights(before: Interactions, level: Level, *, users: int, types: int) -> InteractionWeights:
-    """Fit the weights of all levels down to `level` on the events before the cut."""
+    """Fit the weights of all levels down to `level` on the events before the cut; a single type weighs 1."""
+    if types == 1:
+        return InteractionWeights(np.ones(1), np.broadcast_to(np.ones(1), (users, 1)))
     found = steps(before, types)
     domain_TT = domain_chain(found.counts(np.zeros_like(found.step_S), 1, types)[0])
     domain_T = interaction_weights(domain_TT)
     everyone_UT = np.broadcast_to(domain_T, (users, types))
-    if level == "domain" or types == 1:
+    if level == "domain":
         return InteractionWeights(domain_T, everyone_UT)
 
     counts_UTT = found.counts(found.user_S, users, types)

@@ -27,12 +27,13 @@ from dlrs.features.rows import EncodedRows
 from dlrs.model.nets import open_nets
 from dlrs.pipeline import open_pair
 from dlrs.prepared import Prepared
+from dlrs.profiles.buckets import MICROSECOND
 from dlrs.profiles.incremental import fresh_buckets
 from dlrs.profiles.learner import learn_profiles
 from dlrs.profiles.profile import ProfileFacts
 from dlrs.profiles.weights import InteractionWeights
 from dlrs.progress import stage, track
-from dlrs.recipe import Rival
+from dlrs.recipe import PRIMITIVE, Rival
 from dlrs.recommender import Recommender
 from dlrs.recsys2018.challenge import LIST, Challenge
 from dlrs.recsys2018.playlists import NAME
@@ -47,6 +48,8 @@ def answer(
 ) -> Iterator[list[str]]:
     """Yield the URIs of the 500 best tracks of each playlist, in the order of the challenge.
 
+    A baseline knows nothing of a playlist without seeds, whatever its title: it gets the most popular tracks.
+
     Args:
         prepared_folder: data set prepared under recipes/recsys2018.toml, or under one like it.
         trained_folder: networks trained on it.
@@ -59,19 +62,26 @@ def answer(
     """
     prepared, trained = open_pair(prepared_folder, trained_folder)
     with stage("Take the playlists in"):
-        joined = with_playlists(prepared, challenge)
+        joined = with_playlists(prepared, challenge, since=ALL_TIME if model else _looked_back_to(prepared))
         recommender = _built(joined, trained, model)
+        unseeded = recommender if model is None else _built(joined, trained, PRIMITIVE)
     seeds = seeds_of(prepared, challenge)
-    first = len(prepared.user_ids)
     for start in track(range(0, len(challenge), BLOCK), f"Lists of {model or prepared.recipe.model}"):
-        some = slice(start, min(start + BLOCK, len(challenge)))
-        users_U = first + np.arange(some.start, some.stop)
-        ranking = recommender.recommend(users_U, LIST, known_UN=seeds[some])
-        yield from _uris(ranking.items_UK, prepared)
+        row_U = np.arange(start, min(start + BLOCK, len(challenge)))
+        items_UK = np.full((len(row_U), LIST), NO_ITEM)
+        seeded_U = np.diff(seeds.indptr)[row_U] > 0
+        for asked, are_U in ((recommender, seeded_U), (unseeded, ~seeded_U)):
+            rows = row_U[are_U]
+            ranking = asked.recommend(len(prepared.user_ids) + rows, LIST, known_UN=seeds[rows])
+            items_UK[are_U] = ranking.items_UK
+        yield from _uris(items_UK, prepared)
 
 
-def with_playlists(prepared: Prepared, challenge: Challenge) -> Prepared:
-    """Return the data set of before the cut with the challenge's playlists as its last users."""
+def with_playlists(prepared: Prepared, challenge: Challenge, *, since: int = ALL_TIME) -> Prepared:
+    """Return the data set of before the cut with the challenge's playlists as its last users.
+
+    What happened before `since` (microseconds since the epoch) is left out of its log.
+    """
     encoding = prepared.encoding
     if encoding.users is None or prepared.own_features is None or NAME not in encoding.users.features.text:
         raise DataError(
@@ -83,7 +93,7 @@ def with_playlists(prepared: Prepared, challenge: Challenge) -> Prepared:
     own = encoding.users.encode(pa.table(told))
     seeds = _seed_log(prepared, challenge)
     encoded, facts = _profiles(prepared, seeds, own)
-    before = prepared.interactions.between(ALL_TIME, _cut(prepared))
+    before = prepared.interactions.between(since, _cut(prepared))
     seeds = replace(seeds, user_E=seeds.user_E + len(prepared.user_ids))
     # a name that no user of the log can have: a playlist of the log may have the same number
     ids = pa.array([f"challenge {pid}" for pid in challenge.pid_U.tolist()])
@@ -136,6 +146,13 @@ def _built(joined: Prepared, trained: Folder, model: Rival | None) -> Recommende
     known = Known(joined, joined.cut_period)
     build = build_ours(open_nets(trained / REFIT), known) if model is None else fit_rival(model, known)
     return build(Offer(joined, joined.catalog.alive_at(_cut(joined))))
+
+
+def _looked_back_to(prepared: Prepared) -> int:
+    """Return since when events matter to the networks: the whole playlists lie before, gigabytes of them."""
+    recipe = prepared.recipe
+    longest = max(recipe.marketplace.profiles.window, recipe.candidates.recent_window)
+    return _cut(prepared) - longest // MICROSECOND
 
 
 def _cut(prepared: Prepared) -> int:

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from dlrs.arrays import Bools, Ints, StoredArrays, gather_ranges
+from dlrs.arrays import AnyArray, Bools, Ints, StoredArrays, gather_ranges
 from dlrs.data.interactions import Interactions
 
 TOGETHER = 16
@@ -27,10 +27,10 @@ class Sequences(StoredArrays):
     """The events of U users, user by user, each in the order of time."""
 
     offsets_U1: Ints
-    item_E: Ints
-    version_E: Ints  # the item version that the user saw
+    item_E: AnyArray  # int32, for there may be tens of millions of events
+    version_E: AnyArray  # int32: the item version that the user saw
     time_E: Ints  # microseconds since the epoch
-    type_E: Ints
+    type_E: AnyArray  # int8
 
     @classmethod
     def collect(cls, log: Interactions, users: int) -> Sequences:
@@ -40,8 +40,13 @@ class Sequences(StoredArrays):
         kept_E = ~repeated(user_E, log.version_E[order_E])
         order_E, user_E = order_E[kept_E], user_E[kept_E]
         offsets_U1 = np.concatenate(([0], np.cumsum(np.bincount(user_E, minlength=users))))
-        columns = (log.item_E, log.version_E, log.time_E, log.type_E)
-        return cls(offsets_U1, *(np.asarray(column[order_E]) for column in columns))
+        return cls(
+            offsets_U1,
+            item_E=log.item_E[order_E].astype(np.int32),
+            version_E=log.version_E[order_E].astype(np.int32),
+            time_E=log.time_E[order_E],
+            type_E=log.type_E[order_E].astype(np.int8),
+        )
 
     def __len__(self) -> int:
         return len(self.item_E)
