@@ -6,9 +6,10 @@ from scipy import sparse
 
 from baselines.planted import ITEMS, NEWCOMER, STRANGER, TWINS, USERS, WARM, Planted
 from contracts.recommender import Case, RecommenderContract
-from dlrs.baselines import gf_cf
-from dlrs.baselines.gf_cf import GraphFilter, fit_gf_cf, gf_cf_recommender, right_vectors
+from dlrs import spectrum
+from dlrs.baselines.gf_cf import GraphFilter, fit_gf_cf, gf_cf_recommender
 from dlrs.recipe import Baselines
+from dlrs.spectrum import right_vectors
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def test_two_items_by_hand() -> None:
 
 @pytest.mark.parametrize("dense", [0, 512], ids=["few vectors of many", "all of them"])
 def test_the_published_formula(dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gf_cf, "DENSE", dense)
+    monkeypatch.setattr(spectrum, "DENSE", dense)
     X = (np.random.default_rng(1).random((30, 20)) < 0.3).astype(np.float64)
     X[:, 5] = 0  # nobody met item 5
     roots_U, roots_N = np.sqrt(np.maximum(X.sum(axis=1), 1)), np.sqrt(np.maximum(X.sum(axis=0), 1))

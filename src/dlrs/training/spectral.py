@@ -56,10 +56,14 @@ def spectral_start(
         vectors_NW = right_vectors(normalised(met_UN), width)
         lengths_N = np.linalg.norm(vectors_NW[met_N > 0], axis=1)
         vectors_NW *= LENGTH / np.percentile(lengths_N, LONGEST)
-        inputs_NI = _inputs(items, space, used_K)
-        weights_IW = _least_squares(inputs_NI, vectors_NW, met_N)
+        rows = np.flatnonzero(met_N)
+        inputs_NI = _inputs(items.take(rows), space, used_K)
+        # of a large catalogue a drawn part of the users met but some items, and these have but some columns
+        present = np.unique(inputs_NI.indices)
+        weights_IW = np.zeros((inputs_NI.shape[1], vectors_NW.shape[1]), dtype=np.float32)
+        weights_IW[present] = _least_squares(inputs_NI[:, present], vectors_NW[rows], met_N[rows])
     C = len(space.continuous)
-    return weights_IW[:C].astype(np.float32), weights_IW[C:].astype(np.float32)
+    return weights_IW[:C], weights_IW[C:]
 
 
 def _met(sequences: Sequences, items: int) -> sparse.csr_array:
@@ -78,23 +82,23 @@ def _inputs(items: EncodedRows, space: FeatureSpace, used_K: Floats) -> sparse.c
     C = len(space.continuous)
     # n values of a feature weigh 1/√n in the network, and 1/n here
     values_E = np.where(inputs_NI.indices < C, inputs_NI.data, np.sqrt(np.abs(inputs_NI.data)))
-    used_I = np.concatenate([np.ones(C), used_K])
-    return sparse.csr_array((values_E, inputs_NI.indices, inputs_NI.indptr), inputs_NI.shape) @ (
-        sparse.diags_array(used_I)
-    )
+    used_I = np.concatenate([np.ones(C, dtype=np.float32), used_K])
+    values_E = (values_E * used_I[inputs_NI.indices]).astype(np.float32)
+    return sparse.csr_array((values_E, inputs_NI.indices, inputs_NI.indptr), inputs_NI.shape)
 
 
-def _least_squares(inputs_NI: sparse.csr_array, target_NW: Doubles, weight_N: Doubles) -> Doubles:
+def _least_squares(inputs_NI: sparse.csr_array, target_NW: Doubles, weight_N: Doubles) -> Floats:
     """Return the ridge regression's coefficients, (I, W), by conjugate gradients, each target by itself."""
-    weighted_IN = sparse.csr_array(inputs_NI.T @ sparse.diags_array(weight_N))
-    solution_IW = np.zeros((inputs_NI.shape[1], target_NW.shape[1]))
-    residual_IW = np.asarray(weighted_IN @ target_NW)
+    weighted_IN = sparse.csr_array(inputs_NI.T @ sparse.diags_array(weight_N.astype(np.float32)))
+    residual_IW: Floats = weighted_IN @ target_NW.astype(np.float32)
+    solution_IW = np.zeros_like(residual_IW)
     # columns are met from once to always: scaled by that, few iterations do
-    scale_I1 = 1 / (np.asarray(weighted_IN.multiply(inputs_NI.T).sum(axis=1)).reshape(-1, 1) + RIDGE)
+    squares_I = weighted_IN.multiply(inputs_NI.T).sum(axis=1)
+    scale_I1 = (1 / (np.asarray(squares_I).reshape(-1, 1) + RIDGE)).astype(np.float32)
     scaled_IW = scale_I1 * residual_IW
     direction_IW, worth_W = scaled_IW, np.einsum("iw,iw->w", residual_IW, scaled_IW)
     for _ in range(ITERATIONS):
-        image_IW = weighted_IN @ (inputs_NI @ direction_IW) + RIDGE * direction_IW
+        image_IW = weighted_IN @ (inputs_NI @ direction_IW) + np.float32(RIDGE) * direction_IW
         step_W = worth_W / np.maximum(np.einsum("iw,iw->w", direction_IW, image_IW), 1e-30)
         solution_IW += step_W * direction_IW
         residual_IW = residual_IW - step_W * image_IW
