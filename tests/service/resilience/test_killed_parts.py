@@ -1,4 +1,4 @@
-"""Kill -9 of one of three services, under load: what the others do meanwhile, and that it comes back whole."""
+"""Kill -9 of one of three services under load: what the others do meanwhile; it comes back by itself."""
 
 from __future__ import annotations
 

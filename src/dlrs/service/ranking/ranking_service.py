@@ -24,7 +24,7 @@ from dlrs.service.ranking import crowds
 from dlrs.service.ranking.asking import Askers, Page
 from dlrs.service.ranking.explaining import Explaining
 from dlrs.service.ranking.given import given_profile
-from dlrs.service.ranking.guard import THREADS, Deadline, Guard
+from dlrs.service.ranking.guard import OUTCOMES, THREADS, Deadline, Guard
 from dlrs.service.ranking.moment.ordering import Find, Moments, no_moment
 from dlrs.service.ranking.pinning import Held, in_one_bundle
 from dlrs.service.ranking.users import Users
@@ -71,7 +71,10 @@ class RankingService:
         """
         self.decisions, self.clock = decisions, clock
         self._held, self._metrics, self._seconds = held, metrics, deadline
-        of_profiles, of_candidates = self._guards = _guard("profiles", near), _guard("candidates", near)
+        of_profiles, of_candidates = self._guards = (
+            _guard("profiles", near, metrics),
+            _guard("candidates", near, metrics),
+        )
         self._timers: dict[str, Any] = {}  # of the stages
         self._explaining, self._askers = Explaining(), Askers()
         self._moments = Moments(moment, clock)
@@ -262,8 +265,9 @@ class RankingService:
             self._metrics.degraded.labels(answer.degraded).inc()
 
 
-def _guard(name: Literal["profiles", "candidates"], near: Collection[str]) -> Guard:
-    return Guard(name, threads=0 if name in near else THREADS)
+def _guard(name: Literal["profiles", "candidates"], near: Collection[str], metrics: Metrics) -> Guard:
+    counters = {outcome: metrics.calls.labels(name, outcome) for outcome in OUTCOMES}
+    return Guard(name, threads=0 if name in near else THREADS, count=lambda outcome: counters[outcome].inc())
 
 
 NOBODY = Profile(None, "", 0, {}, {}, {}, (), ())
