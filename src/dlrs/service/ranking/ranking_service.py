@@ -141,7 +141,9 @@ class RankingService:
         if found is None:
             with stages.stage("fallback"):
                 found = self._worse.list(known, wish, deadline)
-        return self._answer(wish, found, known, stages, wish.to_json())
+        answer = self._answer(wish, found, known, stages, wish.to_json())
+        self._worse.keep(wish, found, answer.decision_id)
+        return answer
 
     def similar(self, item_id: str, k: int, filters: Sequence[Filter] = ()) -> Answer | None:
         """Return the k items nearest to one; None if it is not there.
@@ -222,10 +224,7 @@ class RankingService:
 
         def find(bundle: ServingBundle) -> Found:
             found = self._path.find(Asked(profile, wish, bundle, deadline, stages))
-            if stale:
-                return replace(found, degraded=found.degraded or "stale")
-            self._worse.keep(wish, found, bundle)
-            return found
+            return replace(found, degraded=found.degraded or "stale") if stale else found
 
         try:
             return in_one_bundle(self._held, deadline, find)
@@ -273,9 +272,10 @@ def _guard(name: Literal["profiles", "candidates"], near: Collection[str], metri
 NOBODY = Profile(None, "", 0, {}, {}, {}, (), ())
 
 
-def _ranker(found: Found) -> dict[str, str]:
-    """Return which one ranked, where it was not the network."""
-    return {} if found.ranker == "network" else {"ranker": found.ranker}
+def _more(found: Found) -> dict[str, str]:
+    """Return which one ranked, where it was not the network, and which list this is once more."""
+    ranker: dict[str, str] = {} if found.ranker == "network" else {"ranker": found.ranker}
+    return ranker if found.of is None else {**ranker, "of": found.of}
 
 
 def _decision(answer: Answer, found: Found, time: int, request: Mapping[str, Any]) -> Decision:
@@ -285,7 +285,7 @@ def _decision(answer: Answer, found: Found, time: int, request: Mapping[str, Any
         answer.user_id,
         found.bundle_id or "",
         found.seq,
-        {**request, "basis": found.basis, "steps": found.steps, **_ranker(found)},
+        {**request, "basis": found.basis, "steps": found.steps, **_more(found)},
         found.encoded,
         found.candidates,
         [(item.id, item.score) for item in found.items],
