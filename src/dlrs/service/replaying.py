@@ -98,7 +98,7 @@ def _again(
     ids, representations = _represented(decision, wanted, bundle, stored, items)
     if similar is not None:
         scores_T = near_item(similar, ids, representations, bundle)
-    elif decision.request.get("basis") == "popular":
+    elif decision.request.get("basis") == "popular" and decision.degraded != "cosine":
         return popular_again(decision, user, ids, representations, bundle, stored)
     else:
         assert user is not None  # or `require_kept` had refused

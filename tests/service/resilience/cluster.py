@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -68,6 +69,8 @@ def cluster() -> Iterator[Cluster]:
     binaries = _binaries()
     if binaries is None:
         pytest.skip("no initdb: PostgreSQL's server is not installed")
+    if os.geteuid() == 0 and not _has_owner():
+        pytest.skip(f"PostgreSQL does not run as root, and there is no user {OWNER}")
     # not below pytest's folder, which nobody else may enter
     somewhere = MEMORY if os.access(MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="dlrs-postgresql-", dir=somewhere) as place:
@@ -89,6 +92,14 @@ def _binaries() -> Path | None:
         return Path(known).resolve().parent
     installed = sorted(INSTALLED.glob("*/bin/initdb"), key=lambda file: int(file.parts[-3].split(".")[0]))
     return installed[-1].parent if installed else None
+
+
+def _has_owner() -> bool:
+    try:
+        pwd.getpwnam(OWNER)
+    except KeyError:
+        return False
+    return True
 
 
 def _free_port() -> int:
