@@ -26,7 +26,7 @@ from dlrs.service.ranking.ordering import best, logits
 from dlrs.service.ranking.tables import table_of
 from dlrs.service.seams import Raw, Wanted
 from dlrs.service.stores import Decision, DecisionStore, ItemChange, ItemStore
-from dlrs.service.unranked import near_item, near_user, popular_again, require_kept
+from dlrs.service.unranked import is_popular, near_item, near_user, popular_again, require_kept
 
 CLOSE = 1e-4
 """Scores that differ by less are equal: in other batches numpy adds in another order."""
@@ -98,7 +98,7 @@ def _again(
     ids, representations = _represented(decision, wanted, bundle, stored, items)
     if similar is not None:
         scores_T = near_item(similar, ids, representations, bundle)
-    elif decision.request.get("basis") == "popular" and decision.degraded != "cosine":
+    elif is_popular(decision):
         return popular_again(decision, user, ids, representations, bundle, stored)
     else:
         assert user is not None  # or `require_kept` had refused
@@ -107,7 +107,7 @@ def _again(
         else:
             scores_T = logits(bundle.nets, user, representations)
     places = best(scores_T, ids, int(decision.request["k"]))
-    return [(ids[place], float(scores_T[place])) for place in places if np.isfinite(scores_T[place])]
+    return [(ids[place], float(scores_T[place])) for place in places if ids[place] != similar]
 
 
 def _user(decision: Decision, own: ServingBundle, bundle: ServingBundle) -> Representations:

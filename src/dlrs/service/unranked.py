@@ -46,9 +46,14 @@ def _lacking(decision: Decision) -> str | None:
         return "of an older dlrs, which kept no candidates of such a list."
     if not decision.candidates:
         return "an empty list: there were no candidates."
-    if not (decision.profile or "similar" in request or request.get("basis") == "popular"):
+    if not (decision.profile or "similar" in request or is_popular(decision)):
         return "without a profile."
     return None
+
+
+def is_popular(decision: Decision) -> bool:
+    """Tell whether a list is of popular items, for somebody unknown."""
+    return decision.request.get("basis") == "popular" and decision.degraded != "cosine"
 
 
 def near_user(
