@@ -63,7 +63,9 @@ def crash(server: Cluster, load: Load, url: str) -> None:
 def test_postgresql_crashes_and_comes_back(workers: str, world: RunFolder, tmp_path: Path) -> None:
     with (
         cluster() as server,
-        serving(world.registry, tmp_path / "s", "--database", server.url, "--workers", workers) as served,
+        serving(
+            world.registry, tmp_path / "s", "--database", server.url, "--workers", workers, "--deadline", "5"
+        ) as served,
     ):
         load = loaded(served.url)
         with load.going_on():
