@@ -41,6 +41,9 @@ class Metrics:
             registry=self.registry,
         )
         self.degraded = counter("dlrs_degraded_total", "Lists that are less than the whole path", "level")
+        self.calls = counter(
+            "dlrs_calls_total", "What lists asked another service, by what became of it", "service", "outcome"
+        )
         self.refused = counter("dlrs_refused_total", "Requests refused at once under overload")
         self.events = counter("dlrs_events_total", "Events, by what became of them", "outcome")
         self.item_found = histogram(

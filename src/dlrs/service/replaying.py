@@ -1,7 +1,8 @@
 """Replaying: an old answer again, from what was kept of it, in its bundle or in another one.
 
 The kept candidates are ranked once more for the kept profile, with the items as they were when the answer was
-made. In its own bundle that gives the same list; in another one it shows what came, went and moved.
+made; those of a list that no network ranked come in order as they did then (`unranked`). In its own bundle
+that gives the same list; in another one it shows what came, went and moved.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dlrs.service.ranking.ordering import best, logits
 from dlrs.service.ranking.tables import table_of
 from dlrs.service.seams import Raw, Wanted
 from dlrs.service.stores import Decision, DecisionStore, ItemChange, ItemStore
+from dlrs.service.unranked import is_popular, near_item, near_user, popular_again, require_kept
 
 CLOSE = 1e-4
 """Scores that differ by less are equal: in other batches numpy adds in another order."""
@@ -73,41 +75,54 @@ class Replay:
 
 
 def replay(decision: Decision, registry: Path, items: ItemStore, against: str | None = None) -> Replay:
-    """Rank the candidates of a decision again, in its own bundle or `against` another one of the registry.
+    """Order the candidates of a decision again, in its own bundle or `against` another one of the registry.
 
     Raises:
-        RequestError: the decision was not ranked, so that nothing can be ranked again.
+        RequestError: what its order followed from is not kept.
         ArtifactError: the bundle is not in the registry any more.
     """
-    if decision.request.get("ranker") == "moment":
-        raise RequestError(
-            f"replay: expected the decision of a network, received {decision.id}, of the ranker of the "
-            "moment: all that had happened by then is not kept. The answer itself is, with its candidates."
-        )
-    if (
-        not decision.profile
-        or not decision.candidates
-        or decision.degraded in ("cosine", "cached", "popular")
-    ):
-        raise RequestError(
-            f"replay: expected the decision of a ranked list, received {decision.id} "
-            f"({_kind(decision)}), whose order follows from no profile. Choose another one."
-        )
+    require_kept(decision)
     own = ServingBundle.load(open_folder(registry / decision.bundle_id, "bundle"))
-    (profile, user), bundle = from_bytes(decision.profile), own
-    if against is not None and against != own.id:
+    other = against is not None and against != own.id
+    bundle = ServingBundle.load(open_folder(registry / str(against), "bundle")) if other else own
+    user = _user(decision, own, bundle) if decision.profile else None
+    return Replay(decision, bundle.id, _again(decision, user, bundle, items))
+
+
+def _again(
+    decision: Decision, user: Representations | None, bundle: ServingBundle, items: ItemStore
+) -> list[tuple[str, float]]:
+    stored = BundledItems.open(bundle.folder, bundle.recipe)
+    similar = decision.request.get("similar")
+    wanted = [*decision.candidates, *([] if similar is None else [similar])]
+    ids, representations = _represented(decision, wanted, bundle, stored, items)
+    if similar is not None:
+        scores_T = near_item(similar, ids, representations, bundle)
+    elif is_popular(decision):
+        return popular_again(decision, user, ids, representations, bundle, stored)
+    else:
+        assert user is not None  # or `require_kept` had refused
+        if decision.degraded == "cosine":
+            scores_T = near_user(decision, decision.request["page"], user, representations, bundle)
+        else:
+            scores_T = logits(bundle.nets, user, representations)
+    places = best(scores_T, ids, int(decision.request["k"]))
+    return [(ids[place], float(scores_T[place])) for place in places if ids[place] != similar]
+
+
+def _user(decision: Decision, own: ServingBundle, bundle: ServingBundle) -> Representations:
+    """Return e_u in a bundle that may not be the decision's own."""
+    profile, user = from_bytes(decision.profile)
+    if bundle is not own:
         if user is not None:
             raise RequestError(
                 f"replay: expected the decision of networks that look at profiles, received {decision.id}, "
                 "of a history network: what its user had met is not kept. Replay it in its own bundle."
             )
-        bundle = ServingBundle.load(open_folder(registry / against, "bundle"))
         if bundle.encoding.hash != own.encoding.hash:
             known = decode(profile, own.encoding)
             profile = bundle.single.profile(known.values, known.numbers)
-    if user is None:
-        user = bundle.nets.embed_users(profile)
-    return Replay(decision, bundle.id, _ranked(decision, user, bundle, items))
+    return bundle.nets.embed_users(profile) if user is None else user
 
 
 def replay_text(
@@ -143,24 +158,18 @@ def as_text(found: Replay) -> str:
     return "\n".join(lines)
 
 
-def _ranked(
-    decision: Decision, user: Representations, bundle: ServingBundle, items: ItemStore
-) -> list[tuple[str, float]]:
-    ids, representations = _represented(decision, bundle, items)
-    scores_T = logits(bundle.nets, user, representations)
-    places = best(scores_T, ids, int(decision.request["k"]))
-    return [(ids[place], float(scores_T[place])) for place in places]
-
-
 def _represented(
-    decision: Decision, bundle: ServingBundle, items: ItemStore
+    decision: Decision,
+    wanted: Sequence[str],
+    bundle: ServingBundle,
+    stored: BundledItems,
+    items: ItemStore,
 ) -> tuple[list[str], Representations]:
-    """Return the candidates that were there, and what this bundle's ItemNet makes of them."""
+    """Return those of some items that were there, and what this bundle's ItemNet makes of them."""
     watermark = int(bundle.watermark.timestamp()) * 1_000_000 + bundle.watermark.microsecond
-    changes = _changes(decision, items)
+    changes = _changes(decision, wanted, items)
     newer = {id: change for id, change in changes.items() if change.time >= watermark}
-    stored = BundledItems.open(bundle.folder, bundle.recipe)
-    rows_A = _rows_in(stored.table, [id for id in decision.candidates if id not in newer])
+    rows_A = _rows_in(stored.table, [id for id in wanted if id not in newer])
     before = stored.representations.take(np.array(list(rows_A.values()), dtype=np.int64))
     raws = {id: change.features for id, change in newer.items() if change.features is not None}
     made = _embedded(list(raws.values()), bundle)
@@ -182,21 +191,15 @@ def _rows_in(items: pa.Table, ids: Sequence[str]) -> dict[str, int]:
     return {id: row for id, row in zip(ids, rows, strict=True) if row is not None}
 
 
-def _changes(decision: Decision, items: ItemStore) -> Mapping[str, ItemChange]:
-    """Return the change of each candidate that held when the answer was made: at `seq`, not at its time.
+def _changes(decision: Decision, ids: Sequence[str], items: ItemStore) -> Mapping[str, ItemChange]:
+    """Return the change of each item that held when the answer was made: at `seq`, not at its time.
 
     The live index may have been a few changes behind the storage then.
     """
-    wanted = [Wanted(id, decision.time) for id in decision.candidates]
+    wanted = [Wanted(id, decision.time) for id in ids]
     found: dict[str, ItemChange] = {}
     while wanted:
         changes = [change for change in items.at(wanted) if change is not None]
         found.update({change.item_id: change for change in changes if change.seq <= decision.seq})
         wanted = [Wanted(c.item_id, c.time - 1) for c in changes if c.seq > decision.seq]
     return found
-
-
-def _kind(decision: Decision) -> str:
-    if decision.degraded is not None:
-        return f"degraded: {decision.degraded}"
-    return "similar items" if "similar" in decision.request else str(decision.request.get("basis"))

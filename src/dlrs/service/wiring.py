@@ -42,6 +42,7 @@ from dlrs.service.http.health import Check
 from dlrs.service.http.logs import start_logs
 from dlrs.service.http.quick import Quickly
 from dlrs.service.metrics import Metrics
+from dlrs.service.page.errors import PageErrors
 from dlrs.service.page.routes import Page
 from dlrs.service.page.routes import router as page_routes
 from dlrs.service.profiles.client import HttpProfiles
@@ -125,6 +126,7 @@ def opened(settings: Settings, loaded: Loaded) -> Iterator[Service]:
             checks=parts.checks(),
             limits=_limits(settings),
             quickly=parts.quickly(),
+            pages=parts.pages(),
         )
         yield Service(app, says(settings, loaded, access))
 
@@ -191,6 +193,10 @@ class _Parts:
     def quickly(self) -> Quickly | None:
         """Return what answers plain lists, where they are this process's."""
         return None if self._ranking is None else QuickLists(self._ranking, waits=not self._near())
+
+    def pages(self) -> PageErrors | None:
+        """Return what shows errors where this process has the page."""
+        return None if self._ranking is None else PageErrors()
 
     def _page(self, ranking: RankingService, profiles: ProfileSource) -> Page:
         return Page(

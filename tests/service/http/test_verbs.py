@@ -42,23 +42,31 @@ def test_a_new_key_is_printed_once_and_opens_the_service(tmp_path: Path) -> None
 
 @pytest.fixture
 def decisions(world: RunFolder, tmp_path: Path) -> list[str]:
-    """Ids of an answer from a profile, and of one without; the service has stopped."""
+    """Ids of an answer from a profile, of popular, of more and of similar items; the service has stopped."""
     settings = Settings(world.registry, tmp_path / "state", as_of="watermark", deadline=10)
     settings.state.mkdir()
     with opened(settings, read(settings)) as service, over_http(service.app) as client:
         items = client.get("/recommendations/nobody").json()["items"]
+        new, gone = items[3], items[0]["id"]
+        assert client.put("/items/new", json={"features": new["features"]}).is_success
+        assert client.delete(f"/items/{gone}").is_success
+        items = items[1:]
         guest = {"events": [{"item_id": one["id"], "type": "view"} for one in items[:3]], "k": 4}
-        answers = [client.post("/recommendations", json=guest), client.get("/recommendations/nobody")]
+        paths = ("/recommendations/nobody", "/recommendations/nobody?k=500", "/items/new/similar?k=10")
+        answers = [client.post("/recommendations", json=guest), *map(client.get, paths)]
+        lists = [[item["id"] for item in answer.json()["items"]] for answer in answers]
+        assert [gone in one for one in lists] == [False] * 4
+        assert new["id"] in lists[3]  # the same features
         return [answer.json()["decision_id"] for answer in answers]
 
 
 def test_a_list_is_rebuilt(decisions: list[str], world: RunFolder, tmp_path: Path) -> None:
     where = ("--from", str(world.path), "--state", str(tmp_path / "state"))
-    status, text, _ = run("replay", decisions[0], *where)
-    assert status == 0
-    assert "gives the same 4 items in the same order" in text
+    for decision, count in zip(decisions, (4, 20, 500, 10), strict=True):
+        status, text, told = run("replay", decision, *where)
+        assert status == 0, told
+        assert f"gives the same {count} items in the same order" in text
     for words, expected in (
-        ((decisions[1], *where), "popular"),
         (("nothing", *where), "the id of a decision that is kept"),
         ((decisions[0], *where, "--against", "nowhere"), "nowhere"),
         ((decisions[0], *where[:2], "--state", str(tmp_path / "other")), "without service.db"),

@@ -1,7 +1,9 @@
 """Kill -9 of `dlrs serve` while events, items and bundles come: acknowledged is there, nothing twice.
 
-DLRS_KILLS says how many times; 24 unless it does. Each life of the service ends at a seeded moment: at its
-start, or some acknowledgements later, in the middle of whatever it does. Live indexes fold every 25 changes.
+DLRS_KILLS says how many times; 24 unless it does, and a third of that with workers, and on PostgreSQL. Each
+life of the service ends at a seeded moment: at its start, or some acknowledgements later, in the middle of
+whatever it does. Of several workers all are killed, or one and soon all, or their parent, so that the next
+life begins while they stop. Live indexes fold every 25 changes.
 """
 
 from __future__ import annotations
@@ -17,12 +19,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+import psycopg
 import pytest
 
 from dlrs import bundle as bundles
@@ -32,6 +35,7 @@ from dlrs.folders import RunFolder
 from dlrs.prepared import open_prepared
 from dlrs.service.database.database import Database
 from dlrs.service.settings import database_url
+from service.database.conftest import postgresql
 from service.kill.batch import Batch, check_same
 
 KILLS = int(os.environ.get("DLRS_KILLS", "24"))
@@ -39,15 +43,19 @@ FOLD_AT = 25
 NURSERY = Path(__file__).with_name("nursery.py")
 DAY = 86_400_000_000
 HOT = [f"hot-{n}" for n in range(5)]
+Way = Literal["all", "a worker", "the parent"]
+WAYS: tuple[Way, ...] = get_args(Way)
 
 
 class Nursery:
     """Lives of one service, over one state."""
 
-    def __init__(self, registry: Path, state: Path) -> None:
-        command = [sys.executable, str(NURSERY), str(registry), str(state), str(FOLD_AT)]
+    def __init__(self, registry: Path, state: Path, workers: int, database: str | None) -> None:
+        command = [sys.executable, str(NURSERY), str(registry), str(state), str(FOLD_AT), str(workers)]
+        command += [] if database is None else [database]
+        self._database = database
         environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        self._pid = 0
+        self._last = 0
         with state.with_name("log").open("wb") as log:
             self._process = subprocess.Popen(
                 command,
@@ -63,23 +71,32 @@ class Nursery:
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        self._pid = int(self._until("pid").split()[1])
-        return self._pid
+        self._last = int(self._until("pid").split()[1])
+        return self._last
 
     def address(self) -> str:
         """Return where the service is, when it is ready."""
         return self._until("ready:").split()[1]
 
-    def kill(self, pid: int) -> None:
+    def kill(self, pid: int, way: Way = "all") -> None:
         """End a life at once."""
-        os.kill(pid, signal.SIGKILL)
+        if way == "a worker":
+            with suppress(ProcessLookupError):
+                os.kill(children(pid)[0], signal.SIGKILL)
+            time.sleep(0.1)  # the other one goes on; soon there will be two again
+        if way == "the parent":
+            os.kill(pid, signal.SIGKILL)
+        else:
+            os.killpg(pid, signal.SIGKILL)
         self._until("ended")
-        self._pid = 0
+        if self._database is not None:
+            wait_until_left(self._database)
 
     def close(self) -> None:
         self._process.kill()
-        if self._pid:  # it lives on, and holds the pipe
-            os.kill(self._pid, signal.SIGKILL)
+        if self._last:  # what lives on holds the pipe
+            with suppress(ProcessLookupError):
+                os.killpg(self._last, signal.SIGKILL)
         self._process.communicate()
 
     def _until(self, word: str) -> str:
@@ -89,6 +106,20 @@ class Nursery:
                 return line
             assert not line.startswith("ended"), "the service ended by itself"
         raise AssertionError(f"the nursery ended before {word}")
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has forked and that are there."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_until_left(url: str) -> None:
+    """Wait until a server has seen that nobody is connected: until then it may still do what was asked."""
+    server, name = url.rsplit("/", 1)
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        while connection.execute(others, [name]).fetchone() != (0,):
+            time.sleep(0.01)
 
 
 @dataclass
@@ -268,17 +299,38 @@ def registry(world: RunFolder, tmp_path: Path) -> tuple[Path, list[str]]:
     return registry, [first.path.name, second.path.name]
 
 
-def test_killed_at_seeded_moments(world: RunFolder, registry: tuple[Path, list[str]], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("on", "workers"), [("sqlite", 1), ("sqlite", 2), ("postgresql", 1), ("postgresql", 2)]
+)
+def test_killed_at_seeded_moments(
+    on: str, workers: int, world: RunFolder, registry: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        database = stack.enter_context(postgresql()) if on == "postgresql" else None
+        kills = KILLS if database is None and workers == 1 else -(-KILLS // 3)
+        lives(world, registry, tmp_path, kills, workers, database)
+
+
+def lives(
+    world: RunFolder,
+    registry: tuple[Path, list[str]],
+    folder: Path,
+    kills: int,
+    workers: int,
+    database: str | None,
+) -> None:
+    """Live and be killed, again and again; then look at all that there is."""
     place, names = registry
     facts = bundles.current_bundle(place).facts
     watermark = datetime.fromisoformat(facts["watermark"])
     batch = Batch(open_prepared(world.prepared), watermark, facts["interaction_weights"])
-    draw, state = random.Random(6), tmp_path / "state"
-    nursery = Nursery(place, state)
+    draw, state = random.Random(6), folder / "state"
+    nursery = Nursery(place, state, workers, database)
     try:
         known = first_look(nursery, draw, batch, open_prepared(world.prepared).user_ids.to_pylist())
-        for life in range(KILLS):
-            live(nursery, known, batch, place, names, life)
+        for life in range(kills):
+            way = WAYS[life % len(WAYS)] if workers > 1 else "all"
+            live(nursery, known, batch, place, names, life, way)
         pid = nursery.begin()
         with Client(nursery.address(), attempts=20) as client:
             check(client, known, batch)
@@ -292,9 +344,9 @@ def test_killed_at_seeded_moments(world: RunFolder, registry: tuple[Path, list[s
         nursery.kill(pid)
     finally:
         nursery.close()
-    check_database(state, known)
-    assert len(known.events) > KILLS
-    assert len(known.items) > 2 * FOLD_AT
+    check_database(database_url(database, state), known)
+    assert len(known.events) > kills
+    assert len(known.items) > FOLD_AT
 
 
 def first_look(nursery: Nursery, draw: random.Random, batch: Batch, users: list[str]) -> Known:
@@ -310,7 +362,9 @@ def first_look(nursery: Nursery, draw: random.Random, batch: Batch, users: list[
     return Known(draw, [*with_past, "new-a", "new-b", "new-c"], there[20:], features, width_before)
 
 
-def live(nursery: Nursery, known: Known, batch: Batch, registry: Path, names: list[str], life: int) -> None:
+def live(
+    nursery: Nursery, known: Known, batch: Batch, registry: Path, names: list[str], life: int, way: Way
+) -> None:
     """Live once: come back, be checked, work, and be killed."""
     draw = random.Random(1000 + life)
     pid = nursery.begin()
@@ -326,12 +380,12 @@ def live(nursery: Nursery, known: Known, batch: Batch, registry: Path, names: li
         while acknowledged[0] < enough and time.monotonic() < until:
             time.sleep(0.001)
         time.sleep(draw.random() * 0.05)
-        nursery.kill(pid)
+        nursery.kill(pid, way)
 
 
-def check_database(state: Path, known: Known) -> None:
+def check_database(url: str, known: Known) -> None:
     """Nothing is there twice, and nothing that nobody sent."""
-    database = Database.open(database_url(None, state))
+    database = Database.open(url)
     try:
         stored = [one for user in known.users for one in database.events.of_user(user)]
         assert Counter(one.event.id for one in stored) == Counter(list(known.events))

@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,12 +15,15 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dlrs.folders import RunFolder
+from dlrs.service.http.access import new_key
 from service.http.test_serving import serving
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PICTURES = os.environ.get("DLRS_PICTURES")
 """A folder that gets pictures of the page, for the README."""
+
+NOT_SO = "Not with this key, or not from here"
 
 LEAST_CONTRAST = """() => {
   const lightness = colour => {
@@ -205,6 +208,32 @@ def test_without_scripts(browser: Browser, address: str) -> None:
     page.locator(".card").first.get_by_role("button", name="bookmark").click()
     expect(page.locator("#events")).to_have_text(str(events + 1))
     context.close()
+
+
+def test_errors_are_pages(browser: Browser, world: RunFolder, tmp_path: Path) -> None:
+    """A key that may not read; one that may do nothing else; an address that leads nowhere."""
+    keys = tmp_path / "keys.json"
+    passwords: list[Any] = [
+        {"username": "anybody", "password": new_key(keys, [scope])} for scope in ("events", "read")
+    ]
+    with serving(world.path, tmp_path, "--as-of", "watermark", "--keys", str(keys)) as (_, _, said):
+        address = said[-1].split()[1]
+        may_not, may = (
+            browser.new_context(base_url=address, http_credentials=one).new_page() for one in passwords
+        )
+        may_not.goto("/")
+        expect(may_not.get_by_role("heading", level=1)).to_have_text(NOT_SO)
+        expect(may_not.get_by_role("alert")).to_contain_text("expected scope 'read'")
+        assert may_not.evaluate(LEAST_CONTRAST) >= 4.5
+
+        may.goto(f"/u/{example(may)}")
+        may.locator(".card").first.get_by_role("button", name="bookmark").click()
+        expect(may.get_by_role("heading", level=1)).to_have_text(NOT_SO)
+        expect(may.get_by_role("alert")).to_contain_text("expected scope 'events'")
+        may.get_by_role("link", name="To the users").click()
+        expect(may.get_by_label("A user's id")).to_be_visible()
+        may.goto("/nowhere")
+        expect(may.get_by_role("heading", level=1)).to_have_text("Nothing is here")
 
 
 @pytest.mark.skipif(PICTURES is None, reason="DLRS_PICTURES names no folder")

@@ -70,6 +70,29 @@ def test_a_near_dependency_is_called_at_once_and_late_answers_open_the_breaker()
     guard.close()
 
 
+def test_what_became_of_each_call_is_counted() -> None:
+    counted: list[str] = []
+    now = Now()
+    guard = Guard("counted", Breaker(failures=1, pause=1.0, now=now), threads=0, count=counted.append)
+
+    def refuse() -> None:
+        raise RequestError("no")
+
+    def fail() -> None:
+        raise Unavailable("down")
+
+    assert guard.call(lambda: 7, 5) == 7
+    with pytest.raises(RequestError):
+        guard.call(refuse, 5)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            guard.call(fail, 5)
+    now.time = 2.0
+    assert guard.call(lambda: 8, 5) == 8
+    assert counted == ["answered", "answered", "failed", "spared", "answered"]
+    guard.close()
+
+
 def test_refusals_are_no_failures() -> None:
     guard = Guard("picky", Breaker(failures=1))
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 
 from dlrs.client import Client
 from dlrs.folders import RunFolder
+from dlrs.service.ranking.guard import PAUSE
 from service.resilience.proxy import Proxy, proxied
 from service.resilience.running import Served, eventually, ids, serving
 
@@ -49,6 +53,12 @@ class Parts:
 
     def is_whole(self) -> bool:
         return self.levels("ada", 3) == self.levels("nobody", 3) == {None}
+
+    def calls(self, outcome: str) -> int:
+        """Return how many calls of the Candidate Service came to this, as the Ranking Service counts."""
+        text = httpx.get(f"{self.ranking._http.base_url}/metrics", timeout=10).text
+        name = rf'dlrs_calls_total{{outcome="{outcome}",service="candidates"}} (\S+)'
+        return int(float(re.findall(name, text)[0]))
 
 
 @pytest.fixture
@@ -111,3 +121,47 @@ def test_a_little_slow_is_still_some_list(parts: Parts) -> None:
     assert parts.levels("ada") <= LEVELS
     parts.to_candidates.delay = parts.to_profiles.delay = 0
     assert eventually(parts.is_whole)
+
+
+def test_a_breaker_lets_one_call_a_second_try_until_one_is_answered(parts: Parts) -> None:
+    """While candidates are slow, and while they hang: nearly all calls are spared; then all go through."""
+
+    def slow(seconds: float) -> None:
+        parts.to_candidates.delay = seconds
+
+    process = parts.candidates.process
+    ways: list[tuple[Callable[[], None], Callable[[], None]]] = [
+        (lambda: slow(0.5), lambda: slow(0)),
+        (lambda: process.send_signal(signal.SIGSTOP), lambda: process.send_signal(signal.SIGCONT)),
+    ]
+    for worsen, mend in ways:
+        worsen()
+        try:
+            assert eventually(lambda: not all_go_through(parts, 1))
+            while_it_is_open(parts)
+            answered = parts.calls("answered")
+        finally:
+            mend()
+        assert eventually(parts.is_whole)
+        assert eventually(lambda: all_go_through(parts))
+        assert parts.calls("answered") > answered
+
+
+def all_go_through(parts: Parts, asked: int = 8) -> bool:
+    """Tell whether the breaker is closed."""
+    spared = parts.calls("spared")
+    parts.levels("ada", asked)
+    return parts.calls("spared") == spared
+
+
+def while_it_is_open(parts: Parts) -> None:
+    """Eight ask at a time, for some pauses of the breaker."""
+    began, failed, spared = time.monotonic(), parts.calls("failed"), parts.calls("spared")
+    with ThreadPoolExecutor(8) as pool:
+        while parts.calls("failed") < failed + 3:
+            for levels in pool.map(lambda _: parts.levels("ada", 2), range(8)):
+                assert levels <= {"cached", "popular", "503"}
+            assert time.monotonic() < began + 60
+    tries = parts.calls("failed") - failed
+    assert tries <= (time.monotonic() - began) / PAUSE + 1
+    assert parts.calls("spared") - spared > 10 * tries

@@ -1,6 +1,7 @@
 """The application: routes of the services, and around them what all of them have in common.
 
 Quick      answers plain lists: nothing of what follows, and no other thread where they wait for nobody
+Showing    errors as a page, for people's browsers
 Refusing   too much to do: 503 at once (what `turning_away` did not refuse before it was parsed)
 Requests   name, headers, log line, metrics, faults
 Bodies     read whole, up to a size
@@ -27,6 +28,7 @@ from dlrs.service.http import health, operations
 from dlrs.service.http.access import Access, needs
 from dlrs.service.http.admission import Gates, Placing, Refusing
 from dlrs.service.http.bodies import Bodies
+from dlrs.service.http.error_pages import ErrorPages, Showing
 from dlrs.service.http.errors import add_errors
 from dlrs.service.http.health import Check
 from dlrs.service.http.json_answers import Json
@@ -66,11 +68,12 @@ def create_app(
     checks: Mapping[str, Check],
     limits: Limits,
     quickly: Quickly | None = None,
+    pages: ErrorPages | None = None,
     opened: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> FastAPI:
     """Return the application. `opened` is entered before the first request and left after the last one.
 
-    `quickly` answers what it knows instead of the routes.
+    `quickly` answers what it knows instead of the routes; `pages` shows errors where there is a page.
     """
     gates, notes = Gates(limits.reads, limits.writes, limits.longest_wait), Notes(metrics, log)
     app = _App(
@@ -82,6 +85,7 @@ def create_app(
         redoc_url=None,
         lifespan=_lifespan(limits.reads + limits.writes, opened),
         middleware=[
+            *([] if pages is None else [Middleware(Showing, pages=pages)]),
             Middleware(Refusing, gates=gates, refused=metrics.refused.inc),
             Middleware(Requests, notes=notes),
             Middleware(Bodies, largest=limits.largest_body),

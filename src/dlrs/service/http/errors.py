@@ -70,12 +70,14 @@ def answer_to(error: Exception) -> Json:
     headers = {}
     if status == 503:
         headers["Retry-After"] = RETRY_AFTER
-    if status == 401:
-        headers["WWW-Authenticate"] = 'Bearer, Basic realm="dlrs"'
     if status == 500:  # its text may tell of our insides
         return told(500, "InternalError", "The service failed. Its log has more under this request id.")
     more = {"asked": error.asked, "held": error.held} if isinstance(error, WrongBundle) else {}
-    return told(status, _name(error), _message(error), headers=headers, **more)
+    answer = told(status, _name(error), _message(error), headers=headers, **more)
+    if status == 401:  # a line each: of a line with two, Chromium reads the first and asks nobody
+        for way in ("Bearer", 'Basic realm="dlrs"'):
+            answer.headers.append("WWW-Authenticate", way)
+    return answer
 
 
 def told(

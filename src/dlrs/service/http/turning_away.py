@@ -2,7 +2,8 @@
 
 What refusals cost, lists lack. `Refusing` refuses whatever comes, but only after a request was parsed and has
 a task of its own, which takes several times as long. What comes here is one whole request without a body on a
-connection that is between two requests; anything else goes the usual way.
+connection that is between two requests; anything else goes the usual way, people's browsers included, which
+are shown a page (`error_pages`).
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from dlrs.service.http.admission import Gate, refusal
 
 PLAIN = re.compile(
     rb"GET (?!/health/|/metrics)[!-~]+ HTTP/1\.1\r\n"
-    rb"(?:(?!content-length:|transfer-encoding:|upgrade:|expect:|connection:(?! ?keep-alive\r))"
+    rb"(?:(?!content-length:|transfer-encoding:|upgrade:|expect:|connection:(?! ?keep-alive\r)"
+    rb"|accept:[^\r\n]*text/html|hx-request:)"
     rb"[a-z0-9-]+:[^\r\n\0]*\r\n)*\r\n",
     re.IGNORECASE,
 )
-"""One request that has no body, ends with its head, and leaves the connection as it is."""
+"""One request of a program that has no body, ends with its head, and leaves the connection as it is."""
 
 
 class TurningAway(HttpToolsProtocol):

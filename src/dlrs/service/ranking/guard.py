@@ -11,11 +11,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from threading import Lock
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from dlrs.errors import DlrsError, StorageFull, Unavailable
 
 R = TypeVar("R")
+
+Outcome = Literal["answered", "failed", "spared"]
+"""What became of a call; *spared* is one that the breaker did not let through."""
+
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+Count = Callable[[Outcome], None]
+"""Told of each call."""
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +90,14 @@ class Guard:
     else it raises, or no answer in time, is a failure, and comes out as `Unavailable`.
     """
 
-    def __init__(self, name: str, breaker: Breaker | None = None, *, threads: int = THREADS) -> None:
+    def __init__(
+        self,
+        name: str,
+        breaker: Breaker | None = None,
+        *,
+        threads: int = THREADS,
+        count: Count = lambda _: None,
+    ) -> None:
         """Name the dependency.
 
         Args:
@@ -90,9 +105,11 @@ class Guard:
             breaker: its own, unless given.
             threads: most calls at a time. 0: on the caller's thread, which saves 0.1 ms, for a dependency of
                 this very process that never waits for another; a late answer is taken, but is a failure, too.
+            count: is told what became of each call.
         """
         self.name = name
         self.breaker = breaker or Breaker()
+        self._count = count
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"dlrs-{name}") if threads else None
 
     def call(self, work: Callable[[], R], seconds: float) -> R:
@@ -102,25 +119,34 @@ class Guard:
             Unavailable: it failed, is late, or is not even called because the breaker is open.
         """
         if not self.breaker.admit():
+            self._count("spared")
             raise Unavailable(f"{self.name}: expected an answer, but the last calls failed. Ask again soon.")
         began = time.perf_counter()
         try:
             found = self._in_time(work, seconds)
         except (Unavailable, StorageFull):
-            self.breaker.failed()
+            self._failed()
             raise
         except DlrsError:
-            self.breaker.succeeded()
+            self._succeeded()
             raise
         except Exception as error:
-            self.breaker.failed()
+            self._failed()
             log.exception("%s failed", self.name)
             raise Unavailable(f"{self.name}: expected an answer, received {error!r}.") from error
         if time.perf_counter() - began > max(seconds, LEAST):
-            self.breaker.failed()
+            self._failed()
         else:
-            self.breaker.succeeded()
+            self._succeeded()
         return found
+
+    def _failed(self) -> None:
+        self.breaker.failed()
+        self._count("failed")
+
+    def _succeeded(self) -> None:
+        self.breaker.succeeded()
+        self._count("answered")
 
     def _in_time(self, work: Callable[[], R], seconds: float) -> R:
         if self._pool is None:

@@ -36,6 +36,7 @@ class Kept:
     items: Sequence[Ranked]
     features: Features
     at: float = field(default_factory=time.monotonic)
+    decision_id: str | None = None  # of the list; what is popular has none
     _firsts: dict[tuple[str, str], Kept] = field(default_factory=dict, repr=False)
 
     @cached_property

@@ -24,7 +24,7 @@ from dlrs.service.ranking import crowds
 from dlrs.service.ranking.asking import Askers, Page
 from dlrs.service.ranking.explaining import Explaining
 from dlrs.service.ranking.given import given_profile
-from dlrs.service.ranking.guard import THREADS, Deadline, Guard
+from dlrs.service.ranking.guard import OUTCOMES, THREADS, Deadline, Guard
 from dlrs.service.ranking.moment.ordering import Find, Moments, no_moment
 from dlrs.service.ranking.pinning import Held, in_one_bundle
 from dlrs.service.ranking.users import Users
@@ -71,7 +71,10 @@ class RankingService:
         """
         self.decisions, self.clock = decisions, clock
         self._held, self._metrics, self._seconds = held, metrics, deadline
-        of_profiles, of_candidates = self._guards = _guard("profiles", near), _guard("candidates", near)
+        of_profiles, of_candidates = self._guards = (
+            _guard("profiles", near, metrics),
+            _guard("candidates", near, metrics),
+        )
         self._timers: dict[str, Any] = {}  # of the stages
         self._explaining, self._askers = Explaining(), Askers()
         self._moments = Moments(moment, clock)
@@ -138,7 +141,9 @@ class RankingService:
         if found is None:
             with stages.stage("fallback"):
                 found = self._worse.list(known, wish, deadline)
-        return self._answer(wish, found, known, stages, wish.to_json())
+        answer = self._answer(wish, found, known, stages, wish.to_json())
+        self._worse.keep(wish, found, answer.decision_id)
+        return answer
 
     def similar(self, item_id: str, k: int, filters: Sequence[Filter] = ()) -> Answer | None:
         """Return the k items nearest to one; None if it is not there.
@@ -219,10 +224,7 @@ class RankingService:
 
         def find(bundle: ServingBundle) -> Found:
             found = self._path.find(Asked(profile, wish, bundle, deadline, stages))
-            if stale:
-                return replace(found, degraded=found.degraded or "stale")
-            self._worse.keep(wish, found, bundle)
-            return found
+            return replace(found, degraded=found.degraded or "stale") if stale else found
 
         try:
             return in_one_bundle(self._held, deadline, find)
@@ -262,16 +264,18 @@ class RankingService:
             self._metrics.degraded.labels(answer.degraded).inc()
 
 
-def _guard(name: Literal["profiles", "candidates"], near: Collection[str]) -> Guard:
-    return Guard(name, threads=0 if name in near else THREADS)
+def _guard(name: Literal["profiles", "candidates"], near: Collection[str], metrics: Metrics) -> Guard:
+    counters = {outcome: metrics.calls.labels(name, outcome) for outcome in OUTCOMES}
+    return Guard(name, threads=0 if name in near else THREADS, count=lambda outcome: counters[outcome].inc())
 
 
 NOBODY = Profile(None, "", 0, {}, {}, {}, (), ())
 
 
-def _ranker(found: Found) -> dict[str, str]:
-    """Return which one ranked, where it was not the network."""
-    return {} if found.ranker == "network" else {"ranker": found.ranker}
+def _more(found: Found) -> dict[str, str]:
+    """Return which one ranked, where it was not the network, and which list this is once more."""
+    ranker: dict[str, str] = {} if found.ranker == "network" else {"ranker": found.ranker}
+    return ranker if found.of is None else {**ranker, "of": found.of}
 
 
 def _decision(answer: Answer, found: Found, time: int, request: Mapping[str, Any]) -> Decision:
@@ -281,7 +285,7 @@ def _decision(answer: Answer, found: Found, time: int, request: Mapping[str, Any
         answer.user_id,
         found.bundle_id or "",
         found.seq,
-        {**request, "basis": found.basis, "steps": found.steps, **_ranker(found)},
+        {**request, "basis": found.basis, "steps": found.steps, **_more(found)},
         found.encoded,
         found.candidates,
         [(item.id, item.score) for item in found.items],

@@ -226,21 +226,26 @@ class WholePath:
         k, known = asked.wish.k, set(asked.wish.known(asked.profile))
         blank = self._askers.of(asked.profile, asked.bundle)
         items: list[Ranked] = []
-        steps, seq, shortfall = -1, 0, None
+        looked_at: list[str] = []
+        steps, seq, shortfall, encoded = -1, 0, None, b""
         while len(items) < k and steps + 1 < len(rungs):
             steps += 1
             ids = self._popular_ids(asked, rungs[steps], k + SPARE + len(known))
-            items = self.described([(id, 0.0) for id in ids if id not in known], asked)[:k]
+            looked_at = [id for id in ids if id not in known]
+            items = self.described([(id, 0.0) for id in looked_at], asked)[:k]
             if len(items) < k:
                 more = self._look(asked, blank, rungs[steps], k + SPARE)
                 there = {item.id for item in items}
                 others = [(id, 0.0) for id in more.ids if id not in there]
                 items = [*items, *self.described(others, asked)][:k]
+                looked_at, encoded = list(dict.fromkeys([*looked_at, *more.ids])), blank.encoded
                 seq, shortfall = more.seq, shortened(more.shortfall, k, len(items))
         return Found(
             asked.bundle.id,
             seq,
             items,
+            looked_at,
+            encoded,
             basis="popular",
             filters=rungs[steps],
             steps=steps,

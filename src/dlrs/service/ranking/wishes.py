@@ -67,6 +67,8 @@ class Found:
     steps: int = 0
     shortfall: Shortfall | None = None
     ranker: Literal["network", "moment"] = "network"
+    of: str | None = None
+    """The decision of which this is the list once more."""
 
 
 def fitting(overrides: Sequence[Filter], features: Features) -> tuple[Filter, ...]:

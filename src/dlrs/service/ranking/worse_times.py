@@ -9,7 +9,6 @@ from threading import Event as Signal
 from threading import Thread
 
 from dlrs.errors import DlrsError, StorageFull, Unavailable, WrongBundle
-from dlrs.service.bundle import ServingBundle
 from dlrs.service.ranking.asking import Page
 from dlrs.service.ranking.bounded import Bounded
 from dlrs.service.ranking.explaining import Explaining
@@ -52,7 +51,7 @@ class WorseTimes:
         self._popular: Kept | None = None
         self._stopped = Signal()
 
-    def keep(self, wish: Wish, found: Found, bundle: ServingBundle) -> None:
+    def keep(self, wish: Wish, found: Found, decision_id: str) -> None:
         """Keep a user's list; one without filters serves better than one with some."""
         if wish.user_id is None or found.degraded is not None:
             return
@@ -60,9 +59,12 @@ class WorseTimes:
         if found.basis == "popular":
             self._lists.drop(key)  # nothing is known of him any more: he may be erased
         elif found.items and not (wish.filters and self._lists.get(key)):
-            self._tombstones.begin(found.seq)
-            features = bundle.recipe.marketplace.features
-            self._lists.put(key, Kept(bundle.id, found.seq, found.items, features))
+            bundle = next((one for one in self._held() if one.id == found.bundle_id), None)
+            if bundle is not None:
+                self._tombstones.begin(found.seq)
+                features = bundle.recipe.marketplace.features
+                kept = Kept(bundle.id, found.seq, found.items, features, decision_id=decision_id)
+                self._lists.put(key, kept)
 
     def forget(self, user_id: str) -> None:
         """Drop what is kept of a user."""
@@ -141,6 +143,7 @@ class WorseTimes:
             basis,
             filters=rungs[steps],
             steps=steps,
+            of=kept.decision_id,
         )
 
     def _follow(self) -> None:
