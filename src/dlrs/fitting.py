@@ -63,7 +63,8 @@ def write_both(both: tuple[AnyTrained, AnyTrained], work: Path, folder: Path) ->
             "history": [asdict(epoch) for epoch in trained.history],
         }
         if isinstance(trained, TrainedHistory):
-            facts[name]["reading"] = trained.network.settings.reading
+            chosen = trained.network.settings
+            facts[name] |= {"reading": chosen.reading, "learning_rate": chosen.learning_rate}
     return facts
 
 

@@ -91,7 +91,8 @@ class History(Description):
     reading: Literal["attention", "mean", "both", "set", "best"] = Field(
         default="both",
         description="how a user's events become one vector; set: their mean, and training tells each from "
-        "all the others, as if order said nothing; best: set or attention, whichever validates better",
+        "all the others, as if order said nothing; best: set, also at a quarter of the rate, or attention, "
+        "whichever validates best",
     )
     blocks: int = Field(default=1, ge=1, description="of self-attention")
     heads: int = Field(default=1, ge=1)
