@@ -52,11 +52,15 @@ def test_no_search_sees_a_deleted_a_mixed_or_a_repeated_item(tmp_path: Path) -> 
                 told.deleted.update(names([GOES[change - 4]]))
             if over.is_set():
                 return
+        # on a busy machine the others may have hardly begun
+        while (len(folded) < 2 or len(answered) <= 10) and not over.wait(0.01):
+            pass
         over.set()
 
     def fold() -> None:
         while not over.is_set():
             live.fold()
+            folded.append(1)
 
     def search() -> None:
         queries = np.zeros((2, WIDTH), dtype=np.float32)
@@ -70,6 +74,7 @@ def test_no_search_sees_a_deleted_a_mixed_or_a_repeated_item(tmp_path: Path) -> 
             answered.append(1)
 
     answered: list[int] = []
+    folded: list[int] = []
     with LiveIndex.open(folder, fold_at=10**9) as live:
         threads = [guarded(work) for work in (write, fold, search, search)]
         for thread in threads:
