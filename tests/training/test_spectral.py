@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.samples.sequences import Sequences
@@ -33,7 +34,7 @@ def sequences(*users: list[int]) -> Sequences:
 def test_two_groups_lie_across_each_other() -> None:
     """R of two groups of two has the singular vectors (1, 1, 0, 0)/√2 and (0, 0, 1, 1)/√2."""
     log = sequences([0, 1], [1, 0], [3, 2], [2, 3], [2, 3])
-    _, table_KW = spectral_start(log, ids(4), IDS, ALL, 3, seed=0)
+    _, table_KW, _ = spectral_start(log, ids(4), IDS, ALL, 3, seed=0)
     assert table_KW.shape == (4, 2)  # there are no more vectors
     assert table_KW.dtype == np.float32
     # each vector has the length 1/√2, which becomes LENGTH; the ridge shrinks it by n / (n + 1)
@@ -51,7 +52,7 @@ def test_an_item_that_nobody_met_lies_where_its_features_put_it() -> None:
         weights_E=np.ones(8, dtype=np.float32),
     )
     log = sequences(*[[0, 1]] * 50, *[[2]] * 50)
-    _, table_KW = spectral_start(log, items, space, np.ones(6, dtype=np.float32), 2, seed=0)
+    _, table_KW, _ = spectral_start(log, items, space, np.ones(6, dtype=np.float32), 2, seed=0)
     item_NW = table_KW[[0, 1, 2, 3]] + table_KW[[4, 4, 5, 5]]
     cosine_N = item_NW @ item_NW[2] / np.linalg.norm(item_NW, axis=1) / np.linalg.norm(item_NW[2])
     np.testing.assert_allclose(cosine_N, [0, 0, 1, 1], atol=1e-4)
@@ -65,7 +66,7 @@ def test_numbers_take_part() -> None:
     items = ids(4)
     items = EncodedRows(price_NC, items.offsets, items.columns_E, items.weights_E)
     log = sequences([0, 1], [2, 3])
-    numbers_CW, table_KW = spectral_start(log, items, space, np.zeros(4, dtype=np.float32), 2, seed=0)
+    numbers_CW, table_KW, _ = spectral_start(log, items, space, np.zeros(4, dtype=np.float32), 2, seed=0)
     # least squares over vectors of length LENGTH: the sum of price × vector, by the sum of price² + 1
     np.testing.assert_allclose(np.linalg.norm(numbers_CW), LENGTH * 2 * 2**0.5 / (4 + RIDGE), rtol=1e-5)
     np.testing.assert_array_equal(table_KW, 0)
@@ -80,5 +81,15 @@ def test_the_log_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("users", [([0],), ([0, 1, 2, 3],)])
 def test_few_events_do(users: tuple[list[int], ...]) -> None:
-    _, table_KW = spectral_start(sequences(*users), ids(4), IDS, ALL, 3, seed=0)
+    _, table_KW, _ = spectral_start(sequences(*users), ids(4), IDS, ALL, 3, seed=0)
     assert np.isfinite(table_KW).all()
+
+
+def test_who_met_nothing_is_like_those_with_features_like_his() -> None:
+    """Two groups of users with a feature of their own each: it begins as the mean of what they met."""
+    own_UO = sparse.csr_array(np.array([[1, 0], [1, 0], [0, 1], [0, 1], [0, 1]], dtype=np.float32))
+    log = sequences([0, 1], [1, 0], [3, 2], [2, 3], [])
+    _, table_KW, own_OW = spectral_start(log, ids(4), IDS, ALL, 2, 0, own_UO)
+    assert own_OW is not None
+    mean_OW = (table_KW[[0, 2]] + table_KW[[1, 3]]) / 2
+    np.testing.assert_allclose(own_OW, mean_OW * 2 / (2 + RIDGE), atol=1e-5)

@@ -84,12 +84,14 @@ class HistoryNet(nn.Module):
         self.dropout = Dropout(settings.dropout)
 
     @torch.no_grad()
-    def start_from(self, numbers_CW: Tensor, table_KW: Tensor) -> None:
+    def start_from(self, numbers_CW: Tensor, table_KW: Tensor, own_OW: Tensor | None = None) -> None:
         """Begin with these embeddings, W < D: the last coordinate is the one that all items share."""
         W = table_KW.shape[1]
         for embeddings, given in ((self.numbers, numbers_CW), (self.table, table_KW)):
             embeddings[:, :W] = given
             embeddings[:, -1] = 0
+        if own_OW is not None:
+            self.own_table[:, :W] = own_OW
         self.anybody.zero_()
         self.base.zero_()
         self.base[-1] = 1

@@ -258,15 +258,17 @@ def _start(network: HistoryNet, log: Log) -> None:
     """Put a new network where the log's singular vectors say."""
     last_N = log.catalog.first_N[1:] - 1
     used_K = network.used_K.numpy()
-    numbers_CW, table_KW = spectral_start(
+    start = spectral_start(
         log.sequences,
         log.versions.take(last_N),
         network.space,
         used_K,
         network.settings.width - 1,
         network.settings.seed,
+        log.own_UO,
     )
-    network.start_from(torch.from_numpy(numbers_CW), torch.from_numpy(table_KW))
+    own_OW = None if start.own_OW is None else torch.from_numpy(start.own_OW)
+    network.start_from(torch.from_numpy(start.numbers_CW), torch.from_numpy(start.table_KW), own_OW)
 
 
 def _used_columns(log: Log, space: FeatureSpace, minimum: int) -> Tensor:

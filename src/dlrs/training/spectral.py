@@ -7,12 +7,16 @@ graph convolution for recommendation?*, 2021). Descent from random embeddings ne
 
 The network has embeddings of features, not of items. They are those whose sums are nearest to the rows of
 V: least squares, each item as heavy as it was met often, with a ridge. So an id keeps what the other features
-of an item that many met do not explain, and an item that nobody met lies where its features put it.
+of an item that many met do not explain, and an item that nobody met lies where its features put it. Likewise the features of the users' own begin as those whose sums
+are nearest to the mean of what such users met: else who met nothing would wait for them until long after the
+validation, which asks who met something, has seen the best epoch.
 
     U users    N items    W ≤ D singular vectors    C numbers, K columns of the vocabulary    S drawn users
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -37,10 +41,24 @@ LONGEST, LENGTH = 99, 2.0
 """This percentile of the lengths of the items' vectors, and what it becomes; 1 is that of what all share."""
 
 
+class Start(NamedTuple):
+    """Embeddings at the start: of items' numbers and columns, and of the columns of the users' own."""
+
+    numbers_CW: Floats
+    table_KW: Floats
+    own_OW: Floats | None
+
+
 def spectral_start(
-    sequences: Sequences, items: EncodedRows, space: FeatureSpace, used_K: Floats, width: int, seed: int
-) -> tuple[Floats, Floats]:
-    """Return embeddings of the numbers, (C, W), and of the columns, (K, W), at the start.
+    sequences: Sequences,
+    items: EncodedRows,
+    space: FeatureSpace,
+    used_K: Floats,
+    width: int,
+    seed: int,
+    own_UO: sparse.csr_array | None = None,
+) -> Start:
+    """Return where the network begins.
 
     Args:
         sequences: what users met.
@@ -49,6 +67,7 @@ def spectral_start(
         used_K: 1 for each column that may count, else 0.
         width: W at most; fewer where the log has no more singular vectors.
         seed: draws users, where there are too many.
+        own_UO: the features of the users' own, if they have any.
     """
     with threadpool_limits(1, "blas"), stage("Spectral start"):
         met_UN = _met(sequences.some(MOST_USERS, np.random.default_rng(seed)), len(items))
@@ -62,8 +81,17 @@ def spectral_start(
         present = np.unique(inputs_NI.indices)
         weights_IW = np.zeros((inputs_NI.shape[1], vectors_NW.shape[1]), dtype=np.float32)
         weights_IW[present] = _least_squares(inputs_NI[:, present], vectors_NW[rows], met_N[rows])
+        own_OW = None if own_UO is None else _own(own_UO, met_UN[:, rows], inputs_NI @ weights_IW)
     C = len(space.continuous)
-    return weights_IW[:C], weights_IW[C:]
+    return Start(weights_IW[:C], weights_IW[C:], own_OW)
+
+
+def _own(own_UO: sparse.csr_array, met_UN: sparse.csr_array, items_NW: Floats) -> Floats:
+    """Return embeddings of the users' own features, as near to the means of what users met as can be."""
+    count_U = np.diff(met_UN.indptr)
+    who = np.flatnonzero(count_U)
+    mean_UW = (met_UN[who] @ items_NW) / count_U[who, None]
+    return _least_squares(own_UO[who], mean_UW, np.ones(len(who)))
 
 
 def _met(sequences: Sequences, items: int) -> sparse.csr_array:
