@@ -7,9 +7,9 @@ graph convolution for recommendation?*, 2021). Descent from random embeddings ne
 
 The network has embeddings of features, not of items. They are those whose sums are nearest to the rows of
 V: least squares, each item as heavy as it was met often, with a ridge. So an id keeps what the other features
-of an item that many met do not explain, and an item that nobody met lies where its features put it. Likewise the features of the users' own begin as those whose sums
-are nearest to the mean of what such users met: else who met nothing would wait for them until long after the
-validation, which asks who met something, has seen the best epoch.
+of an item that many met do not explain, and an item that nobody met lies where its features put it. Likewise
+the features of the users' own begin as those whose sums are nearest to the means of what such users met.
+Validation asks who met something, and may stop before descent has come to the others.
 
     U users    N items    W ≤ D singular vectors    C numbers, K columns of the vocabulary    S drawn users
 """
