@@ -79,7 +79,16 @@ def test_the_log_stays_as_it_is() -> None:
     np.testing.assert_array_equal(log.item_E, before)
 
 
-@pytest.mark.parametrize("users", [([0],), ([0, 1, 2, 3],)])
+def test_a_log_that_falls_apart_has_a_finite_start() -> None:
+    """Two vectors reach but two of three hundred groups: nearly all lengths are 0."""
+    space = FeatureSpace((), ("id",), (600,), (), (), ())
+    log = sequences(*([2 * group, 2 * group + 1] for group in range(300)))
+    _, table_KW, _ = spectral_start(log, ids(600), space, np.ones(600, dtype=np.float32), 2, seed=0)
+    assert np.isfinite(table_KW).all()
+    assert np.abs(table_KW).max() < 2 * LENGTH
+
+
+@pytest.mark.parametrize("users", [([],), ([0],), ([0, 1, 2, 3],)])
 def test_few_events_do(users: tuple[list[int], ...]) -> None:
     _, table_KW, _ = spectral_start(sequences(*users), ids(4), IDS, ALL, 3, seed=0)
     assert np.isfinite(table_KW).all()

@@ -73,8 +73,7 @@ def spectral_start(
         met_UN = _met(sequences.some(MOST_USERS, np.random.default_rng(seed)), len(items))
         met_N = np.asarray(met_UN.sum(axis=0)).ravel()
         vectors_NW = right_vectors(normalised(met_UN), width)
-        lengths_N = np.linalg.norm(vectors_NW[met_N > 0], axis=1)
-        vectors_NW *= LENGTH / np.percentile(lengths_N, LONGEST)
+        vectors_NW *= _scale(np.linalg.norm(vectors_NW, axis=1))
         rows = np.flatnonzero(met_N)
         inputs_NI = _inputs(items.take(rows), space, used_K)
         # of a large catalogue a drawn part of the users met but some items, and these have but some columns
@@ -84,6 +83,12 @@ def spectral_start(
         own_OW = None if own_UO is None else _own(own_UO, met_UN[:, rows], inputs_NI @ weights_IW)
     C = len(space.continuous)
     return Start(weights_IW[:C], weights_IW[C:], own_OW)
+
+
+def _scale(lengths_N: Doubles) -> float:
+    """Return what brings the lengths to `LENGTH`. Those next to 0 do not count: a log may fall apart."""
+    there = lengths_N > 1e-6 * lengths_N.max(initial=0)
+    return LENGTH / float(np.percentile(lengths_N[there], LONGEST)) if there.any() else 1.0
 
 
 def _own(own_UO: sparse.csr_array, met_UN: sparse.csr_array, items_NW: Floats) -> Floats:
