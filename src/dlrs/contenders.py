@@ -24,14 +24,16 @@ from dlrs.baselines.gf_cf import fit_gf_cf, gf_cf_recommender
 from dlrs.baselines.hybrid import fit_hybrid, hybrid_recommender
 from dlrs.baselines.item_knn import item_knn_recommender
 from dlrs.baselines.popular import most_popular, recently_popular
-from dlrs.candidates.histories import histories_before, recent_counts
+from dlrs.candidates.histories import histories_before
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.data.interactions import ALL_TIME
 from dlrs.model.nets import AnyNets, open_nets
+from dlrs.model.prior import Standing
 from dlrs.prepared import Prepared
 from dlrs.recipe import Rival
 from dlrs.recommender import Audience, Recommender, TwoStageRecommender
+from dlrs.standing import prepared_standing
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,11 @@ class Known:
         return before.matrix(len(self.prepared.user_ids), self.prepared.catalog.items)
 
     @cached_property
+    def standing(self) -> Standing:
+        """How every item row stands at the cut."""
+        return prepared_standing(self.prepared, self.cut)
+
+    @cached_property
     def version_of_N(self) -> Ints:
         """The version of each item that training may see, −1 for an item that begins after the cut."""
         catalog = self.prepared.catalog
@@ -173,15 +180,19 @@ def fit_rival(name: Rival, known: Known) -> Build:
             assert_never(name)
 
 
-def build_ours(nets: AnyNets, known: Known) -> Build:
-    """Return ours, of networks that learned from nothing after the cut."""
+def build_ours(nets: AnyNets, known: Known, stood: Standing | None = None) -> Build:
+    """Return ours, of networks that learned from nothing after the cut.
+
+    `stood` says how all item rows stand at the cut, where that is not told by what is known.
+    """
     settings = known.prepared.recipe.candidates
-    recent_N = recent_counts(known.prepared, known.cut)
 
     def build(offer: Offer) -> TwoStageRecommender:
-        items = nets.embed_items(offer.prepared.encoded_versions.take(offer.versions_A))
+        standing = (known.standing if stood is None else stood).take(offer.items_A)
+        embedded = nets.embed_items(offer.prepared.encoded_versions.take(offer.versions_A))
+        items = nets.placed(embedded, standing)
         vectors = ItemVectors(items.embedding_ND, settings.metric)
-        retrieval = Retrieval.build(vectors, settings, recent_N[offer.items_A])
+        retrieval = Retrieval.build(vectors, settings, standing.recent_N)
         return TwoStageRecommender(nets, items, offer.items_A, known.audience, settings, retrieval)
 
     return build

@@ -65,13 +65,14 @@ def write_both(both: tuple[AnyTrained, AnyTrained], work: Path, folder: Path) ->
         if isinstance(trained, TrainedHistory):
             chosen = trained.network.settings
             facts[name] |= {"reading": chosen.reading, "learning_rate": chosen.learning_rate}
+            facts[name]["prior"] = None if trained.prior is None else asdict(trained.prior)
     return facts
 
 
 def save_trained(trained: AnyTrained, folder: Path) -> None:
     """Write networks of either kind; `nets.open_nets` reads them."""
     if isinstance(trained, TrainedHistory):
-        save_history_net(trained.network, folder)
+        save_history_net(trained, folder)
     else:
         save_nets(trained.network, folder)
 

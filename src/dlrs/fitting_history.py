@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,7 @@ import numpy as np
 from safetensors.torch import save
 from scipy import sparse
 
-from dlrs.arrays import NO_ITEM, stores
+from dlrs.arrays import NO_ITEM, Floats, stores
 from dlrs.candidates.exact import ExactIndex
 from dlrs.candidates.generator import generate
 from dlrs.candidates.histories import Histories, histories_before
@@ -23,12 +24,15 @@ from dlrs.features.rows import FeatureSpace
 from dlrs.metrics.ranked import per_user
 from dlrs.model.history_forward import NETS, HistoryNets, save_history
 from dlrs.model.history_net import HistoryNet
+from dlrs.model.prior import Prior
 from dlrs.prepared import Prepared
 from dlrs.profiles.buckets import MICROSECOND
 from dlrs.progress import stage
 from dlrs.recipe import History
 from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import Sequences
+from dlrs.standing import prepared_standing
+from dlrs.training.prior import Examples, fit_prior
 from dlrs.training.retrieval import Log, TrainedHistory, Validate, train_history
 from dlrs.training.workers import Workers
 
@@ -59,6 +63,7 @@ def fit_history(
     With `like`, as that network was trained: for as many epochs as were best for it. Without, stop by NDCG@10
     of what users turned to from there to the cut: exact retrieval from all items alive then. A recipe that
     asks for the best reading has each way of `COMPARED` trained, and takes the one with the highest NDCG@10.
+    What users turned to then also says what the prior of items is, which the other training takes over.
     """
     if workers.count > 1:
         raise DlrsError(
@@ -67,10 +72,20 @@ def fit_history(
         )
     end, settings = int(prepared.starts_Q[until]), prepared.recipe.history
     if like is not None:
-        return _fit(prepared, like.network.settings, folder, end, epochs=like.best_epoch)
-    validate = _Validation.of(prepared, end).ndcg
+        again = _fit(prepared, like.network.settings, folder, end, epochs=like.best_epoch)
+        return replace(again, prior=like.prior)
+    validation = _Validation.of(prepared, end)
     if settings.reading != "best":
-        return _fit(prepared, settings, folder, end, validate=validate)
+        trained = _fit(prepared, settings, folder, end, validate=validation.ndcg)
+    else:
+        trained = _best(prepared, settings, folder, end, validation.ndcg)
+    return replace(trained, prior=validation.prior(trained.network)) if settings.prior else trained
+
+
+def _best(
+    prepared: Prepared, settings: History, folder: Path, end: int, validate: Validate
+) -> TrainedHistory:
+    """Train each way of `COMPARED`, and return the one that validates best."""
     trained = {
         name: _fit(prepared, _varied(settings, *way), folder / name, end, validate=validate)
         for name, way in COMPARED.items()
@@ -110,24 +125,25 @@ def _fit(
     return train_history(log, space, settings, folder=folder, epochs=epochs, validate=validate)
 
 
-def history_without_torch(network: HistoryNet) -> HistoryNets:
+def history_without_torch(network: HistoryNet, prior: Prior | None = None) -> HistoryNets:
     """Return the network as numpy runs it; the weights are shared, not copied."""
     weights = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
-    return HistoryNets(network.space, network.settings, weights)
+    return HistoryNets(network.space, network.settings, weights, prior)
 
 
-def save_history_net(network: HistoryNet, folder: Path) -> None:
-    """Write weights and shape into `folder`; `history_forward.load_history` reads them."""
+def save_history_net(trained: TrainedHistory, folder: Path) -> None:
+    """Write weights, shape and prior into `folder`; `history_forward.load_history` reads them."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / NETS).write_bytes(save(network.state_dict()))
-    save_history(history_without_torch(network), folder)
+    (folder / NETS).write_bytes(save(trained.network.state_dict()))
+    save_history(history_without_torch(trained.network, trained.prior), folder)
 
 
 class _Validation:
     """A static test from the end of training to the cut."""
 
-    def __init__(self, prepared: Prepared, test: StaticTest, histories: Histories) -> None:
+    def __init__(self, prepared: Prepared, test: StaticTest, histories: Histories, since: int) -> None:
         self._test = test
+        self._standing = prepared_standing(prepared, since).take(test.items_A)
         self._items = prepared.encoded_versions.take(test.versions_A)
         self._profiles = prepared.strangers.take(test.users_U)
         self._histories = histories.take(test.users_U)
@@ -151,14 +167,20 @@ class _Validation:
             )
         except DataError as error:
             raise DataError(f"early stopping: {error}") from error
-        return cls(prepared, test, histories)
+        return cls(prepared, test, histories, since)
+
+    def prior(self, network: HistoryNet) -> Prior:
+        """Return the prior of items behind this network."""
+        users_UD, items_AD = self._embedded(network)
+        relevant_UA = sparse.csr_array(self._test.relevant_UN[:, self._test.items_A])
+        examples = Examples(users_UD, items_AD, self._standing, relevant_UA, self._known_UA)
+        with stage("Fit the prior of items"):
+            return fit_prior(examples, network.settings.temperature, network.settings.seed)
 
     def ndcg(self, network: HistoryNet) -> float:
-        """Return the mean NDCG@10 of exact retrieval."""
-        nets, test = history_without_torch(network), self._test
-        tokens = self._histories.tokens(nets)
-        users_UD = nets.embed_users(self._profiles, tokens).embedding_ND
-        items_AD = nets.embed_items(self._items).embedding_ND
+        """Return the mean NDCG@10 of exact retrieval, without the prior of items."""
+        users_UD, items_AD = self._embedded(network)
+        test = self._test
         with stage("evaluate validation"):
             exact = ExactIndex.build(ItemVectors(items_AD, "inner-product"))
             found_UT = generate(exact, users_UD, VALIDATED_BY, self._known_UA).positions_UT
@@ -167,6 +189,13 @@ class _Validation:
         relevant_U = test.positives(np.ones_like(test.cold_N))
         values = per_user(stores(test.relevant_UN, items_UK), relevant_U, [VALIDATED_BY])
         return float(values[f"ndcg@{VALIDATED_BY}"].mean())
+
+    def _embedded(self, network: HistoryNet) -> tuple[Floats, Floats]:
+        """Return e_u and e_v of users and items."""
+        nets = history_without_torch(network)
+        tokens = self._histories.tokens(nets)
+        users_UD = nets.embed_users(self._profiles, tokens).embedding_ND
+        return users_UD, nets.embed_items(self._items).embedding_ND
 
 
 def _unordered(settings: History) -> int:

@@ -23,7 +23,6 @@ from dlrs.atomic import hidden_folder, write_text
 from dlrs.bundle import Folder
 from dlrs.candidates.filtering.filters import Filter
 from dlrs.candidates.filtering.relaxing import Step
-from dlrs.candidates.histories import recent_counts
 from dlrs.crowd import write_crowd
 from dlrs.data.engine import DUCKDB
 from dlrs.data.interactions import micros
@@ -51,6 +50,7 @@ from dlrs.reverse import users_for_every_item, users_for_item
 from dlrs.showcase import Recommendation, recommend_to_user
 from dlrs.simulator.marketplace import Simulation
 from dlrs.simulator.marketplace import simulate as simulate_tables
+from dlrs.standing import prepared_standing
 from dlrs.statistics import data_statistics
 
 # Training needs torch, which preparing, publishing and recommending do without: the functions that
@@ -248,7 +248,7 @@ def publish(
             encoding=prepared.encoding,
             items=prepared.versions.take(versions_A),
             versions=prepared.encoded_versions.take(versions_A),
-            recent_A=recent_counts(prepared, micros(end))[prepared.catalog.item_V[versions_A]],
+            standing=prepared_standing(prepared, micros(end)).take(prepared.catalog.item_V[versions_A]),
         )
         write_past(prepared, micros(end), content)
         write_crowd(prepared, open_nets(content), content)

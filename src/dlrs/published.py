@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from dlrs.arrays import NO_ITEM, Ints
+from dlrs.arrays import NO_ITEM
 from dlrs.bundle import Folder, current_bundle
 from dlrs.candidates.bundled import BundledItems
 from dlrs.candidates.filtering.attributes import Attributes
@@ -33,7 +33,9 @@ from dlrs.candidates.histories import Histories
 from dlrs.errors import ArtifactError
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
+from dlrs.model.forward import Representations
 from dlrs.model.nets import open_nets
+from dlrs.model.prior import Standing
 from dlrs.recipe import Recipe, parse_recipe
 from dlrs.recommender import Audience, Ranking, TwoStageRecommender
 from dlrs.schema import ITEM
@@ -66,6 +68,7 @@ class Published:
     recipe: Recipe
     encoding: Encoding
     items: pa.Table
+    representations: Representations  # of the items, in their order
     recommender: TwoStageRecommender
     weights: Mapping[str, float]  # of the interaction types, where they are the domain's
     attributes: Attributes  # what filters look at
@@ -93,6 +96,7 @@ class Published:
             recipe,
             encoding,
             stored.table,
+            stored.representations,
             recommender,
             weights,
             stored.attributes,
@@ -175,14 +179,14 @@ def write_content(
     encoding: Encoding,
     items: pa.Table,
     versions: EncodedRows,
-    recent_A: Ints | None = None,
+    standing: Standing | None = None,
 ) -> None:
     """Write what `Published.load` reads: `items` and their encoded `versions` in the same order.
 
-    `recent_A` is how many events each of them drew of late; without it nothing is popular.
+    `standing` says how each of them stands; without it all have just come, and nothing is popular.
     """
     for file in nets_folder.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
-    BundledItems.write(folder, items, versions, open_nets(folder), recipe, recent_A)
+    BundledItems.write(folder, items, versions, open_nets(folder), recipe, standing)
     (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
     encoding.save(folder / "encoding.json")

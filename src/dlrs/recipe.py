@@ -118,6 +118,11 @@ class History(Description):
     start: Literal["spectral", "random"] = Field(
         default="spectral", description="embeddings at first: by what was met together, or drawn"
     )
+    prior: bool = Field(
+        default=True,
+        description="beside the cosine, a scalar of each item: whether nobody met it, how often it was met, "
+        "how often of late, how old it is; fitted on the validation period",
+    )
     learning_rate: float = Field(default=0.002, gt=0, description="of Adam")
     averaged: float = Field(
         default=1.0,

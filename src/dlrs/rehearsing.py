@@ -32,7 +32,7 @@ from dlrs.bundle import Folder
 from dlrs.bundle_nets import BundleNets
 from dlrs.candidates.askers import Askers
 from dlrs.candidates.exact import ExactIndex
-from dlrs.candidates.histories import embed_users, recent_counts
+from dlrs.candidates.histories import embed_users
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.data.interactions import micros
@@ -49,6 +49,7 @@ from dlrs.published import Published
 from dlrs.ranking.moment_ranker import MomentRanker
 from dlrs.recipe import Candidates
 from dlrs.recommender import Audience, Ranking, TwoStageRecommender
+from dlrs.standing import prepared_standing
 
 RECALL_FLOOR = 0.9
 RELEVANCE_FLOOR = 0.8
@@ -232,9 +233,10 @@ def _at_the_cut(prepared: Prepared, model: BundleNets, ranker: MomentRanker, tes
 
 def _by_networks(prepared: Prepared, model: BundleNets, test: StaticTest) -> Ranking:
     settings = model.settings.model_copy(update={"index": "exact"})
-    items = model.nets.embed_items(model.items(prepared, test.versions_A))
-    recent_A = recent_counts(prepared, int(prepared.starts_Q[-1]))[test.items_A]
-    retrieval = Retrieval.build(ItemVectors(items.embedding_ND, settings.metric), settings, recent_A)
+    standing = prepared_standing(prepared, int(prepared.starts_Q[-1])).take(test.items_A)
+    items = model.nets.placed(model.nets.embed_items(model.items(prepared, test.versions_A)), standing)
+    vectors = ItemVectors(items.embedding_ND, settings.metric)
+    retrieval = Retrieval.build(vectors, settings, standing.recent_N)
     nobody = Audience.empty(model.nets.space)
     recommender = TwoStageRecommender(model.nets, items, test.items_A, nobody, settings, retrieval)
     rows_U = prepared.profile_of_QU[prepared.cut_period][test.users_U]

@@ -14,7 +14,6 @@ from dlrs.arrays import NO_ITEM
 from dlrs.bundle import current_bundle
 from dlrs.crowd import Crowd, best_users
 from dlrs.errors import DataError
-from dlrs.model.forward import Representations
 from dlrs.progress import track
 from dlrs.published import Published
 from dlrs.recommending import RANK, SCHEMA, SCORE, write_lists
@@ -38,9 +37,7 @@ def users_for_item(registry: Path, item_id: str, k: int) -> list[tuple[str, floa
             f"--for-item: expected the id of an item of bundle {published.bundle_id}, like '{ids[0]}', "
             f"received '{item_id}'. Only items that were there at the end of the log are in it."
         )
-    item = published.recommender.nets.embed_items(
-        published.encoding.encode_items(published.items.take([row]))
-    )
+    item = published.representations.take(np.array([row]))
     return best_users(Crowd.open(published.folder), published.recommender.nets, item_id, item, k)
 
 
@@ -59,13 +56,8 @@ def users_for_every_item(registry: Path, out: Path, k: int) -> dict[str, Any]:
     return {"bundle_id": published.bundle_id, "items": len(ids), "rows": rows}
 
 
-def item_representations(published: Published) -> Representations:
-    """Return what ItemNet makes of each item of a bundle, in their order."""
-    return published.recommender.nets.embed_items(published.encoding.encode_items(published.items))
-
-
 def _tables(published: Published, crowd: Crowd, ids: pa.ChunkedArray, k: int) -> Iterator[pa.Table]:
-    items = item_representations(published)
+    items = published.representations
     blocks = crowd.best_of_each(published.recommender.nets, items, ids.to_pylist(), k)
     for first, places_BK, logits_BK in track(blocks, "Find users for every item"):
         item_R, place_R = np.nonzero(places_BK != NO_ITEM)

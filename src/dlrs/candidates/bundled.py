@@ -20,7 +20,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dlrs.arrays import Ints
 from dlrs.candidates.filtering.attributes import Attributes
 from dlrs.candidates.live.facts import form_of, laid_out
 from dlrs.candidates.live.items import Ids, LiveItems, encoded
@@ -30,6 +29,7 @@ from dlrs.candidates.vectors import ItemVectors
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Representations
 from dlrs.model.nets import AnyNets
+from dlrs.model.prior import Standing
 from dlrs.recipe import Recipe
 from dlrs.schema import ITEM
 
@@ -60,11 +60,11 @@ class BundledItems:
         versions: EncodedRows,
         nets: AnyNets,
         recipe: Recipe,
-        recent_A: Ints | None,
+        standing: Standing | None,
     ) -> None:
         """Write items and their encoded `versions`, in the same order, into a bundle.
 
-        `recent_A` is how many events each drew of late.
+        `standing` says how each stands; without it all have just come, and none is popular.
 
         Raises:
             DataError: an id cannot be kept, see `live.items.encoded`, or a representation is not finite.
@@ -74,15 +74,19 @@ class BundledItems:
         if not np.array_equal(order_A, np.arange(len(ids))):
             items, versions = items.take(order_A), versions.take(order_A)
             ids = items[ITEM].cast(pa.string()).to_pylist()
-            recent_A = None if recent_A is None else recent_A[order_A]
+            standing = None if standing is None else standing.take(order_A)
         features = recipe.marketplace.features
         form, kept = form_of(features), Kept(recipe.candidates, features)
-        part = LiveItems.of(ids, nets.embed_items(versions)), laid_out(ids, items, form)
+        made = nets.embed_items(versions)
+        if standing is not None:
+            made = nets.placed(made, standing)
+        part = LiveItems.of(ids, made), laid_out(ids, items, form)
         snapshot = Snapshot.write(folder / SNAPSHOT, [part], kept, seq=0)
         rest = items.drop_columns([name for name in items.column_names if name in form.names])
         with pa.ipc.new_file(folder / REST, rest.schema) as file:
             file.write_table(rest.combine_chunks())
         vectors = ItemVectors(snapshot.items.embedding_ND, recipe.candidates.metric)
+        recent_A = None if standing is None else standing.recent_N
         retrieval = Retrieval.build(vectors, recipe.candidates, recent_A, snapshot.index)
         retrieval.save_beside(folder / RETRIEVAL)
 

@@ -20,11 +20,12 @@ from dlrs.candidates.vectors import ItemVectors
 from dlrs.closed_loop.records import Records
 from dlrs.data.interactions import Interactions, micros
 from dlrs.errors import ArtifactError
-from dlrs.popularity import item_counts
+from dlrs.model.prior import Standing
 from dlrs.profiles.weights import InteractionWeights
 from dlrs.published import Published
 from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.simulator.chains import Events
+from dlrs.standing import standing_at
 
 
 @dataclass(frozen=True)
@@ -107,11 +108,11 @@ class BundleRecommender:
         items = self._represented.take(np.searchsorted(self._versions_R, versions_A))
         items_A, settings = self.records.catalog.item_V[versions_A], self.published.recipe.candidates
         vectors = ItemVectors(items.embedding_ND, settings.metric)
-        recent_A = self._recent_N(day)[items_A] if "popular" in settings.shares else None
-        retrieval = Retrieval.build(vectors, settings, recent_A)
-        return TwoStageRecommender(
-            self.nets, items, items_A, Audience.empty(self.nets.space), settings, retrieval
-        )
+        standing = self._standing(day).take(items_A)
+        retrieval = Retrieval.build(vectors, settings, standing.recent_N)
+        placed = self.nets.placed(items, standing)
+        nobody = Audience.empty(self.nets.space)
+        return TwoStageRecommender(self.nets, placed, items_A, nobody, settings, retrieval)
 
     def _histories(self, log: Interactions, weights: InteractionWeights, day: Day) -> Histories | None:
         """Return the users' histories as `histories_before` does, if strategy or networks ask for them."""
@@ -124,11 +125,9 @@ class BundleRecommender:
         window = replace(window, version_E=version_E)
         return Histories.collect(window, len(day.users_U), weights.domain_T, encoded)
 
-    def _recent_N(self, day: Day) -> Ints:
-        until = self.records.moment(day.day)
-        since = micros(until - self.published.recipe.candidates.recent_window)
-        log = self.records.interactions(day.log)
-        return item_counts(log, self.records.catalog.items, since=since, until=micros(until))
+    def _standing(self, day: Day) -> Standing:
+        log, until = self.records.interactions(day.log), micros(self.records.moment(day.day))
+        return standing_at(log, self.records.catalog, until, self.published.recipe.candidates.recent_window)
 
 
 def foreign(published: Published, received: str) -> ArtifactError:

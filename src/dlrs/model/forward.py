@@ -27,6 +27,7 @@ from threadpoolctl import ThreadpoolController
 from dlrs.arrays import Floats, Ints, StoredArrays
 from dlrs.errors import ArtifactError
 from dlrs.features.rows import EncodedRows, FeatureSpace, Side
+from dlrs.model.prior import Standing
 
 NETS = "nets.safetensors"
 SPACE = "space.json"
@@ -83,6 +84,10 @@ class Nets:
     def embed_items(self, rows: EncodedRows) -> Representations:
         """Return e_v and the wide scalar of each row; `rows` has C continuous inputs."""
         return self._embed("item", rows)
+
+    def placed(self, items: Representations, _standing: Standing) -> Representations:
+        """Return items as they stand at a moment: to these networks that says nothing."""
+        return items
 
     def item_halves(self, items: Representations) -> ItemHalves:
         """Return what `logits` needs of each item."""

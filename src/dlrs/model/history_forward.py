@@ -1,7 +1,8 @@
 """The history network in numpy: what serving runs, without torch.
 
 It is built from the arrays of `HistoryNet.state_dict()` and gives the same numbers to about 1e-5. It stands
-where `forward.Nets` stands: e_u and e_v have length 1, and a logit is their cosine over the temperature.
+where `forward.Nets` stands: e_u and e_v have length 1, and a logit is their cosine over the temperature plus
+the item's prior, if there is one, which is its wide scalar.
 
     U users    E their events    N items    L events looked back at    D width    H heads
 """
@@ -23,6 +24,7 @@ from dlrs.arrays import AnyArray, Bools, Floats, Ints
 from dlrs.errors import ArtifactError
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.model.forward import ItemHalves, Representations
+from dlrs.model.prior import NEWBORN, Prior, Standing
 from dlrs.recipe import History
 
 NETS, SHAPE = "history.safetensors", "history.json"
@@ -49,8 +51,14 @@ class Tokens:
 class HistoryNets:
     """UserNet and ItemNet over histories. Reading only: one object may serve many threads."""
 
-    def __init__(self, space: FeatureSpace, settings: History, weights: Mapping[str, Floats]) -> None:
-        self.space, self.settings, self.weights = space, settings, weights
+    def __init__(
+        self,
+        space: FeatureSpace,
+        settings: History,
+        weights: Mapping[str, Floats],
+        prior: Prior | None = None,
+    ) -> None:
+        self.space, self.settings, self.weights, self.prior = space, settings, weights, prior
         self._table_KD = weights["table"] * weights["used_K"][:, None]
 
     @property
@@ -59,8 +67,15 @@ class HistoryNets:
         return 2 * self.settings.length
 
     def embed_items(self, rows: EncodedRows) -> Representations:
-        """Return e_v of each row; there is no wide scalar, so that is 0."""
-        return _representations(self.unit_items(self.item_vectors(rows)))
+        """Return e_v of each row, and the prior of an item that has just come: 0 where there is no prior."""
+        items = _representations(self.unit_items(self.item_vectors(rows)))
+        if self.prior is not None:
+            items.wide_N[:] = self.prior.of(NEWBORN)
+        return items
+
+    def placed(self, items: Representations, standing: Standing) -> Representations:
+        """Return items with their priors, as they stand at a moment."""
+        return items if self.prior is None else Representations(items.embedding_ND, self.prior.of(standing))
 
     def unit_items(self, vectors_ND: Floats) -> Floats:
         """Return e_v of what `item_vectors` made."""
@@ -96,11 +111,11 @@ class HistoryNets:
         return _representations(unit(total_UD.reshape(len(rows), D)))
 
     def item_halves(self, items: Representations) -> ItemHalves:
-        """Return what `logits` needs of each item: e_v itself."""
+        """Return what `logits` needs of each item: e_v itself, and its prior."""
         return ItemHalves(items.embedding_ND, items.wide_N)
 
     def logits(self, users: Representations, items: ItemHalves, rows_UT: Ints) -> Floats:
-        """Return cos(e_u, e_v) / temperature for each of a user's T candidates, (U, T); −inf at NO_ITEM."""
+        """Return the logit of each of a user's T candidates, (U, T); −inf at NO_ITEM."""
         logits_UT = np.empty(rows_UT.shape, dtype=np.float32)
         step = max(1, TOKENS // max(1, rows_UT.shape[1]))
         for start in range(0, len(users), step):
@@ -108,6 +123,7 @@ class HistoryNets:
             found_UTD = items.half_NL[rows_UT[some]]
             logits_UT[some] = np.einsum("utd,ud->ut", found_UTD, users.embedding_ND[some])
         logits_UT /= np.float32(self.settings.temperature)
+        logits_UT += items.wide_N[rows_UT]
         logits_UT[rows_UT < 0] = -np.inf
         return logits_UT
 
@@ -115,12 +131,13 @@ class HistoryNets:
         """Return the logit of each user with every item, (U, N): what `logits` gives, without gathering."""
         logits_UN: Floats = users.embedding_ND @ items.half_NL.T
         logits_UN /= np.float32(self.settings.temperature)
+        logits_UN += items.wide_N
         return logits_UN
 
     def logits_of_one(self, user: Representations, items: Representations) -> Floats:
         """Return the logit of one user with each of T items that come with the request: (T,)."""
         logits_T: Floats = items.embedding_ND @ user.embedding_ND[0]
-        return logits_T / np.float32(self.settings.temperature)
+        return logits_T / np.float32(self.settings.temperature) + items.wide_N
 
     def _items(self, rows: EncodedRows) -> Floats:
         bags = sparse.csr_array(
@@ -205,9 +222,11 @@ def unit(vectors_ND: Floats) -> Floats:
 
 
 def save_history(net: HistoryNets, folder: Path) -> None:
-    """Write the shape beside the weights, which `history_net` wrote."""
+    """Write the shape and the prior beside the weights, which `history_net` wrote."""
     shape = {"space": asdict(net.space), "settings": net.settings.model_dump(mode="json")}
     (folder / SHAPE).write_text(json.dumps(shape, indent=1), encoding="utf-8")
+    if net.prior is not None:
+        net.prior.save(folder)
 
 
 def load_history(folder: Path) -> HistoryNets:
@@ -219,7 +238,8 @@ def load_history(folder: Path) -> HistoryNets:
     try:
         shape = json.loads((folder / SHAPE).read_text(encoding="utf-8"))
         space = FeatureSpace(**{name: tuple(values) for name, values in shape["space"].items()})
-        return HistoryNets(space, History.model_validate(shape["settings"]), load_file(folder / NETS))
+        settings, prior = History.model_validate(shape["settings"]), Prior.load_if_there(folder)
+        return HistoryNets(space, settings, load_file(folder / NETS), prior)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, SafetensorError) as error:
         raise ArtifactError(
             f"{folder}: expected a history network ({NETS}, {SHAPE}), received: {error}. Train it anew."

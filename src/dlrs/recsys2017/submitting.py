@@ -28,7 +28,6 @@ from dlrs.published import Published
 from dlrs.ranking.top import top_k
 from dlrs.recsys2017.assignment import assign
 from dlrs.recsys2017.submission import MOST_USERS, Pairs, Rules, write
-from dlrs.reverse import item_representations
 from dlrs.schema import ITEM
 
 OFFERED = 100
@@ -61,7 +60,7 @@ class Targets:
         rows = pc.index_in(wanted, value_set=ids).fill_null(-1).to_numpy()
         row_A = rows[rows >= 0]
         item_ids_A = rules.target_items[rows >= 0]
-        items = item_representations(published).take(row_A)
+        items = published.representations.take(row_A)
         known_row_A = crowd.item_rows([str(id) for id in item_ids_A.tolist()])
         user_ids_U = rules.target_users[places >= 0]
         return cls(

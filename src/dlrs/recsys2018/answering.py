@@ -25,6 +25,7 @@ from dlrs.data.interactions import ALL_TIME, Interactions
 from dlrs.errors import DataError
 from dlrs.features.rows import EncodedRows
 from dlrs.model.nets import open_nets
+from dlrs.model.prior import Standing
 from dlrs.pipeline import open_pair
 from dlrs.prepared import Prepared
 from dlrs.profiles.buckets import MICROSECOND
@@ -63,8 +64,9 @@ def answer(
     prepared, trained = open_pair(prepared_folder, trained_folder)
     with stage("Take the playlists in"):
         joined = with_playlists(prepared, challenge, since=ALL_TIME if model else _looked_back_to(prepared))
-        recommender = _built(joined, trained, model)
-        unseeded = recommender if model is None else _built(joined, trained, PRIMITIVE)
+        stood = Known(prepared, prepared.cut_period).standing  # by the whole log, of which joined has a part
+        recommender = _built(joined, trained, model, stood)
+        unseeded = recommender if model is None else _built(joined, trained, PRIMITIVE, stood)
     seeds = seeds_of(prepared, challenge)
     for start in track(range(0, len(challenge), BLOCK), f"Lists of {model or prepared.recipe.model}"):
         row_U = np.arange(start, min(start + BLOCK, len(challenge)))
@@ -142,9 +144,9 @@ def _profiles(prepared: Prepared, seeds: Interactions, own: EncodedRows) -> tupl
     return encoded, facts
 
 
-def _built(joined: Prepared, trained: Folder, model: Rival | None) -> Recommender:
+def _built(joined: Prepared, trained: Folder, model: Rival | None, stood: Standing) -> Recommender:
     known = Known(joined, joined.cut_period)
-    build = build_ours(open_nets(trained / REFIT), known) if model is None else fit_rival(model, known)
+    build = build_ours(open_nets(trained / REFIT), known, stood) if model is None else fit_rival(model, known)
     return build(Offer(joined, joined.catalog.alive_at(_cut(joined))))
 
 

@@ -21,6 +21,7 @@ from dlrs.errors import RequestError
 from dlrs.model.forward import Representations
 from dlrs.schema import ITEM
 from dlrs.service.bundle import ServingBundle
+from dlrs.service.candidates.encoding import as_they_stand
 from dlrs.service.ranking.encoded import decode, from_bytes
 from dlrs.service.ranking.ordering import best, logits
 from dlrs.service.ranking.tables import table_of
@@ -172,7 +173,9 @@ def _represented(
     rows_A = _rows_in(stored.table, [id for id in wanted if id not in newer])
     before = stored.representations.take(np.array(list(rows_A.values()), dtype=np.int64))
     raws = {id: change.features for id, change in newer.items() if change.features is not None}
-    made = _embedded(list(raws.values()), bundle)
+    there = _rows_in(stored.table, list(raws))
+    rows_N = np.array([there.get(id, -1) for id in raws], dtype=np.int64)
+    made = as_they_stand(_embedded(list(raws.values()), bundle), rows_N, stored.representations, bundle.nets)
     together = Representations(
         np.concatenate([before.embedding_ND, made.embedding_ND]), np.concatenate([before.wide_N, made.wide_N])
     )

@@ -30,6 +30,7 @@ from dlrs.data.catalog import Catalog
 from dlrs.errors import DataError, DlrsError
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.model.history_net import Bags, Events, HistoryNet
+from dlrs.model.prior import Prior
 from dlrs.model.threads import one_thread
 from dlrs.model.tower import row_tensors
 from dlrs.progress import track
@@ -65,6 +66,7 @@ class TrainedHistory:
     network: HistoryNet
     history: tuple[EpochResult, ...]
     best_epoch: int  # counted from 1
+    prior: Prior | None = None  # of items, fitted on what was held back
 
     @property
     def best_validation(self) -> float:

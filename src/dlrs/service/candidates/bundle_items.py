@@ -28,15 +28,20 @@ class BundleItems:
         ids_A = self._ids_A = stored.ids_A
         table = stored.table.select(list(features.names))
         self.records = Records(table, stored.attributes.columns)
+        self.representations = stored.representations
         recent_A = stored.retrieval.recent_A
         self.popular_ids = ids_A[:0] if recent_A is None else ids_A[_most_first(recent_A)]
 
     def __len__(self) -> int:
         return len(self._ids_A)
 
+    def rows(self, ids: Sequence[str]) -> Ints:
+        """Return where each item is in the bundle, −1 where it is not."""
+        return positions_of(self._ids_A, np.array([_encoded(id) for id in ids], dtype=np.bytes_))
+
     def features(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the raw features of those items that the bundle has."""
-        rows = positions_of(self._ids_A, np.array([_encoded(id) for id in ids], dtype=np.bytes_))
+        rows = self.rows(ids)
         there = np.flatnonzero(rows >= 0)
         found = self.records.of(rows[there].tolist()) if len(there) else []
         return {ids[place]: record for place, record in zip(there.tolist(), found, strict=True)}

@@ -145,7 +145,7 @@ class Catalogue:
                 if not changes:
                     self._metrics.index_lag.set(0)
                     break
-                apply(self._writer, changes, self.bundle, self.watermark, self._metrics)
+                apply(self._writer, changes, self.bundle, self.items, self.watermark, self._metrics)
                 if len(changes) == TOGETHER:
                     self._metrics.index_lag.set(self._store.last() - self._writer.mark)
             self._metrics.index_items.set(len(self._live))

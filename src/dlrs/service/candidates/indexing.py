@@ -13,7 +13,8 @@ import structlog
 from dlrs.candidates.live.live_index import LiveIndex
 from dlrs.errors import ArtifactError, DataError
 from dlrs.service.bundle import ServingBundle
-from dlrs.service.candidates.encoding import embedded, raw_table
+from dlrs.service.candidates.bundle_items import BundleItems
+from dlrs.service.candidates.encoding import as_they_stand, embedded, raw_table
 from dlrs.service.metrics import Metrics
 from dlrs.service.stores import ItemChange
 
@@ -21,36 +22,45 @@ log = structlog.get_logger(__name__)
 
 
 def apply(
-    live: LiveIndex, changes: Sequence[ItemChange], bundle: ServingBundle, since: int, metrics: Metrics
+    live: LiveIndex,
+    changes: Sequence[ItemChange],
+    bundle: ServingBundle,
+    items: BundleItems,
+    since: int,
+    metrics: Metrics,
 ) -> None:
-    """Bring changes, ascending, into a live index; those before `since` are in the bundle already.
+    """Bring changes, ascending, into a live index; those before `since` are in the bundle's items already.
 
     Raises:
         ArtifactError: the disk has no room; then nothing is lost, and the mark says what was done.
     """
     try:
-        _apply(live, changes, bundle, since)
+        _apply(live, changes, bundle, items, since)
     except ArtifactError:
         raise
     except Exception as error:
         if len(changes) > 1:
             half = len(changes) // 2
-            apply(live, changes[:half], bundle, since, metrics)
-            apply(live, changes[half:], bundle, since, metrics)
+            apply(live, changes[:half], bundle, items, since, metrics)
+            apply(live, changes[half:], bundle, items, since, metrics)
             return
         log.error("an item was skipped", seq=changes[0].seq, item=changes[0].item_id[:60], error=str(error))
         metrics.items_skipped.inc()
         _skip(live, changes[0])
 
 
-def _apply(live: LiveIndex, changes: Sequence[ItemChange], bundle: ServingBundle, since: int) -> None:
+def _apply(
+    live: LiveIndex, changes: Sequence[ItemChange], bundle: ServingBundle, items: BundleItems, since: int
+) -> None:
     newest = {change.item_id: change for change in changes if change.time >= since}
     came = {id: change.features for id, change in newest.items() if change.features is not None}
     gone = [id for id in newest if id not in came]
     last = changes[-1].seq
     if came:
         table = raw_table(bundle.recipe.marketplace.features, list(came.values()))
-        live.upsert(list(came), embedded(bundle, table), table, mark=None if gone else last)
+        made, ids = embedded(bundle, table), list(came)
+        made = as_they_stand(made, items.rows(ids), items.representations, bundle.nets)
+        live.upsert(ids, made, table, mark=None if gone else last)
     if gone or not came:
         live.delete(gone, mark=last)
 
