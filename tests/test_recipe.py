@@ -101,6 +101,8 @@ def test_the_data_folder_may_name_an_environment_variable(
     recipe = parse_recipe(content, source="")
     monkeypatch.setenv("DLRS_DATA", str(tmp_path))
     assert data_folder(recipe, Path("recipes")) == tmp_path / "shop"
+    monkeypatch.setenv("DLRS_DATA", "here")  # whoever runs the recipe says so, from where he is
+    assert data_folder(recipe, Path("recipes")) == Path.cwd() / "here" / "shop"
     monkeypatch.delenv("DLRS_DATA")
     with pytest.raises(SchemaError, match="DLRS_DATA is not set"):
         data_folder(recipe, Path("recipes"))

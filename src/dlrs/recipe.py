@@ -289,7 +289,7 @@ class Baselines(Description):
 class Recipe(Description):
     """A whole run."""
 
-    data: str = Field(description="data folder; $DLRS_DATA is expanded; relative to the recipe's folder")
+    data: str = Field(description="data folder, relative to the recipe's; $DLRS_DATA is expanded")
     sql: str | None = Field(
         default=None,
         description="file beside the recipe (.sql), or statements. DuckDB runs them in the data folder "
@@ -370,8 +370,12 @@ def parse_recipe(content: dict[str, object], *, source: str) -> Recipe:
 
 
 def data_folder(recipe: Recipe, recipe_folder: Path) -> Path:
-    """Return the folder that `data` names, after expanding environment variables in it."""
-    return recipe_folder / Path(expand_variables(recipe.data, key="data")).expanduser()
+    """Return the folder that `data` names, after expanding environment variables in it.
+
+    What begins with a variable is named by whoever runs the recipe: relative to where he runs it.
+    """
+    named = Path(expand_variables(recipe.data, key="data")).expanduser()
+    return named.absolute() if recipe.data.startswith("$") else recipe_folder / named
 
 
 def expand_variables(text: str, *, key: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dlrs import pipeline
+from dlrs.candidates.live.items import encoded
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.errors import ArtifactError
@@ -18,9 +19,15 @@ from dlrs.model.history_forward import HistoryNets
 from dlrs.prepared import open_prepared
 from dlrs.published import open_current
 from dlrs.recommender import Audience, TwoStageRecommender
+from dlrs.service.candidates.catalogue import Catalogue
+from dlrs.service.candidates.finding import represent
+from dlrs.service.metrics import Metrics
+from dlrs.service.replaying import replay
+from dlrs.service.stores import ItemChange
 from dlrs.simulator.settings import Simulation
+from service.candidates.fakes import MemoryItems
 from service.ranking.conftest import User
-from service.ranking.fakes import Stage, known_1N, open_world, stored
+from service.ranking.fakes import FakeItemStore, Stage, known_1N, open_world, stored
 from small_run import NARROW, small_run
 
 
@@ -52,6 +59,7 @@ def test_lists_equal_the_recommenders(run: RunFolder, stage: Stage) -> None:
     nets, settings = stage.bundle.nets, stage.bundle.recipe.candidates
     assert isinstance(nets, HistoryNets)
     items = stored(stage.published).representations
+    assert np.unique(items.wide_N).size > 100  # each has its own prior
     retrieval = Retrieval.build(ItemVectors(items.embedding_ND, settings.metric), settings)
     nobody = Audience.empty(nets.space)
     judged = TwoStageRecommender(nets, items, np.arange(len(items)), nobody, settings, retrieval)
@@ -63,6 +71,38 @@ def test_lists_equal_the_recommenders(run: RunFolder, stage: Stage) -> None:
             [item.score for item in answer.items], expected.scores_UK[0], rtol=1e-4, atol=1e-4
         )
         assert [item.id for item in answer.items] == [stage.ids()[row] for row in expected.items_UK[0]]
+
+
+def test_a_new_version_of_an_item_keeps_its_prior_and_a_new_item_has_that_of_one(
+    stage: Stage, tmp_path: Path
+) -> None:
+    nets, store = stage.bundle.nets, MemoryItems()
+    assert isinstance(nets, HistoryNets)
+    assert nets.prior is not None
+    items, ids = stored(stage.published).representations, stage.ids()
+    first, second = (int(row) for row in np.argsort(items.wide_N)[[0, -1]])
+    catalogue = Catalogue.open(stage.bundle, tmp_path, store, Metrics())
+    raw = catalogue.items.features([ids[second]])[ids[second]]
+    store.put({ids[first]: raw, "came": raw}, catalogue.watermark + 1)
+    catalogue.catch_up()
+    found = represent(catalogue, encoded([ids[first], ids[second], "came"]))
+    catalogue.close()
+    now = dict(zip(found.ids, found.items.wide_N.tolist(), strict=True))
+    assert now[ids[first]] == items.wide_N[first]
+    assert now["came"] == pytest.approx(nets.prior.new)
+    by_id = dict(zip(found.ids, found.items.embedding_ND, strict=True))
+    np.testing.assert_allclose(by_id[ids[first]], by_id[ids[second]], atol=1e-5)
+
+
+def test_a_replay_knows_the_prior_of_an_item_that_changed(run: RunFolder, stage: Stage, user: User) -> None:
+    stage.profiles.known[user.id] = user.profile(stage.bundle)
+    stage.candidates.seq = 1
+    answer = stage.service.recommend(user.id, 10)
+    changed, watermark = answer.items[2], int(stage.bundle.watermark.timestamp() * 1e6)
+    store = FakeItemStore([ItemChange(1, changed.id, changed.features, watermark + 1)])
+    found = replay(stage.decisions.kept[answer.decision_id], run.registry, store)
+    assert found.equal
+    assert dict(found.again)[changed.id] == pytest.approx(changed.score, abs=1e-4)
 
 
 def test_an_event_moves_the_list_of_its_user(stage: Stage, user: User) -> None:
