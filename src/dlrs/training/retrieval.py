@@ -310,8 +310,8 @@ def _seed(seed: int, run: Run[HistoryNet]) -> None:
 
 
 def _identity(log: Log, space: FeatureSpace, settings: History, validate: Validate | None) -> str:
-    # A training may be resumed for more epochs than it was begun for.
-    facts = settings.model_dump(mode="json", exclude={"epochs"}) | asdict(space)
+    # A training may be resumed for more epochs than it was begun for; the prior comes after it.
+    facts = settings.model_dump(mode="json", exclude={"epochs", "prior"}) | asdict(space)
     description = json.dumps({**facts, "validated": validate is not None}, sort_keys=True)
     learned_from = (log.sequences, log.versions, *(() if log.passed is None else (log.passed,)))
     return identify(description, *learned_from)
