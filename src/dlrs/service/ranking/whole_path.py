@@ -276,7 +276,9 @@ def shortened(shortfall: Shortfall | None, asked: int, found: int) -> Shortfall 
 def _scores(bundle: ServingBundle, asker: Asker, answer: CandidateAnswer, at: MomentAsked | None) -> Floats:
     """Return the score of each candidate: of the network, or of the ranker of the moment behind it."""
     logits_T = logits(bundle.nets, asker.user, answer.items)
-    return logits_T if at is None else at.scores(answer.ids, logits_T)
+    if at is None:
+        return logits_T
+    return at.scores(answer.ids, logits_T - answer.items.wide_N)  # it knows how items stand by itself
 
 
 def _ranker(at: MomentAsked | None, scores_T: Floats | None) -> Literal["network", "moment"]:
