@@ -70,10 +70,9 @@ class Examples:
         weight_A = np.where(chosen_A, 0, np.log(len(others) / MOST_ITEMS))
         chosen_A[rng.choice(others, MOST_ITEMS, replace=False)] = True
         items = np.flatnonzero(chosen_A)
-        of = some.relevant_UA[:, items], some.known_UA[:, items]
-        return Examples(some.users_UD, some.items_AD[items], some.standing_A.take(items), *of), weight_A[
-            items
-        ]
+        pairs = some.relevant_UA[:, items], some.known_UA[:, items]
+        fewer = Examples(some.users_UD, some.items_AD[items], some.standing_A.take(items), *pairs)
+        return fewer, weight_A[items]
 
 
 def fit_prior(examples: Examples, temperature: float, seed: int) -> Prior:
