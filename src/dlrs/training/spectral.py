@@ -28,8 +28,8 @@ from dlrs.progress import stage
 from dlrs.samples.sequences import Sequences
 from dlrs.spectrum import normalised, right_vectors
 
-MOST_USERS = 200_000
-"""Users whose events make the map; of more, so many are drawn."""
+MOST_USERS, MOST_EVENTS = 200_000, 4_000_000
+"""Users whose events make the map, and about how many events they have; of more, so many users are drawn."""
 
 RIDGE = 1.0
 """As if each feature had been met once more, at zero."""
@@ -70,7 +70,7 @@ def spectral_start(
         own_UO: the features of the users' own, if they have any.
     """
     with threadpool_limits(1, "blas"), stage("Spectral start"):
-        met_UN = _met(sequences.some(MOST_USERS, np.random.default_rng(seed)), len(items))
+        met_UN = _met(_some(sequences, np.random.default_rng(seed)), len(items))
         met_N = np.asarray(met_UN.sum(axis=0)).ravel()
         vectors_NW = right_vectors(normalised(met_UN), width)
         vectors_NW *= _scale(np.linalg.norm(vectors_NW, axis=1))
@@ -83,6 +83,12 @@ def spectral_start(
         own_OW = None if own_UO is None else _own(own_UO, met_UN[:, rows], inputs_NI @ weights_IW)
     C = len(space.continuous)
     return Start(weights_IW[:C], weights_IW[C:], own_OW)
+
+
+def _some(sequences: Sequences, rng: np.random.Generator) -> Sequences:
+    """Return those of all users, or of as many as the map is made of."""
+    users = len(sequences.offsets_U1) - 1
+    return sequences.some(min(MOST_USERS, MOST_EVENTS * users // max(1, len(sequences))), rng)
 
 
 def _scale(lengths_N: Doubles) -> float:
