@@ -42,7 +42,7 @@ class Found:
     items: LiveItems
     candidates: Candidates
     texts: list[str] | None = None
-    """The ids of the items as text, where somebody needed them already."""
+    """The ids of the items as text, where they were found for one user: then all stand in his order."""
 
     def ids(self, user: int) -> list[str]:
         """Return the ids of one user's candidates, nearest first."""
@@ -103,7 +103,9 @@ def _search(
     for _ in range(TRIES):
         view = now()
         found, places_M = _ask(view, queries_UD, count, known, filters)
-        deleted_M = _deleted(view, now(), places_M)
+        if (later := now()) is view:
+            return found
+        deleted_M = _deleted(view, later, places_M)
         if not deleted_M.any():
             return found
     return found.without(deleted_M)
@@ -131,7 +133,7 @@ def _ask(
 
 def _deleted(view: View, now: View, places_M: Ints) -> Bools:
     """Tell which items found in one view were deleted since; those with a newer version are still there."""
-    if now is view or (now.snapshot is view.snapshot and not now.gone(places_M).any()):
+    if now.snapshot is view.snapshot and not now.gone(places_M).any():
         return np.zeros(len(places_M), dtype=np.bool_)
     now_M = now.find(view.take(places_M).ids_N)
     return (now_M < 0) | now.gone(now_M)
@@ -177,14 +179,15 @@ def _ask_for_one(
         asked = count + min(len(known_ids), most)
         places, similarity = _found(*view.propose(queries_1D, asked))
         texts = decoded(view.ids(places))
-        chosen = [row for row, id in enumerate(texts) if id not in known]
-        if len(chosen) >= count or len(places) < asked:
+        met = known.intersection(texts)
+        if len(texts) - len(met) >= count or len(places) < asked:
             break
     else:
         return None
-    if len(chosen) < len(texts) or count < len(texts):
-        chosen = chosen[:count]
-        places, similarity, texts = places[chosen], similarity[chosen], [texts[row] for row in chosen]
+    if met:
+        new = np.array([id not in met for id in texts])
+        places, similarity, texts = places[new], similarity[new], [id for id in texts if id not in met]
+    places, similarity, texts = places[:count], similarity[:count], texts[:count]
     rows_1T = np.arange(len(places))[None]
     return Found(view.take(places), Candidates(rows_1T, similarity[None]), texts), places
 

@@ -88,7 +88,8 @@ class View:
         `NO_ITEM` and −∞ are where nothing was found.
         """
         if len(self.delta) == 0:
-            places_UK = np.where(np.isneginf(similarity_UK), NO_ITEM, places_UK)
+            if np.isneginf(similarity_UK[:, -1:]).any():  # they stand at the end
+                places_UK = np.where(np.isneginf(similarity_UK), NO_ITEM, places_UK)
             return places_UK[:, :count], similarity_UK[:, :count]
         added_Un = self.delta.similarity(queries_UD, self.snapshot.kept.settings.metric)
         np.copyto(added_Un, -np.inf, where=~chosen_n)
