@@ -113,7 +113,7 @@ class Past:
         rows_P = arrays.met_P[pairs]
         if since > 0:
             rows_P = rows_P[arrays.last_P[pairs].astype(np.int64) * 1_000_000 >= since]
-        return arrays.ids_N[rows_P]
+        return arrays.ids_N.take(rows_P)
 
     def events(self, row: int) -> slice:
         """Return which of the E events are a user's."""

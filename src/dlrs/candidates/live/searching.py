@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from scipy import sparse
@@ -178,18 +179,20 @@ def _ask_for_one(
     for most in (expected, MORE * expected):
         asked = count + min(len(known_ids), most)
         places, similarity = _found(*view.propose(queries_1D, asked))
-        texts = decoded(view.ids(places))
+        items = view.take(places)
+        texts = decoded(items.ids_N)
         met = known.intersection(texts)
         if len(texts) - len(met) >= count or len(places) < asked:
             break
     else:
         return None
+    new: slice | Ints = slice(count)
     if met:
-        new = np.array([id not in met for id in texts])
-        places, similarity, texts = places[new], similarity[new], [id for id in texts if id not in met]
-    places, similarity, texts = places[:count], similarity[:count], texts[:count]
+        new_K = ~np.fromiter(map(met.__contains__, texts), dtype=np.bool_, count=len(texts))
+        new, texts = np.flatnonzero(new_K)[:count], [*compress(texts, new_K.tolist())]
+    places, items = places[new], items.take(new)
     rows_1T = np.arange(len(places))[None]
-    return Found(view.take(places), Candidates(rows_1T, similarity[None]), texts), places
+    return Found(items, Candidates(rows_1T, similarity[new][None]), texts[:count]), places
 
 
 def _found(places_1K: Ints, similarity_1K: Floats) -> tuple[Ints, Floats]:

@@ -118,7 +118,7 @@ class Part:
         return f"{name} {self.value}" if self.value is not None else f"{name} ≤ {self.most:,.10g}"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Reason:
     """`count` of the `of` items that a user met last have all parts, as has the item; 0 without parts."""
 
