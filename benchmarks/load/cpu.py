@@ -32,9 +32,9 @@ def cpu(bench: Bench) -> str:
     stages: dict[str, list[object]] = {}
     first, lists = int(plan.rate * plan.warm_up), int(plan.rate * plan.seconds)
     for count in plan.counts:
-        calls = _calls(bench.market, first + lists * plan.repetitions)
+        calls = distinct_calls(bench.market, first + lists * plan.repetitions)
         with bench.service(count) as server:
-            _ask(server, calls[:first], CLIENTS * plan.workers)
+            ask(server, calls[:first], CLIENTS * plan.workers)
             starts = range(first, len(calls), lists)
             runs = [_measured(server, calls[start : start + lists], plan.workers) for start in starts]
         parts = zip(*(parts for parts, _ in runs), strict=True)
@@ -45,7 +45,7 @@ def cpu(bench: Bench) -> str:
     return f"Milliseconds of processor time a list.\n\n{table(head, rows)}\n\nMedians of stages: {medians}"
 
 
-def _calls(market: Market, number: int) -> list[Call]:
+def distinct_calls(market: Market, number: int) -> list[Call]:
     """Draw calls of distinct users, the active ones more likely; all of them again where they run out."""
     users = list(dict.fromkeys(market.users(4 * number)))[:number]
     order = np.random.default_rng(0).permutation(number) % len(users)
@@ -53,9 +53,9 @@ def _calls(market: Market, number: int) -> list[Call]:
 
 
 def _measured(server: Server, calls: Sequence[Call], workers: int) -> tuple[list[float], dict[str, float]]:
-    before = [_threads(pid) for pid in server.pids]
-    bodies = _ask(server, calls, CLIENTS * workers)
-    after = [_threads(pid) for pid in server.pids]
+    before = [threads(pid) for pid in server.pids]
+    bodies = ask(server, calls, CLIENTS * workers)
+    after = [threads(pid) for pid in server.pids]
     loop, requests, rest = 0.0, 0.0, 0.0
     for pid, were, are in zip(server.pids, before, after, strict=True):
         spent = {thread: ns - were.get(thread, 0) for thread, ns in are.items()}
@@ -75,7 +75,7 @@ def _stages(bodies: Sequence[bytes]) -> dict[str, float]:
     return {name: float(np.median(values)) for name, values in found.items()}
 
 
-def _threads(pid: int) -> dict[int, int]:
+def threads(pid: int) -> dict[int, int]:
     """Return the nanoseconds of processor time of each thread of a process so far."""
     found = {}
     for thread in (PROC / str(pid) / "task").iterdir():
@@ -86,7 +86,7 @@ def _threads(pid: int) -> dict[int, int]:
     return found
 
 
-def _ask(server: Server, calls: Sequence[Call], clients: int) -> list[bytes]:
+def ask(server: Server, calls: Sequence[Call], clients: int) -> list[bytes]:
     """Send all calls over so many connections, each the next one when it has its answer; the bodies."""
     waiting = iter(calls)
     received: dict[int, bytearray] = {}

@@ -101,7 +101,8 @@ class AnnoyIndex:
     def propose(self, queries_UD: Floats, count: int) -> tuple[Ints, Floats]:
         """Return about the `count` nearest rows; see `ItemIndex`."""
         count = min(count, len(self))
-        placed_UW = np.pad(self.vectors.ready(queries_UD), ((0, 0), (0, _more(self.vectors))))
+        queries_UD = self.vectors.ready(queries_UD)
+        placed_UW = np.pad(queries_UD, ((0, 0), (0, _more(self.vectors))))
         found = [self._look(query_W, count) for query_W in placed_UW.tolist()]  # annoy takes one at a time
         rows_UK = np.array(found, dtype=np.int64).reshape(len(queries_UD), count)
         return self.vectors.nearest(queries_UD, rows_UK, count)

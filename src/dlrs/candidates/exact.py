@@ -68,11 +68,12 @@ class ExactIndex:
     def _search(self, queries_UD: Floats, count: int, among_N: Bools | None) -> tuple[Ints, Floats]:
         if count == 0:
             return np.empty((len(queries_UD), 0), dtype=np.int64), np.empty((len(queries_UD), 0), np.float32)
+        queries_UD = self.vectors.ready(queries_UD)
         most = len(self) if among_N is None else int(np.count_nonzero(among_N))
         rows_UK = np.empty((len(queries_UD), min(count + SPARE, most)), dtype=np.int64)
         for start in range(0, len(queries_UD), TOGETHER):
             some = slice(start, start + TOGETHER)
-            rows_UK[some] = self._best(self.vectors.ready(queries_UD[some]), rows_UK.shape[1], among_N)
+            rows_UK[some] = self._best(queries_UD[some], rows_UK.shape[1], among_N)
         return self.vectors.nearest(queries_UD, rows_UK, count)
 
     def _best(self, queries_UD: Floats, count: int, among_N: Bools | None) -> Ints:

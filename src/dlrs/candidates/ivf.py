@@ -123,13 +123,14 @@ class IvfIndex:
         if count == 0:
             return np.empty((len(queries_UD), 0), dtype=np.int64), np.empty((len(queries_UD), 0), np.float32)
         probes = math.ceil(self.probes * max(1, depth / FOR_COUNT))
+        queries_UD = self.vectors.ready(queries_UD)
         rows_UK = self._search(queries_UD, asked, probes, selected)
         return self.vectors.nearest(queries_UD, rows_UK, count)
 
     def _search(self, queries_UD: Floats, count: int, probes: int, selected: faiss.IDSelector | None) -> Ints:
-        queries_UW = widened(self.vectors.ready(queries_UD))
+        queries_UW = widened(queries_UD)
         rows_UK = self._look(queries_UW, count, min(probes, self.clusters), selected)
-        short_U = (rows_UK < 0).any(axis=1)
+        short_U = rows_UK[:, -1] < 0  # what is missing is missing at the end
         if short_U.any():
             rows_UK[short_U] = self._look(queries_UW[short_U], count, self.clusters, selected)
         return rows_UK

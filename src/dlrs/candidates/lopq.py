@@ -120,7 +120,7 @@ class LopqIndex:
     def propose(self, queries_UD: Floats, count: int) -> tuple[Ints, Floats]:
         """Return about the `count` nearest rows; see `ItemIndex`."""
         rows_UK = self.propose_by_codes(queries_UD, SPARE * count, self.looks * max(count, FOR_COUNT))
-        return self.vectors.nearest(queries_UD, rows_UK, count)
+        return self.vectors.nearest(self.vectors.ready(queries_UD), rows_UK, count)
 
     def propose_by_codes(self, queries_UD: Floats, count: int, looked: int) -> Ints:
         """Return the `count` rows that are nearest by their codes, of so many looked at, nearest first.

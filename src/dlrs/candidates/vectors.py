@@ -60,13 +60,18 @@ class ItemVectors:
         return np.concatenate([*parts]) if len(self) else np.empty((0, self.width), dtype=np.float32)
 
     def nearest(self, queries_UD: Floats, rows_UK: Ints, count: int) -> tuple[Ints, Floats]:
-        """Return the `count` nearest of each query's rows, nearest first, and their exact similarity."""
-        rows_UK, similarity_UK = nearest_first(rows_UK, self.similarity(queries_UD, rows_UK))
+        """Return the `count` nearest of each query's rows, nearest first, and their exact similarity.
+
+        Queries are those that were made ready.
+        """
+        rows_UK, similarity_UK = nearest_first(rows_UK, self._similarity(queries_UD, rows_UK))
         return rows_UK[:, :count], similarity_UK[:, :count]
 
     def similarity(self, queries_UD: Floats, rows_UK: Ints) -> Floats:
         """Return the similarity of each query with each of its rows: (U, K)."""
-        queries_UD = self.ready(queries_UD)
+        return self._similarity(self.ready(queries_UD), rows_UK)
+
+    def _similarity(self, queries_UD: Floats, rows_UK: Ints) -> Floats:
         similarity_UK = np.empty(rows_UK.shape, dtype=np.float32)
         together = max(1, CELLS // max(1, rows_UK.shape[1] * queries_UD.shape[1]))
         for start in range(0, len(rows_UK), together):
@@ -101,7 +106,7 @@ class ItemVectors:
         return lengths(self.vectors_ND)
 
     def _compare(self, queries_UD: Floats, rows_UK: Ints) -> Floats:
-        vectors_UKD = self.vectors_ND[rows_UK]
+        vectors_UKD = self.vectors_ND.take(rows_UK, axis=0)  # in half the time of an index
         match self.metric:
             case "cosine":
                 return _products(vectors_UKD, queries_UD) / self._lengths_N[rows_UK]

@@ -38,8 +38,8 @@ class Scaler:
 
     def apply(self, values_NC: Doubles) -> Floats:
         """Return (x − mean) / std as float32, no farther from 0 than `FARTHEST`."""
-        scaled_NC = np.clip((values_NC - self.mean_C) / self.std_C, -FARTHEST, FARTHEST)
-        return np.nan_to_num(scaled_NC, nan=0.0).astype(np.float32)
+        scaled_NC = np.minimum(np.maximum((values_NC - self.mean_C) / self.std_C, -FARTHEST), FARTHEST)
+        return np.where(np.isnan(scaled_NC), 0, scaled_NC).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as JSON knows them, which has no infinity."""

@@ -52,12 +52,12 @@ def _as_they_lie(
     """Return a version for each event: to find out which repeat takes longer than to read some twice."""
     arrays = past.arrays
     version_E = arrays.version_E[events]
-    code_EF = arrays.code_MS[version_E]
+    code_EF = arrays.code_MS.take(version_E, axis=0)  # in half the time of an index
     found = Encounters(
         time_E=arrays.time_E[events],
         type_E=arrays.type_E[events],
         version_E=np.arange(len(version_E)),
-        number_VC=as_seen(arrays.number_MC[version_E], past.features),
+        number_VC=as_seen(arrays.number_MC.take(version_E, axis=0), past.features),
         known_VF=code_EF >= 0,
         values=Single(code_EF),
         names_K=names_K,

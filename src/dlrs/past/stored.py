@@ -15,11 +15,10 @@ ItemNet, and for the profile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from itertools import pairwise, repeat
-from operator import itemgetter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -114,7 +113,7 @@ class Past:
         rows_P = arrays.met_P[pairs]
         if since > 0:
             rows_P = rows_P[arrays.last_P[pairs].astype(np.int64) * 1_000_000 >= since]
-        return arrays.ids_N[rows_P]
+        return arrays.ids_N.take(rows_P)
 
     def events(self, row: int) -> slice:
         """Return which of the E events are a user's."""
@@ -158,33 +157,28 @@ class Past:
 
     def raws(self, versions: AnyArray) -> list[dict[str, Any]]:
         """Return the raw features of some versions, as `Published.items` has them."""
-        code_RS, number_RC = self.arrays.code_MS[versions], self.arrays.number_MC[versions]
-        texts_RS = self._texts_or_none(code_RS)
-        lists_R = (
-            map(self._lists, versions.tolist()) if self.features.multi_valued else repeat((), len(versions))
-        )
-        names, arranged = self.features.names, self._arranged
-        return [
-            dict(
-                zip(names, arranged((*(None if x != x else x for x in numbers), *texts, *lists)), strict=True)
-            )
-            for numbers, texts, lists in zip(number_RC.tolist(), texts_RS, lists_R, strict=True)
-        ]
+        code_SR, number_CR = self.arrays.code_MS[versions].T, self.arrays.number_MC[versions].T
+        columns: list[Sequence[Any]] = [[None if x != x else x for x in row] for row in number_CR.tolist()]
+        columns += self._texts_or_none(code_SR)
+        if self.features.multi_valued and len(versions):
+            columns += zip(*map(self._lists, versions.tolist()), strict=True)
+        names = self.features.names
+        rows = zip(*(columns[place] for place in self._places), strict=True) if len(versions) else ()
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     @cached_property
-    def _arranged(self) -> Callable[[Sequence[Any]], Sequence[Any]]:
-        """Bring numbers, single texts and lists into the order of the features' names."""
+    def _places(self) -> list[int]:
+        """Where each feature stands among numbers, single texts and lists."""
         stored = (*self.features.continuous, *self.single, *self.features.multi_valued)
-        places = [stored.index(name) for name in self.features.names]
-        return itemgetter(*places) if len(places) > 1 else tuple
+        return [stored.index(name) for name in self.features.names]
 
-    def _texts_or_none(self, code_RS: AnyArray) -> list[list[str | None]]:
+    def _texts_or_none(self, code_SR: AnyArray) -> list[list[str | None]]:
         """Return what codes stand for; None for −1."""
         if (known := self._texts) is not None:
-            return [[known[code] if code >= 0 else None for code in codes] for codes in code_RS.tolist()]
-        texts_RS = np.full(code_RS.shape, None, dtype=object)
-        texts_RS[code_RS >= 0] = self.texts(code_RS[code_RS >= 0])
-        found: list[list[str | None]] = texts_RS.tolist()
+            return [[known[code] if code >= 0 else None for code in codes] for codes in code_SR.tolist()]
+        texts_SR = np.full(code_SR.shape, None, dtype=object)
+        texts_SR[code_SR >= 0] = self.texts(code_SR[code_SR >= 0])
+        found: list[list[str | None]] = texts_SR.tolist()
         return found
 
     def _lists(self, version: int) -> list[list[str]]:

@@ -44,7 +44,7 @@ class Single:
 
     def counts(self, version_E: AnyArray, weight_E: Doubles, values: int) -> Doubles:
         """Return the weighted count of each of K values: (K,)."""
-        code_EF = self.code_VF[version_E]
+        code_EF = self.code_VF.take(version_E, axis=0)
         weights = np.repeat(weight_E, code_EF.shape[1])
         counts: AnyArray = np.bincount((code_EF + 1).ravel(), weights=weights, minlength=values + 1)
         return counts[1:]
@@ -94,7 +94,7 @@ def summarise(parts: Sequence[Encounters], features: Features, weight_T: Doubles
         weight_T: ψ of each interaction type.
     """
     events = sum(map(len, parts))
-    known_F = sum((_sums(part.known_VF[part.version_E]) for part in parts), start=np.zeros(1))
+    known_F = sum((_sums(part.known_VF.take(part.version_E, axis=0)) for part in parts), start=np.zeros(1))
     shares = known_F / max(events, 1) + np.zeros(len(features.discrete))
     values: dict[str, dict[str, float]] = {name: {} for name in features.discrete}
     for part in parts:
@@ -114,7 +114,7 @@ def _numbers(
     """Return mean and deviation, as `learner` has them, of each continuous feature that was ever known."""
     if not features.continuous or not sum(map(len, parts)):
         return {}
-    number_EC = np.concatenate([part.number_VC[part.version_E] for part in parts])
+    number_EC = np.concatenate([part.number_VC.take(part.version_E, axis=0) for part in parts])
     known_EC = ~np.isnan(number_EC)
     weight_EC = np.concatenate([weight_T[part.type_E] for part in parts])[:, None] * known_EC
     n_C, total_C = _sums(known_EC), _sums(weight_EC)

@@ -41,7 +41,7 @@ class Event:
     time: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as neither are `Item` and `Ranked`: to make one takes half as long
 class Met:
     """An event of a history; `features` are those that the item had then, where they were asked for."""
 
@@ -199,7 +199,7 @@ class CandidateAnswer:
     shortfall: Shortfall | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Item:
     """An item as it is now, or was when it went."""
 
@@ -274,7 +274,7 @@ class CandidateSource(Protocol):
 # --- what an answer tells ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Ranked:
     """One item of a list."""
 

@@ -28,7 +28,7 @@ def kilometres(latitude_N: Doubles, longitude_N: Doubles, latitude: float, longi
     All in degrees: north, east.
     """
     haversine_N = _haversine(latitude_N, longitude_N, latitude, longitude)
-    distances_N: Doubles = 2 * EARTH_KM * np.arcsin(np.sqrt(haversine_N.clip(0, 1)))
+    distances_N: Doubles = 2 * EARTH_KM * np.arcsin(np.sqrt(np.minimum(np.maximum(haversine_N, 0), 1)))
     return distances_N
 
 

@@ -21,6 +21,9 @@ from dlrs.schema import LONGEST_ID
 
 Ids = NDArray[np.bytes_]
 
+FEW = 100
+"""Ids that are looked for as they come: to sort them first takes longer."""
+
 
 @dataclass(frozen=True)
 class LiveItems(StoredArrays):
@@ -65,6 +68,9 @@ class LiveItems(StoredArrays):
 
     def take(self, rows: Any) -> Self:
         """Return some of them, in the order given."""
+        if isinstance(rows, np.ndarray) and rows.dtype == np.int64:  # takes half the time of an index
+            ids_B, wide_B = self.ids_N.take(rows), self.wide_N.take(rows)
+            return type(self)(ids_B, self.embedding_ND.take(rows, axis=0), wide_B)
         return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     @classmethod
@@ -104,9 +110,13 @@ def positions_of(sorted_N: Ids, ids_B: Ids) -> Ints:
         return np.full(len(ids_B), -1, dtype=np.int64)
     # cut to their width: longer ids, which cannot be there, would have numpy copy all of them wider
     cut_B = ids_B.astype(sorted_N.dtype)
-    order = np.argsort(cut_B)  # neighbours are looked for in the same places of memory: twice as fast
-    near_B = np.empty(len(ids_B), dtype=np.int64)
-    near_B[order] = np.searchsorted(sorted_N, cut_B[order]).clip(max=len(sorted_N) - 1)
+    if len(cut_B) < FEW:
+        near_B = np.searchsorted(sorted_N, cut_B)
+    else:
+        order = np.argsort(cut_B)  # neighbours are looked for in the same places of memory: twice as fast
+        near_B = np.empty(len(ids_B), dtype=np.int64)
+        near_B[order] = np.searchsorted(sorted_N, cut_B[order])
+    near_B = np.minimum(near_B, len(sorted_N) - 1)
     return np.where(sorted_N[near_B] == ids_B, near_B, -1)
 
 

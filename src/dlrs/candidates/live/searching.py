@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from scipy import sparse
@@ -42,7 +43,7 @@ class Found:
     items: LiveItems
     candidates: Candidates
     texts: list[str] | None = None
-    """The ids of the items as text, where somebody needed them already."""
+    """The ids of the items as text, where they were found for one user: then all stand in his order."""
 
     def ids(self, user: int) -> list[str]:
         """Return the ids of one user's candidates, nearest first."""
@@ -103,7 +104,9 @@ def _search(
     for _ in range(TRIES):
         view = now()
         found, places_M = _ask(view, queries_UD, count, known, filters)
-        deleted_M = _deleted(view, now(), places_M)
+        if (later := now()) is view:
+            return found
+        deleted_M = _deleted(view, later, places_M)
         if not deleted_M.any():
             return found
     return found.without(deleted_M)
@@ -131,7 +134,7 @@ def _ask(
 
 def _deleted(view: View, now: View, places_M: Ints) -> Bools:
     """Tell which items found in one view were deleted since; those with a newer version are still there."""
-    if now is view or (now.snapshot is view.snapshot and not now.gone(places_M).any()):
+    if now.snapshot is view.snapshot and not now.gone(places_M).any():
         return np.zeros(len(places_M), dtype=np.bool_)
     now_M = now.find(view.take(places_M).ids_N)
     return (now_M < 0) | now.gone(now_M)
@@ -176,17 +179,20 @@ def _ask_for_one(
     for most in (expected, MORE * expected):
         asked = count + min(len(known_ids), most)
         places, similarity = _found(*view.propose(queries_1D, asked))
-        texts = decoded(view.ids(places))
-        chosen = [row for row, id in enumerate(texts) if id not in known]
-        if len(chosen) >= count or len(places) < asked:
+        items = view.take(places)
+        texts = decoded(items.ids_N)
+        met = known.intersection(texts)
+        if len(texts) - len(met) >= count or len(places) < asked:
             break
     else:
         return None
-    if len(chosen) < len(texts) or count < len(texts):
-        chosen = chosen[:count]
-        places, similarity, texts = places[chosen], similarity[chosen], [texts[row] for row in chosen]
+    new: slice | Ints = slice(count)
+    if met:
+        new_K = ~np.fromiter(map(met.__contains__, texts), dtype=np.bool_, count=len(texts))
+        new, texts = np.flatnonzero(new_K)[:count], [*compress(texts, new_K.tolist())]
+    places, items = places[new], items.take(new)
     rows_1T = np.arange(len(places))[None]
-    return Found(view.take(places), Candidates(rows_1T, similarity[None]), texts), places
+    return Found(items, Candidates(rows_1T, similarity[new][None]), texts[:count]), places
 
 
 def _found(places_1K: Ints, similarity_1K: Floats) -> tuple[Ints, Floats]:

@@ -64,6 +64,8 @@ class View:
         """Return the places of the nearest items that are alive; see `candidates.index.Proposes`."""
         count = min(count, self.alive)
         near = self._of_snapshot(queries_UD, count, self.snapshot.index.propose)
+        if len(self.delta) == 0:
+            return near
         return self.with_delta(queries_UD, count, *near, ~self._went(self.delta.died_n))
 
     def propose_without(self, queries_UD: Floats, count: int, known: Ints) -> tuple[Ints, Floats]:
@@ -131,12 +133,6 @@ class View:
         parts = self.snapshot.items.take(old), self.delta.items.take(new)
         return LiveItems.concatenate(parts).take(back_B)
 
-    def ids(self, places_B: Ints) -> Ids:
-        """Return the ids of the items at some places, in the order given."""
-        if len(self.delta) == 0 or not (places_B >= len(self.snapshot)).any():
-            return self.snapshot.items.ids_N[places_B]
-        return self.take(places_B).ids_N
-
     def facts(self, places_B: Ints) -> pa.Table | None:
         """Return the raw features of the items at some places, those in the snapshot ascending."""
         if self.snapshot.facts is None:
@@ -183,7 +179,7 @@ class View:
     def _of_snapshot(
         self, queries_UD: Floats, count: int, propose: Callable[[Floats, int], tuple[Ints, Floats]]
     ) -> tuple[Ints, Floats]:
-        """Return `count` of its items that are alive, or as many as there are; −∞ where one is not."""
+        """Return `count` of its items that are alive, or as many as there are; `NO_ITEM` and −∞ elsewhere."""
         N, spare = len(self.snapshot), SPARE + self.dead * count // max(1, len(self.snapshot))
         while True:
             spare = min(spare, self.dead)
@@ -196,6 +192,7 @@ class View:
             spare *= MORE
         similarity_UK[gone_UK] = -np.inf
         rows_UK, similarity_UK = nearest_first(rows_UK, similarity_UK)
+        rows_UK = np.where(np.isneginf(similarity_UK), NO_ITEM, rows_UK)
         return rows_UK[:, :count], similarity_UK[:, :count]
 
     def _went(self, died: Ints) -> Bools:

@@ -72,6 +72,8 @@ class Held(Generic[T]):
         folder = current_bundle(registry)
         self._current = folder.path.name
         self._entries[self._current] = _Entry(load(folder))
+        self._values: Mapping[str, T] = {}
+        self._tell()
         self._follower = threading.Thread(target=self._follow, name="bundles", daemon=True)
         self._follower.start()
 
@@ -91,10 +93,13 @@ class Held(Generic[T]):
 
     def held(self) -> Mapping[str, T]:
         """Return all that are held by name: the current one first, then the others, newest first."""
-        with self._changed:
-            others = [name for name in reversed(self._entries) if name != self._current]
-            names = [self._current, *others] if self._entries else []
-            return {name: self._entries[name].value for name in names}
+        return self._values
+
+    def _tell(self) -> None:
+        """Have `held` return what is held now: a new mapping, as others may be looking at the last one."""
+        others = [name for name in reversed(self._entries) if name != self._current]
+        names = [self._current, *others] if self._entries else []
+        self._values = {name: self._entries[name].value for name in names}
 
     @contextmanager
     def pinned(self, bundle_id: str | None = None) -> Iterator[T]:
@@ -116,6 +121,7 @@ class Held(Generic[T]):
             self._changed.wait_for(lambda: not any(e.users for e in self._entries.values()), PATIENCE)
             unused = {name: entry for name, entry in self._entries.items() if not entry.users}
             self._entries.clear()
+            self._tell()
         self._close_all(unused)
 
     def _asked(self, bundle_id: str | None, *, pin: bool = False) -> _Entry[T]:
@@ -154,6 +160,7 @@ class Held(Generic[T]):
             if loaded is not None:
                 self._entries[name] = loaded
             self._entries[before].used = time.monotonic()
+            self._tell()
         if name != before:
             LOG.info("Bundle %s follows %s", name, before)
 
@@ -167,6 +174,8 @@ class Held(Generic[T]):
             }
             for name in old:
                 del self._entries[name]
+            if old:
+                self._tell()
         self._close_all(old)
 
     def _close_all(self, entries: Mapping[str, _Entry[T]]) -> None:

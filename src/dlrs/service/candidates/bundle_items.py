@@ -41,10 +41,9 @@ class BundleItems:
 
     def features(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the raw features of those items that the bundle has."""
-        rows = self.rows(ids)
-        there = np.flatnonzero(rows >= 0)
-        found = self.records.of(rows[there].tolist()) if len(there) else []
-        return {ids[place]: record for place, record in zip(there.tolist(), found, strict=True)}
+        rows = self.rows(ids).tolist()
+        there = [id for id, row in zip(ids, rows, strict=True) if row >= 0]
+        return dict(zip(there, self.records.of([row for row in rows if row >= 0]), strict=True))
 
 
 def _encoded(id: str) -> bytes:

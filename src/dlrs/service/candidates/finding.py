@@ -82,7 +82,7 @@ def _answer(
 def _in_order(found: Found) -> tuple[LiveItems, Floats, list[str] | None]:
     """Return what was found for one query, nearest first, and the ids where they are known already."""
     rows_T, similarity_T = found.candidates.positions_UT[0], found.candidates.similarity_UT[0]
-    if len(rows_T) == len(found.items) and (rows_T == np.arange(len(rows_T))).all():
+    if found.texts is not None:
         return found.items, similarity_T, found.texts  # they stand in this order: nothing is copied
     there = rows_T != NO_ITEM
     return found.items.take(rows_T[there]), similarity_T[there], None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import secrets
 from contextvars import ContextVar
+
+from dlrs.service.random_names import new_name
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -22,4 +23,4 @@ def name_of(headers: list[tuple[bytes, bytes]]) -> str:
     for name, value in headers:
         if name == b"x-request-id" and _SANE.fullmatch(value):
             return value.decode()
-    return secrets.token_hex(8)
+    return new_name(8)

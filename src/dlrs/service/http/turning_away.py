@@ -8,13 +8,15 @@ are shown a page (`error_pages`).
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dlrs.service.http.admission import Gate, refusal
+from dlrs.service.http.together import Together
 
 PLAIN = re.compile(
     rb"GET (?!/health/|/metrics)[!-~]+ HTTP/1\.1\r\n"
@@ -33,6 +35,11 @@ class TurningAway(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._gate, self._refused = gate, refused
         self._within = False  # a request of which a part is still to come
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Somebody connected."""
+        super().connection_made(transport)
+        self.transport = cast(asyncio.Transport, Together(transport, self.loop))
 
     def data_received(self, data: bytes) -> None:
         """Refuse what came, or pass it on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import overload
 
 from dlrs.candidates.filtering.columns import Texts
@@ -33,8 +34,7 @@ class KnownIds(Sequence[str]):
         return [*self][place]
 
     def __iter__(self) -> Iterator[str]:
-        yield from texts_of(self._past)
-        yield from self._later
+        return chain(texts_of(self._past), self._later)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):

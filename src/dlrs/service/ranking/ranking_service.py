@@ -12,7 +12,6 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
-from uuid import uuid4
 
 from dlrs.candidates.filtering.filters import Filter
 from dlrs.candidates.filtering.relaxing import Step
@@ -20,6 +19,7 @@ from dlrs.errors import StorageFull, Unavailable
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.clock import Clock
 from dlrs.service.metrics import Metrics
+from dlrs.service.random_names import new_name
 from dlrs.service.ranking import crowds
 from dlrs.service.ranking.asking import Askers, Page
 from dlrs.service.ranking.explaining import Explaining
@@ -240,7 +240,7 @@ class RankingService:
             with stages.stage("reasons"):
                 items = self._explaining.explained(items, profile, found.bundle_id)
         answer = Answer(
-            uuid4().hex,
+            new_name(16),
             found.bundle_id,
             wish.user_id,
             items,

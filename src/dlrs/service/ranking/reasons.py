@@ -12,7 +12,7 @@ import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 from statistics import median
 from typing import NamedTuple
@@ -53,7 +53,7 @@ class Common:
 
     values: Mapping[str, Mapping[str, float]]  # feature -> value -> share of the items
     numbers: Mapping[str, Doubles]  # feature -> its numbers, ascending
-    _surprises: dict[tuple[str, str | float], float] = field(default_factory=dict, compare=False)
+    _told: dict[tuple[str, str | float], tuple[Part, float]] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, raws: Sequence[Raw], features: Features) -> Common:
@@ -83,11 +83,14 @@ class Common:
                     known.append(number)
         return cls(values, {name: np.sort(np.array(known)) for name, known in numbers.items()})
 
-    def surprise(self, part: Part) -> float:
-        """Return −log of the share of the catalogue that has it; what nobody has counts as rare."""
-        key = part.feature, part.most if part.value is None else part.value
-        if (found := self._surprises.get(key)) is None:
-            found = self._surprises[key] = -math.log(max(self._share(part), 1 / SAMPLE))
+    def part(self, feature: str, has: str | float) -> tuple[Part, float]:
+        """Return that a feature has a value, or a number that is no larger, and how surprising that is.
+
+        Which is −log of the share of the catalogue that has it; what nobody has counts as rare.
+        """
+        if (found := self._told.get((feature, has))) is None:
+            part = Part(feature, value=has) if isinstance(has, str) else Part(feature, most=has)
+            found = self._told[feature, has] = part, -math.log(max(self._share(part), 1 / SAMPLE))
         return found
 
     def _share(self, part: Part) -> float:
@@ -106,16 +109,16 @@ class Part:
     most: float = math.inf
 
     def __str__(self) -> str:
-        return _in_words(self.feature, self.value, self.most)
+        return self.words
+
+    @cached_property
+    def words(self) -> str:
+        """It in words."""
+        name = self.feature.removesuffix("_id").replace("_", " ")
+        return f"{name} {self.value}" if self.value is not None else f"{name} ≤ {self.most:,.10g}"
 
 
-@lru_cache(10_000)
-def _in_words(feature: str, value: str | None, most: float) -> str:
-    name = feature.removesuffix("_id").replace("_", " ")
-    return f"{name} {value}" if value is not None else f"{name} ≤ {most:,.10g}"
-
-
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Reason:
     """`count` of the `of` items that a user met last have all parts, as has the item; 0 without parts."""
 
@@ -125,9 +128,12 @@ class Reason:
     km: float | None = None  # from the middle of what he met
 
     def __str__(self) -> str:
-        text = f"{self.count} of your last {self.of}: {', '.join(map(str, self.parts))}" if self.parts else ""
-        near = None if self.km is None else f"{_rounded(self.km)} km from where you look"
-        return "; ".join(filter(None, (text, near)))
+        words = ", ".join([part.words for part in self.parts])
+        text = f"{self.count} of your last {self.of}: {words}" if words else ""
+        if self.km is None:
+            return text
+        near = f"{_rounded(self.km)} km from where you look"
+        return f"{text}; {near}" if text else near
 
 
 class _Shared(NamedTuple):
@@ -152,8 +158,8 @@ class Reasons:
         self._single = self._often(features.categorical)
         self._several = self._often(features.multi_valued)
         numbers = [(name, self._numbers_of(name)) for name in _bounded(features)]
-        self._numbers = [(name, his) for name, his in numbers if his]
-        self._bounded: dict[tuple[str, float], _Shared | None] = {}
+        self._numbers: list[tuple[str, list[tuple[float, int]], dict[float, _Shared | None]]]
+        self._numbers = [(name, his, {}) for name, his in numbers if his]
         self._chosen: dict[tuple[int, ...], tuple[tuple[Part, ...], int]] = {}
         self._place = _middle(self._raws) if {LATITUDE, LONGITUDE} <= set(features.continuous) else None
 
@@ -181,15 +187,15 @@ class Reasons:
                     masks[value] = masks.get(value, 0) | bit
             bit <<= 1
         often = [(value, mask) for value, mask in masks.items() if mask.bit_count() >= self._least]
-        return {value: self._shared_part(Part(name, value), mask) for value, mask in often}
+        return {value: self._shared_part(name, value, mask) for value, mask in often}
 
     def _numbers_of(self, name: str) -> list[tuple[float, int]]:
         """Return the numbers of his items, each with the bit of its item, ascending."""
-        numbers = ((_number(raw.get(name)), 1 << place) for place, raw in enumerate(self._raws))
-        return sorted((number, bit) for number, bit in numbers if number is not None)
+        numbers = [(_number(raw.get(name)), 1 << place) for place, raw in enumerate(self._raws)]
+        return sorted([(number, bit) for number, bit in numbers if number is not None])
 
-    def _shared_part(self, part: Part, mask: int) -> _Shared:
-        surprise, count = self._common.surprise(part), mask.bit_count()
+    def _shared_part(self, feature: str, has: str | float, mask: int) -> _Shared:
+        (part, surprise), count = self._common.part(feature, has), mask.bit_count()
         return _Shared(part, mask, surprise, count * (self._log[count] + surprise))
 
     def _shared(self, item: Raw) -> list[_Shared]:
@@ -198,20 +204,19 @@ class Reasons:
         shared = [values[found] for name, values in self._single if (found := get(name)) in values]
         for name, values in self._several:
             shared += [values[value] for value in _values(get(name)) if value in values]
-        for name, numbers in self._numbers:
-            number = _number(get(name))
+        for name, numbers, bounds in self._numbers:
+            number = get(name)
             if number is not None and 0 < number <= numbers[-1][0]:
-                one = self._bound(name, numbers, nice(number))
-                shared += [] if one is None else [one]
+                most = nice(number)
+                if most not in bounds:
+                    bounds[most] = self._bound(name, numbers, most)
+                if (one := bounds[most]) is not None:
+                    shared.append(one)
         return shared
 
     def _bound(self, name: str, numbers: list[tuple[float, int]], most: float) -> _Shared | None:
-        key = name, most
-        if key not in self._bounded:
-            mask = sum(bit for number, bit in numbers if number <= most)
-            enough = mask.bit_count() >= self._least
-            self._bounded[key] = self._shared_part(Part(name, most=most), mask) if enough else None
-        return self._bounded[key]
+        mask = sum([bit for number, bit in numbers if number <= most])
+        return self._shared_part(name, most, mask) if mask.bit_count() >= self._least else None
 
     def _best(self, shared: Sequence[_Shared]) -> tuple[tuple[Part, ...], int]:
         """Return the parts that say most, and how many of his items have all of them."""
@@ -244,8 +249,8 @@ class Reasons:
         """Return the kilometres of each from the middle of what he met; NaN where that is not known."""
         if self._place is None:
             return [math.nan] * len(items)
-        places = [(_number(item.get(LATITUDE)), _number(item.get(LONGITUDE))) for item in items]
-        north_K, east_K = np.array(places, dtype=np.float64).reshape(-1, 2).T
+        places = [(item.get(LATITUDE), item.get(LONGITUDE)) for item in items]
+        north_K, east_K = np.array(places, dtype=np.float64).reshape(-1, 2).T  # None is NaN
         distances: list[float] = kilometres(north_K, east_K, *self._place).tolist()
         return distances
 
