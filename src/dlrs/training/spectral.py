@@ -26,10 +26,13 @@ from dlrs.arrays import Doubles, Floats
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.progress import stage
 from dlrs.samples.sequences import Sequences
-from dlrs.spectrum import normalised, right_vectors
+from dlrs.spectrum import nearly_right_vectors, normalised, right_vectors
 
 MOST_USERS, MOST_EVENTS = 200_000, 4_000_000
 """Users whose events make the map, and about how many events they have; of more, so many users are drawn."""
+
+EXACT = 1_000_000
+"""Pairs of users and items, of which the singular vectors are exact ones; of more they need not be."""
 
 RIDGE = 1.0
 """As if each feature had been met once more, at zero."""
@@ -72,7 +75,7 @@ def spectral_start(
     with threadpool_limits(1, "blas"), stage("Spectral start"):
         met_UN = _met(_some(sequences, np.random.default_rng(seed)), len(items))
         met_N = np.asarray(met_UN.sum(axis=0)).ravel()
-        vectors_NW = right_vectors(normalised(met_UN), width)
+        vectors_NW = _vectors(normalised(met_UN), width, seed)
         vectors_NW *= _scale(np.linalg.norm(vectors_NW, axis=1))
         rows = np.flatnonzero(met_N)
         inputs_NI = _inputs(items.take(rows), space, used_K)
@@ -83,6 +86,13 @@ def spectral_start(
         own_OW = None if own_UO is None else _own(own_UO, met_UN[:, rows], inputs_NI @ weights_IW)
     C = len(space.continuous)
     return Start(weights_IW[:C], weights_IW[C:], own_OW)
+
+
+def _vectors(matrix_UN: sparse.csr_array, width: int, seed: int) -> Doubles:
+    """Return the right singular vectors, nearly those where there is much to look at."""
+    if matrix_UN.nnz <= EXACT:
+        return right_vectors(matrix_UN, width)
+    return nearly_right_vectors(matrix_UN, width, seed).astype(np.float64)
 
 
 def _some(sequences: Sequences, rng: np.random.Generator) -> Sequences:
