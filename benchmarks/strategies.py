@@ -23,7 +23,7 @@ from scipy import sparse
 from dlrs.arrays import Ints, stores
 from dlrs.candidates.building import build_index
 from dlrs.candidates.clusters import Clusters
-from dlrs.candidates.histories import Histories, histories_before, recent_counts
+from dlrs.candidates.histories import Histories, histories_before
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.evaluation.static import StaticTest
@@ -33,6 +33,7 @@ from dlrs.prepared import Prepared, open_prepared
 from dlrs.ranking.ranker import rank
 from dlrs.recipe import Candidates, Quotas
 from dlrs.recommender import Audience, TwoStageRecommender
+from dlrs.standing import prepared_standing
 
 BLOCK = 512
 NOTHING = dict.fromkeys(("popular", "last_met", "pseudo_user", "cluster", "direct"), 0)
@@ -117,7 +118,9 @@ def compare(prepared: Prepared, nets_folder: Path, users: int) -> None:
     items = nets.embed_items(prepared.encoded_versions.take(test.versions_A))
     settings = prepared.recipe.candidates
     vectors = ItemVectors(items.embedding_ND, settings.metric)
-    retrieval = Retrieval(build_index(vectors, settings), recent_A=recent_counts(prepared, cut)[test.items_A])
+    retrieval = Retrieval(
+        build_index(vectors, settings), recent_A=prepared_standing(prepared, cut).recent_N[test.items_A]
+    )
     clusters = cache(lambda count: Clusters.find(vectors, count))
     some = np.sort(np.random.default_rng(0).permutation(len(test.users_U))[:users])
     print(f"{len(some):,} users, {len(test.items_A):,} items, index {settings.index}, T = {settings.count}\n")

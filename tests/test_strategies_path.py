@@ -15,7 +15,7 @@ from scipy import sparse
 
 from dlrs import pipeline
 from dlrs.bundle import current_bundle
-from dlrs.candidates.histories import histories_before, recent_counts
+from dlrs.candidates.histories import histories_before
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.contenders import fit_contenders
@@ -30,6 +30,7 @@ from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
 from dlrs.showcase import active_user
 from dlrs.simulator.settings import Simulation
+from dlrs.standing import prepared_standing
 from older_bundle import as_before
 
 SMALL = Simulation(users=60, items=600, weeks=3, seed=2)
@@ -93,7 +94,7 @@ def _measured(prepared: Prepared, trained: Path) -> TwoStageRecommender:
     items_A, nets = prepared.catalog.item_V[versions_A], load_nets(trained / "refit")
     items = nets.embed_items(prepared.encoded_versions.take(versions_A))
     vectors = ItemVectors(items.embedding_ND, settings.metric)
-    retrieval = Retrieval.build(vectors, settings, recent_counts(prepared, end)[items_A])
+    retrieval = Retrieval.build(vectors, settings, prepared_standing(prepared, end).recent_N[items_A])
     profile_of_U = prepared.profile_of_QU[prepared.serving_period]
     histories = histories_before(prepared, end)
     audience = Audience(prepared.profiles, profile_of_U, prepared.encoding.space, histories=histories)
@@ -136,7 +137,7 @@ def test_histories_and_popularity_end_at_the_cut(run: Run) -> None:
         np.testing.assert_allclose(one.weight_E, weight_T[log.type_E[theirs]], rtol=1e-6)
     recent = log.item_E[before_E & (log.time_E >= cut - 7 * day)]
     counts_N = np.bincount(recent, minlength=prepared.catalog.items)
-    assert recent_counts(prepared, cut).tolist() == counts_N.tolist()
+    assert prepared_standing(prepared, cut).recent_N.tolist() == counts_N.tolist()
 
 
 def test_the_evaluation_judges_the_strategy(run: Run) -> None:

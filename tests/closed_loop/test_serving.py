@@ -13,7 +13,7 @@ import pytest
 from closed_loop.conftest import SETTINGS, Bundles
 from dlrs.arrays import NO_ITEM, Ints
 from dlrs.bundle import bundle_at
-from dlrs.candidates.histories import histories_before, recent_counts
+from dlrs.candidates.histories import histories_before
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.closed_loop.records import Records
@@ -26,6 +26,7 @@ from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.simulator.life import Life
 from dlrs.simulator.marketplace import Market
 from dlrs.simulator.settings import DAY
+from dlrs.standing import prepared_standing
 
 K = 10
 TEST = (SETTINGS.test_from - SETTINGS.start).days
@@ -122,7 +123,7 @@ def test_lists_of_the_first_day_are_those_of_the_evaluation(
             histories=histories_before(prepared, cut),
         ),
         settings,
-        Retrieval.build(vectors, settings, recent_counts(prepared, cut)[items_A]),
+        Retrieval.build(vectors, settings, prepared_standing(prepared, cut).recent_N[items_A]),
     )
     user_U = _user_rows(market, prepared, day.users_U.astype(np.int64))
     known_UN = prepared.interactions.between(0, cut).matrix(len(prepared.user_ids), prepared.catalog.items)

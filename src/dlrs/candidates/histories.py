@@ -19,7 +19,6 @@ from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Nets, Representations
 from dlrs.model.history_forward import HistoryNets, Tokens
 from dlrs.model.nets import AnyNets
-from dlrs.popularity import item_counts
 from dlrs.prepared import Prepared
 from dlrs.recipe import Recipe
 from dlrs.samples.sequences import repeated
@@ -128,12 +127,6 @@ def serving_histories(prepared: Prepared, recipe: Recipe) -> Histories | None:
     if not recipe.needs_histories:
         return None
     return histories_before(prepared, micros(prepared.recipe.marketplace.split.test_until))
-
-
-def recent_counts(prepared: Prepared, end: int) -> Ints:
-    """Return how many events each item row drew in [end − candidates.recent_window, end): (N,)."""
-    since = end - _micros(prepared.recipe.candidates.recent_window)
-    return item_counts(prepared.interactions, prepared.catalog.items, since=since, until=end)
 
 
 def _micros(window: timedelta) -> int:

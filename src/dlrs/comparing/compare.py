@@ -20,7 +20,7 @@ from dlrs.atomic import write_text
 from dlrs.bundle import Folder
 from dlrs.candidates.askers import Askers
 from dlrs.candidates.clusters import Clusters
-from dlrs.candidates.histories import Histories, histories_before, recent_counts
+from dlrs.candidates.histories import Histories, histories_before
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.comparing.figures import draw
 from dlrs.comparing.gold import all_pairs, embed_catalogue, open_or_write, some_users
@@ -39,6 +39,7 @@ from dlrs.pipeline import open_pair, require_extras
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.progress import stage
 from dlrs.recipe import Training
+from dlrs.standing import prepared_standing
 
 KIND = "compared"
 KEEP = 1000
@@ -62,7 +63,7 @@ class Ground:
         test = some_users(headline_test(prepared), grid.users, prepared.recipe.evaluation.seed)
         cut = int(prepared.starts_Q[-1])
         histories = histories_before(prepared, cut).take(test.users_U)
-        recent_A = recent_counts(prepared, cut)[test.items_A]
+        recent_A = prepared_standing(prepared, cut).recent_N[test.items_A]
         count = min(grid.count or prepared.recipe.candidates.count, max(1, len(test.items_A) - 1))
         return cls(prepared, test, histories, recent_A, replace(grid, count=count), out)
 
