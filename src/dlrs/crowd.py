@@ -31,6 +31,7 @@ from dlrs.past.stored import USERS, PastArrays, texts_of
 from dlrs.prepared import Prepared
 from dlrs.ranking.top import top_k
 from dlrs.recommender import Audience
+from dlrs.schema import USER
 
 CROWD = "crowd"
 BLOCK = 4096
@@ -72,8 +73,8 @@ def _known(prepared: Prepared, nets: AnyNets, profile_of_U: Ints, met_U: Bools) 
     """Tell of whom something is known. A profile of fewer events than a recipe asks for is none."""
     own_U: Bools = np.zeros(len(profile_of_U), dtype=np.bool_)
     if prepared.own_raw is not None:
-        for column in prepared.own_raw.columns:
-            own_U |= pc.is_valid(column).to_numpy()
+        for column in set(prepared.own_raw.column_names) - {USER}:  # an id says nothing of him
+            own_U |= pc.is_valid(prepared.own_raw[column]).to_numpy()
     if isinstance(nets, Nets):
         return np.asarray((profile_of_U >= 0) | (own_U & ~met_U))
     return met_U | own_U

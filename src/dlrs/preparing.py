@@ -57,7 +57,7 @@ from dlrs.recipe import Recipe
 from dlrs.samples.negatives import POPULARITY, FromPools, InCategory, PassedBy, Sampler, labelled_pairs
 from dlrs.samples.pairs import Pairs
 from dlrs.samples.positives import Positives, unique_positives
-from dlrs.schema import VALID_FROM, Marketplace
+from dlrs.schema import USER, VALID_FROM, Marketplace
 
 Stored = TypeVar("Stored", bound=StoredArrays)
 SPILL = "spill"
@@ -107,7 +107,8 @@ def recut(
     Raises:
         DataError: there is too little before the cut.
     """
-    tables = _Tables(prepared_folder, prepared.versions, prepared.user_ids, prepared.own_raw)
+    own = _with_ids(prepared.own_raw, prepared.user_ids, recipe)
+    tables = _Tables(prepared_folder, prepared.versions, prepared.user_ids, own)
     after = open_earlier(prepared_folder) if (prepared_folder / BUCKETS).is_dir() else None
     learned = _learn(tables, recipe, folder, after, encoding)
     return replace(
@@ -134,7 +135,7 @@ def _learn(
         parts = (part.facts() for part in windows.parts())
         profile_facts = _stored(ProfileFacts.concatenate(parts), folder / FACTS)
     with stage("Encode"):
-        encoding = _encode(tables, windows, profile_facts, marketplace, folder, encoding)
+        encoding = _encode(tables, windows, profile_facts, recipe, folder, encoding)
         del windows
     with stage("Sample negatives"):
         positives, pairs = _pairs(tables, profile_facts, encoding, recipe, folder)
@@ -190,7 +191,8 @@ def _read(recipe: Recipe, data: Path, folder: Path, engine: str) -> tuple[_Table
     named: dict[str, Items | Events | Users] = {"items": items, "events": events}
     named |= {} if users is None else {"users": users}
     write_quarantine({name: table.quarantine.rows for name, table in named.items()}, folder)
-    tables = _Tables(folder, versions, events.user_ids, None if users is None else users.table)
+    own = _with_ids(None if users is None else users.table, events.user_ids, recipe)
+    tables = _Tables(folder, versions, events.user_ids, own)
     return tables, _facts(tables, named, marketplace)
 
 
@@ -220,14 +222,14 @@ def _encode(
     tables: _Tables,
     windows: Windows,
     profile_facts: ProfileFacts,
-    marketplace: Marketplace,
+    recipe: Recipe,
     folder: Path,
     encoding: Encoding | None,
 ) -> Encoding:
     users, versions = tables.own, tables.versions
     if encoding is None:
-        own_encoding = _own_encoding(users, tables.log, marketplace)
-        encoding = _fitted_before_cut(marketplace, versions, profile_facts, own_encoding)
+        own_encoding = _own_encoding(users, tables.log, recipe)
+        encoding = _fitted_before_cut(recipe.marketplace, versions, profile_facts, own_encoding)
     encoding.save(folder / ENCODING)
     encoding.write_items(versions, folder / ENCODED_VERSIONS)
     own = None
@@ -283,14 +285,22 @@ def _users(connection: Engine, marketplace: Marketplace, data: Path, events: Eve
         return load_users(connection, marketplace.users, data, events.user_ids)
 
 
-def _own_encoding(
-    users: pa.Table | None, log: Interactions, marketplace: Marketplace
-) -> TableEncoding | None:
+def _with_ids(users: pa.Table | None, user_ids: pa.Array, recipe: Recipe) -> pa.Table | None:
+    """Return the features that users have of their own, and beside them their ids if these are one."""
+    features = recipe.user_features
+    if features is None or USER not in features.names:
+        return users
+    if users is None:
+        return pa.table({USER: user_ids})
+    return users if USER in users.column_names else users.append_column(USER, user_ids)
+
+
+def _own_encoding(users: pa.Table | None, log: Interactions, recipe: Recipe) -> TableEncoding | None:
     """Fit the encoding of the users' own features on the users of before the cut."""
-    if users is None or marketplace.users is None:
+    if users is None or recipe.user_features is None:
         return None
-    before = distinct(log.between(ALL_TIME, micros(marketplace.split.test_from)).user_E)
-    return TableEncoding.fit(marketplace.users.features, users.take(before))
+    before = distinct(log.between(ALL_TIME, micros(recipe.marketplace.split.test_from)).user_E)
+    return TableEncoding.fit(recipe.user_features, users.take(before))
 
 
 def _fitted_before_cut(

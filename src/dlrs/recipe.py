@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from dlrs.errors import SchemaError
 from dlrs.evaluation_settings import Evaluation, Prequential
-from dlrs.schema import Description, Duration, Marketplace
+from dlrs.schema import USER, Description, Duration, Features, Marketplace
 
 DATA_VARIABLE = "DLRS_DATA"
 SQL_SUFFIX = ".sql"
@@ -93,6 +93,12 @@ class History(Description):
         description="how a user's events become one vector; set: their mean, and training tells each from "
         "all the others, as if order said nothing; best: set, also at a quarter of the rate, or attention, "
         "whichever validates best",
+    )
+    spread: int = Field(
+        default=8, ge=1, description="set: steps of an epoch over which what a user met is told"
+    )
+    user_ids: bool = Field(
+        default=True, description="each user of the log has an embedding of his own, beside what he met"
     )
     blocks: int = Field(default=1, ge=1, description="of self-attention")
     heads: int = Field(default=1, ge=1)
@@ -321,6 +327,19 @@ class Recipe(Description):
     def needs_histories(self) -> bool:
         """Whether candidates or networks ask what users met."""
         return self.candidates.needs_histories or self.training.network == "history"
+
+    @property
+    def user_features(self) -> Features | None:
+        """What users have of their own: features of their table, and their ids for the history network."""
+        table = self.marketplace.users
+        described = None if table is None else table.features
+        if self.training.network != "history" or not self.history.user_ids:
+            return described
+        if described is None:
+            return Features(categorical=(USER,))
+        if USER in described.names:
+            return described
+        return described.model_copy(update={"categorical": (*described.categorical, USER)})
 
     @property
     def model(self) -> str:

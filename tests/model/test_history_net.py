@@ -8,8 +8,9 @@ import torch
 from torch.nn import functional
 
 from dlrs.features.rows import EncodedRows, FeatureSpace
+from dlrs.model.bags import sum_bags
 from dlrs.model.history_forward import HistoryNets, Tokens
-from dlrs.model.history_net import Bags, Events, HistoryNet
+from dlrs.model.history_net import Bags, Events, HistoryNet, Sets
 from dlrs.model.tower import row_tensors
 from dlrs.recipe import History
 
@@ -93,18 +94,28 @@ def test_what_comes_later_changes_nothing_before_it(network: HistoryNet) -> None
     assert not torch.equal(one[:, 2], other[:, 2])
 
 
-def test_in_a_set_an_event_is_told_from_all_the_others() -> None:
+def test_in_a_set_an_event_is_told_from_all_that_is_not_its_item() -> None:
+    """User 0 met 0, 1 (a contact), 2 and 1 again, and 1 and 2 are told; user 1 met 3 and 4, and 4 is told."""
     network = reading("set")
+    sets = Sets(
+        place_E=torch.tensor([0, 1, 2, 1, 3, 4]),
+        type_E=torch.tensor([0, 1, 0, 0, 0, 0]),
+        row_E=torch.tensor([0, 0, 0, 0, 1, 1]),
+        row_P=torch.tensor([0, 0, 1]),
+        same_X=torch.tensor([1, 3, 2, 5]),
+        asked_X=torch.tensor([0, 0, 1, 2]),
+    )
     with torch.no_grad():
         items_SD = network.items(row_tensors(items()))
-        types = torch.zeros(1, 3, dtype=torch.long)
-        one = network.users(items_SD, Events(torch.tensor([[0, 1, 2]]), types), None)
-        other_next = network.users(items_SD, Events(torch.tensor([[0, 3, 2]]), types), None)
-        other_later = network.users(items_SD, Events(torch.tensor([[0, 1, 3]]), types), None)
-        expected = (items_SD[0] + items_SD[2]) / 2 @ network.pooled * torch.sigmoid(network.shares[1])
-    torch.testing.assert_close(one[0, 0], expected + network.anybody)
-    torch.testing.assert_close(one[:, 0], other_next[:, 0])
-    assert not torch.allclose(one[:, 0], other_later[:, 0], atol=1e-3)
+        found_PD = network.users_by_others(items_SD, sets, own(users(2)))
+        view, contact = torch.exp(network.type_weights)
+        without_1 = (items_SD[0] + items_SD[2]) / 2
+        both = items_SD[1] * (view + contact)
+        without_2 = (items_SD[0] * view + both) / (2 * view + contact)
+        mean_PD = torch.stack([without_1, without_2, items_SD[3]])
+        own_UD = sum_bags(network.own_table, *own(users(2)))
+        expected_PD = mean_PD @ network.pooled * torch.sigmoid(network.shares[1]) + network.anybody
+    torch.testing.assert_close(found_PD, expected_PD + own_UD[[0, 0, 1]])
 
 
 def test_only_the_last_events_count(network: HistoryNet) -> None:

@@ -9,7 +9,7 @@ from scipy import sparse
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.samples.sequences import Sequences
 from dlrs.training import spectral
-from dlrs.training.spectral import LENGTH, RIDGE, spectral_start
+from dlrs.training.spectral import LENGTH, POPULAR, RIDGE, spectral_start
 
 IDS = FeatureSpace((), ("id",), (4,), (), (), ())
 ALL = np.ones(4, dtype=np.float32)
@@ -49,8 +49,9 @@ def test_two_groups_lie_across_each_other() -> None:
     _, table_KW, _ = spectral_start(log, ids(4), IDS, ALL, 3, seed=0)
     assert table_KW.shape == (4, 2)  # there are no more vectors
     assert table_KW.dtype == np.float32
-    # each vector has the length 1/√2, which becomes LENGTH; the ridge shrinks it by n / (n + 1)
-    shrunk_N = LENGTH * np.array([2, 2, 3, 3]) / (np.array([2, 2, 3, 3]) + RIDGE)
+    # each vector has the length 1/√2, times ⁴√n; the longest becomes LENGTH; the ridge shrinks by n / (n + 1)
+    met_N = np.array([2, 2, 3, 3])
+    shrunk_N = LENGTH * (met_N / 3) ** POPULAR * met_N / (met_N + RIDGE)
     expected_NN = np.outer(shrunk_N, shrunk_N) * np.kron(np.eye(2), np.ones((2, 2)))
     np.testing.assert_allclose(table_KW @ table_KW.T, expected_NN, atol=1e-5)
 

@@ -22,6 +22,7 @@ from dlrs.errors import MissingExtra
 from dlrs.features.rows import EncodedRows, FeatureSpace, Side
 from dlrs.recipe import Baselines
 from dlrs.recommender import Audience
+from dlrs.schema import USER
 
 
 @dataclass(frozen=True)
@@ -103,5 +104,5 @@ def describe(rows: EncodedRows, row_of_L: Ints, space: FeatureSpace, *, side: Si
         rows_L.matrix(space, side=side),
     ]
     if side == "user":
-        inputs.append(rows_L.own_matrix(space))
+        inputs.append(rows_L.own_matrix(space)[:, space.own_columns_but(USER)])  # his id is there already
     return sparse.csr_array(sparse.hstack(inputs, format="csr"), dtype=np.float32)

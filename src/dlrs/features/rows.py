@@ -65,6 +65,14 @@ class FeatureSpace:
         """Columns that a row of this side may have entries in: K, and for users their own behind."""
         return self.columns + (sum(self.own_sizes_F) if side == "user" else 0)
 
+    def own_columns_but(self, name: str) -> Ints:
+        """Return the columns of `own_matrix` that are not of this discrete feature."""
+        name_C = np.repeat(
+            (*self.own_continuous, *self.own_categorical),
+            (*[1] * len(self.own_continuous), *self.own_sizes_F),
+        )
+        return np.flatnonzero(name_C != name)
+
     @cached_property
     def widths_F(self) -> tuple[int, ...]:
         """d_f = ⌈log2 |f|⌉, at least 1: width of each feature's embedding [T §4.3]."""

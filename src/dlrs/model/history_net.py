@@ -47,6 +47,21 @@ class Events(NamedTuple):
     type_BL: Tensor
 
 
+class Sets(NamedTuple):
+    """Events that stand for B users, and P times: of whom it is to be told what else there was.
+
+    Of what is told nothing may be seen, though the user met it more than once: `same_X` are the events that
+    show it, to be left out of the set that tells `asked_X`.
+    """
+
+    place_E: Tensor  # rows of the items
+    type_E: Tensor
+    row_E: Tensor  # whose: 0 to B − 1, ascending
+    row_P: Tensor
+    same_X: Tensor  # places in `place_E`
+    asked_X: Tensor  # 0 to P − 1
+
+
 class Bags(NamedTuple):
     """A sparse matrix row by row: int32 columns and offsets."""
 
@@ -132,7 +147,8 @@ class HistoryNet(nn.Module):
         parts: Tensor = self.anybody
         if self.settings.averages:
             weights_BL1 = (torch.exp(self.type_weights)[events.type_BL] * known_BL)[..., None]
-            mean_BLD = self._summed(tokens_BLD * weights_BL1) / self._summed(weights_BL1).clamp(min=1e-6)
+            sums_BLD, sums_BL1 = (tokens_BLD * weights_BL1).cumsum(1), weights_BL1.cumsum(1)
+            mean_BLD = sums_BLD / sums_BL1.clamp(min=1e-6)
             parts = parts + self._part_dropped(shares[1] * (self.dropout(mean_BLD) @ self.pooled))
         if self.settings.attends:
             attended = self.attended(tokens_BLD + self.types[events.type_BL], known_BL)
@@ -141,11 +157,22 @@ class HistoryNet(nn.Module):
             parts = parts + self._part_dropped(sum_bags(self.own_table, *own))[:, None]
         return parts
 
-    def _summed(self, values_BLX: Tensor) -> Tensor:
-        """Return the sum of what may tell the event after each: those up to it, or all but that event."""
-        if self.settings.reading == "set":
-            return values_BLX.sum(1, keepdim=True) - functional.pad(values_BLX[:, 1:], (0, 0, 0, 1))
-        return values_BLX.cumsum(1)
+    def users_by_others(self, items_SD: Tensor, sets: Sets, own: Bags | None) -> Tensor:
+        """Return what stands for a user by all that he met but what is to be told: (P, D), before scaling.
+
+        `own` has a row for each of the B users.
+        """
+        weight_E1 = torch.exp(self.type_weights)[sets.type_E][:, None]
+        weighted = torch.cat([items_SD[sets.place_E] * weight_E1, weight_E1], dim=1)
+        rows = int(sets.row_E[-1]) + 1
+        sums = torch.zeros(rows, weighted.shape[1]).index_add(0, sets.row_E, weighted)[sets.row_P]
+        sums = sums - torch.zeros_like(sums).index_add(0, sets.asked_X, weighted[sets.same_X])
+        mean_PD = sums[:, :-1] / sums[:, -1:].clamp(min=1e-6)
+        shared_PD = torch.sigmoid(self.shares)[1] * (self.dropout(mean_PD) @ self.pooled)
+        parts: Tensor = self.anybody + self._part_dropped(shared_PD)
+        if own is not None:
+            parts = parts + self._part_dropped(sum_bags(self.own_table, *own)[sets.row_P])
+        return parts
 
     def attended(self, tokens_BLD: Tensor, known_BL: Tensor) -> Tensor:
         """Return the last block's output at each event, which sees itself and those before it."""

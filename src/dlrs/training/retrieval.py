@@ -29,7 +29,7 @@ from dlrs.arrays import Bools, Doubles, Ints
 from dlrs.data.catalog import Catalog
 from dlrs.errors import DataError, DlrsError
 from dlrs.features.rows import EncodedRows, FeatureSpace
-from dlrs.model.history_net import Bags, Events, HistoryNet
+from dlrs.model.history_net import Bags, Events, HistoryNet, Sets
 from dlrs.model.prior import Prior
 from dlrs.model.threads import one_thread
 from dlrs.model.tower import row_tensors
@@ -37,6 +37,7 @@ from dlrs.progress import track
 from dlrs.recipe import History
 from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import SequenceBatch, Sequences, sequence_batches
+from dlrs.samples.sets import Pieces, SetBatch, set_batches
 from dlrs.training.board import Board
 from dlrs.training.checkpoint import CHECKPOINT, Checkpoint, identify
 from dlrs.training.run import ADAM, EpochResult, Run, best_epoch
@@ -181,32 +182,40 @@ def _loss(
     network: HistoryNet,
     log: Log,
     sequences: Sequences,
-    batch: SequenceBatch,
+    batch: SequenceBatch | SetBatch,
     negatives: Negatives,
     settings: History,
     run: Run[HistoryNet],
 ) -> tuple[Tensor, int]:
     """Return the loss of a batch, and how many positions it is the mean of."""
-    new_BL = batch.known_BL & sequences.new_E[batch.target_BL]
-    target_P = batch.target_BL[new_BL]
+    if isinstance(batch, SetBatch):
+        event_E, target_P = batch.event_E, batch.target_P
+    else:
+        new_BL = batch.known_BL & sequences.new_E[batch.target_BL]
+        event_E, target_P = batch.event_BL[batch.known_BL], batch.target_BL[new_BL]
     if len(target_P) == 0:
         return network.anybody.sum() * 0, 0
     rng = np.random.default_rng([settings.seed, run.progress.epoch, run.progress.step])
     item_M, version_M = negatives.draw(sequences.time_E[target_P], rng)
     version_PH = _passed(log, sequences, target_P, settings.passed_negatives, rng)
-    version_BL = np.where(batch.known_BL, sequences.version_E[batch.event_BL], -1)
     some_PH = version_PH >= 0
-    wanted = (version_BL[batch.known_BL], sequences.version_E[target_P], version_M, version_PH[some_PH])
+    wanted = (sequences.version_E[event_E], sequences.version_E[target_P], version_M, version_PH[some_PH])
     versions_S, place = np.unique(np.concatenate(wanted), return_inverse=True)
     items_SD = network.items(row_tensors(log.versions.take(versions_S)))
     ends = np.cumsum([len(part) for part in wanted])[:-1]
-    place_known, place_P, place_M, place_X = (torch.from_numpy(part) for part in np.split(place, ends))
-    place_BL = torch.full(batch.event_BL.shape, -1)
-    place_BL[torch.from_numpy(batch.known_BL)] = place_known
-    type_BL = torch.from_numpy(np.where(batch.known_BL, sequences.type_E[batch.event_BL], 0))
-    own = None if log.own_UO is None else _own(log.own_UO, sequences, batch)
-    users_BLD = network.users(items_SD, Events(place_BL, type_BL.long()), own)
-    users_PD = functional.normalize(users_BLD[torch.from_numpy(new_BL)], dim=-1)
+    place_E, place_P, place_M, place_X = (torch.from_numpy(part) for part in np.split(place, ends))
+    type_E = torch.from_numpy(sequences.type_E[event_E]).long()
+    if isinstance(batch, SetBatch):
+        rows = (torch.from_numpy(part) for part in (batch.row_E, batch.row_P, batch.same_X, batch.asked_X))
+        own = _own(log.own_UO, sequences, batch.start_B)
+        users_PD = network.users_by_others(items_SD, Sets(place_E, type_E, *rows), own)
+    else:
+        known_BL = torch.from_numpy(batch.known_BL)
+        place_BL = torch.full(known_BL.shape, -1).masked_scatter(known_BL, place_E)
+        type_BL = torch.zeros(known_BL.shape, dtype=torch.long).masked_scatter(known_BL, type_E)
+        own = _own(log.own_UO, sequences, batch.target_BL[:, -1])
+        users_PD = network.users(items_SD, Events(place_BL, type_BL), own)[torch.from_numpy(new_BL)]
+    users_PD = functional.normalize(users_PD, dim=-1)
     unit_SD = network.unit_items(items_SD)
     item_P = sequences.item_E[target_P]
     logits_P = (users_PD * unit_SD[place_P]).sum(1) / settings.temperature
@@ -239,11 +248,11 @@ def _logits_of_passed(
     return nothing_PH.masked_scatter(some_PH, logits_X)
 
 
-def _own(own_UO: sparse.csr_array, sequences: Sequences, batch: SequenceBatch) -> Bags:
-    """Return the own features of the user of each stretch."""
-    last_B = batch.target_BL[:, -1]
-    users_B = np.searchsorted(sequences.offsets_U1, last_B, side="right") - 1
-    rows = own_UO[users_B]
+def _own(own_UO: sparse.csr_array | None, sequences: Sequences, event_B: Ints) -> Bags | None:
+    """Return the own features of the users of these events, if users have any."""
+    if own_UO is None:
+        return None
+    rows = own_UO[np.searchsorted(sequences.offsets_U1, event_B, side="right") - 1]
     return Bags(
         torch.from_numpy(rows.indices).int(), torch.from_numpy(rows.data), torch.from_numpy(rows.indptr).int()
     )
@@ -253,6 +262,9 @@ def _steps(sequences: Sequences, settings: History) -> int:
     """Return about how many steps an epoch has."""
     rng = np.random.default_rng(settings.seed)
     some = sequences if settings.users is None else sequences.some(settings.users, rng)
+    if settings.reading == "set":
+        pieces = Pieces.of(some.offsets_U1, settings.length, settings.spread)
+        return max(1, pieces.stretches // settings.batch_size)
     return some.batches(settings.length, settings.batch_size)
 
 
@@ -285,23 +297,33 @@ def _used_columns(log: Log, space: FeatureSpace, minimum: int) -> Tensor:
 
 def _remaining(
     run: Run[HistoryNet], log: Log, settings: History, epochs: int
-) -> Iterator[tuple[SequenceBatch, Sequences]]:
-    epoch = run.progress.epoch
+) -> Iterator[tuple[SequenceBatch | SetBatch, Sequences]]:
+    epoch, done = run.progress.epoch, run.progress.step
     rng = np.random.default_rng([settings.seed, epoch])
     some = log.sequences if settings.users is None else log.sequences.some(settings.users, rng)
     sequences = some.mixed(log.unordered, rng)
-    starts_W, lengths_W = sequences.stretches(settings.length, rng)
-    if len(starts_W) == 0:
+    total, batches = _batches(sequences, settings, rng)
+    if total == 0:
         raise DataError(
             "training: expected users who met two items, received none. Give the training more time."
         )
-    done = run.progress.step
-    batches = sequence_batches(starts_W, lengths_W, settings.batch_size, rng)
-    total = -(-len(starts_W) // settings.batch_size)
     shown = track(batches, f"epoch {epoch + 1} of {epochs}, {settings.batch_size} histories a step", total)
     for number, batch in enumerate(shown):
         if number >= done:
             yield batch, sequences
+
+
+def _batches(
+    sequences: Sequences, settings: History, rng: np.random.Generator
+) -> tuple[int, Iterator[SequenceBatch | SetBatch]]:
+    """Return how many batches an epoch has, and them."""
+    if settings.reading == "set":
+        pieces = Pieces.of(sequences.offsets_U1, settings.length, settings.spread)
+        chosen = pieces.batches(settings.batch_size, rng) if len(pieces) else []
+        return len(chosen), set_batches(sequences, pieces, chosen)
+    starts_W, lengths_W = sequences.stretches(settings.length, rng)
+    count = -(-len(starts_W) // settings.batch_size)
+    return count, sequence_batches(starts_W, lengths_W, settings.batch_size, rng)
 
 
 def _seed(seed: int, run: Run[HistoryNet]) -> None:
