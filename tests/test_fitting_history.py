@@ -28,8 +28,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 RATE = 0.002
 
 
-def reading(prepared: Prepared, way: str, learning_rate: float = RATE) -> Prepared:
+def reading(prepared: Prepared, way: str, learning_rate: float = RATE, user_ids: bool = False) -> Prepared:
     settings = {
+        "user_ids": user_ids,
         "reading": way,
         "learning_rate": learning_rate,
         "width": 8,
@@ -43,10 +44,13 @@ def reading(prepared: Prepared, way: str, learning_rate: float = RATE) -> Prepar
 
 def test_the_best_reading_is_the_one_that_validates_best(prepared: Prepared, tmp_path: Path) -> None:
     alone = {
-        (way, faster * RATE): fit_history(
-            reading(prepared, way, faster * RATE), tmp_path / name, ALONE, until=prepared.validation_period
+        (way.reading, way.faster * RATE, way.user_ids): fit_history(
+            reading(prepared, way.reading, way.faster * RATE, way.user_ids),
+            tmp_path / name,
+            ALONE,
+            until=prepared.validation_period,
         ).best_validation
-        for name, (way, faster) in COMPARED.items()
+        for name, way in COMPARED.items()
     }
     assert len({*alone.values()}) == len(COMPARED)
     validated, refit = fit_both(reading(prepared, "best"), tmp_path / "best", ALONE)
@@ -55,8 +59,18 @@ def test_the_best_reading_is_the_one_that_validates_best(prepared: Prepared, tmp
     best = max(alone, key=alone.__getitem__)
     assert validated.best_validation == alone[best]
     for network in (validated.network, refit.network):
-        assert (network.settings.reading, network.settings.learning_rate) == best
+        chosen = network.settings
+        assert (chosen.reading, chosen.learning_rate, chosen.user_ids) == best
     assert len(refit.history) == validated.best_epoch
     facts = write_both((validated, refit), tmp_path / "best", tmp_path / "written")
-    assert (facts["refit"]["reading"], facts["refit"]["learning_rate"]) == best
+    assert tuple(facts["refit"][name] for name in ("reading", "learning_rate", "user_ids")) == best
     assert any((tmp_path / "written/tensorboard/validated").iterdir())
+
+
+def test_ids_of_users_that_are_not_asked_for_tell_nothing(prepared: Prepared, tmp_path: Path) -> None:
+    assert prepared.encoding.space.own_categorical == ("user_id",)
+    until = prepared.validation_period
+    without = fit_history(reading(prepared, "set"), tmp_path / "without", ALONE, until=until)
+    assert not without.network.own_table.any()
+    with_ids = fit_history(reading(prepared, "set", user_ids=True), tmp_path / "with", ALONE, until=until)
+    assert with_ids.network.own_table.any(dim=1).float().mean() > 0.9

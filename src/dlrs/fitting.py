@@ -64,7 +64,8 @@ def write_both(both: tuple[AnyTrained, AnyTrained], work: Path, folder: Path) ->
         }
         if isinstance(trained, TrainedHistory):
             chosen = trained.network.settings
-            facts[name] |= {"reading": chosen.reading, "learning_rate": chosen.learning_rate}
+            kept = ("reading", "learning_rate", "user_ids")
+            facts[name] |= {setting: getattr(chosen, setting) for setting in kept}
             facts[name]["prior"] = None if trained.prior is None else asdict(trained.prior)
     return facts
 

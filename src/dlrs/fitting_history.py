@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from safetensors.torch import save
@@ -31,19 +31,31 @@ from dlrs.progress import stage
 from dlrs.recipe import History
 from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import Sequences
+from dlrs.schema import USER
 from dlrs.standing import prepared_standing
 from dlrs.training.prior import Examples, fit_prior
 from dlrs.training.retrieval import Log, TrainedHistory, Validate, train_history
 from dlrs.training.workers import Workers
 
-COMPARED: Mapping[str, tuple[Literal["set", "attention"], float]] = {
-    "set": ("set", 1.0),
-    "set, slowly": ("set", 0.25),
-    "attention": ("attention", 1.0),
-}
-"""What `reading = "best"` chooses from: a reading, and what the learning rate is multiplied by.
 
-Small logs are learnt by heart within an epoch or two unless the steps are short.
+class Way(NamedTuple):
+    """How a history network may be trained."""
+
+    reading: Literal["set", "attention"]
+    faster: float = 1.0  # than the recipe's learning rate
+    user_ids: bool = False
+
+
+COMPARED: Mapping[str, Way] = {
+    "set": Way("set"),
+    "set, slowly": Way("set", faster=0.25),
+    "set, with ids of users": Way("set", user_ids=True),
+    "attention": Way("attention"),
+}
+"""What `reading = "best"` chooses from.
+
+Small logs are learnt by heart within an epoch or two unless the steps are short. An embedding of his own
+tells more of a user than what he met where he met much, and is learnt by heart where he met little.
 """
 
 BOARD = "tensorboard"
@@ -87,7 +99,7 @@ def _best(
 ) -> TrainedHistory:
     """Train each way of `COMPARED`, and return the one that validates best."""
     trained = {
-        name: _fit(prepared, _varied(settings, *way), folder / name, end, validate=validate)
+        name: _fit(prepared, _varied(settings, way), folder / name, end, validate=validate)
         for name, way in COMPARED.items()
     }
     best = max(COMPARED, key=lambda name: trained[name].best_validation)
@@ -95,8 +107,10 @@ def _best(
     return trained[best]
 
 
-def _varied(settings: History, reading: Literal["set", "attention"], faster: float) -> History:
-    return settings.model_copy(update={"reading": reading, "learning_rate": settings.learning_rate * faster})
+def _varied(settings: History, way: Way) -> History:
+    rate = settings.learning_rate * way.faster
+    changed = {"reading": way.reading, "learning_rate": rate, "user_ids": way.user_ids}
+    return settings.model_copy(update=changed)
 
 
 def _fit(
@@ -116,7 +130,7 @@ def _fit(
         sequences=Sequences.collect(before, users),
         versions=prepared.encoded_versions,
         catalog=prepared.catalog,
-        own_UO=_own_matrix(prepared),
+        own_UO=_own_matrix(prepared, settings),
         types=len(prepared.recipe.marketplace.interaction_types),
         unordered=_unordered(settings),
         passed=Passed.collect(negatives, before, users) if settings.passed_negatives else None,
@@ -205,9 +219,17 @@ def _unordered(settings: History) -> int:
     return 0 if settings.unordered is None else settings.unordered // MICROSECOND
 
 
-def _own_matrix(prepared: Prepared) -> sparse.csr_array | None:
+def _own_matrix(prepared: Prepared, settings: History) -> sparse.csr_array | None:
+    """Return the users' own features; without their ids, where these are there but not asked for."""
     if prepared.own_features is None:
         return None
     space = prepared.encoding.space
     own = FeatureSpace(space.own_continuous, space.own_categorical, space.own_sizes_F)
-    return prepared.own_features.matrix(own, side="item")
+    own_UO = prepared.own_features.matrix(own, side="item")
+    if settings.user_ids:
+        return own_UO
+    asked_O = np.zeros(own_UO.shape[1], dtype=np.float32)
+    asked_O[space.own_columns_but(USER)] = 1
+    own_UO = sparse.csr_array(own_UO @ sparse.diags_array(asked_O))
+    own_UO.eliminate_zeros()
+    return own_UO

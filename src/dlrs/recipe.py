@@ -91,14 +91,14 @@ class History(Description):
     reading: Literal["attention", "mean", "both", "set", "best"] = Field(
         default="both",
         description="how a user's events become one vector; set: their mean, and training tells each from "
-        "all the others, as if order said nothing; best: set, also at a quarter of the rate, or attention, "
-        "whichever validates best",
+        "all the others, as if order said nothing; best: set, also at a quarter of the rate or with "
+        "user_ids, or attention, whichever validates best",
     )
     spread: int = Field(
         default=8, ge=1, description="set: steps of an epoch over which what a user met is told"
     )
     user_ids: bool = Field(
-        default=True, description="each user of the log has an embedding of his own, beside what he met"
+        default=False, description="each user of the log has an embedding of his own, beside what he met"
     )
     blocks: int = Field(default=1, ge=1, description="of self-attention")
     heads: int = Field(default=1, ge=1)
@@ -145,6 +145,11 @@ class History(Description):
         if self.width % self.heads:
             raise ValueError(f"width: expected a multiple of heads ({self.heads}), received {self.width}")
         return self
+
+    @property
+    def wants_ids(self) -> bool:
+        """Whether the ids of users must be there to learn from."""
+        return self.user_ids or self.reading == "best"
 
     @property
     def attends(self) -> bool:
@@ -333,7 +338,7 @@ class Recipe(Description):
         """What users have of their own: features of their table, and their ids for the history network."""
         table = self.marketplace.users
         described = None if table is None else table.features
-        if self.training.network != "history" or not self.history.user_ids:
+        if not (self.training.network == "history" and self.history.wants_ids):
             return described
         if described is None:
             return Features(categorical=(USER,))

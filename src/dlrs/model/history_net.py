@@ -35,6 +35,7 @@ from dlrs.model.bags import sum_bags
 from dlrs.model.dropout import Dropout
 from dlrs.model.tower import RowTensors
 from dlrs.recipe import History
+from dlrs.schema import USER
 
 SMALL = 0.02
 """Standard deviation of embeddings and positions at the start."""
@@ -92,6 +93,10 @@ class HistoryNet(nn.Module):
         self.shares = nn.Parameter(torch.zeros(2, D))  # of attention and of the mean, before a sigmoid
         own_columns = len(space.own_continuous) + sum(space.own_sizes_F)
         self.own_table = nn.Parameter(torch.randn(own_columns, D) * SMALL)
+        if not settings.user_ids:  # they may be there, for another network
+            asked = torch.zeros(own_columns, 1)
+            asked[space.own_columns_but(USER)] = 1
+            self.own_table.data *= asked
         self.types = nn.Parameter(torch.zeros(types, D))
         self.type_weights = nn.Parameter(torch.zeros(types))  # logarithms
         self.anybody = nn.Parameter(torch.randn(D) * SMALL)

@@ -61,7 +61,7 @@ class Pieces:
         return len(self.start_V)
 
     def batches(self, size: int, rng: np.random.Generator) -> list[Ints]:
-        """Return which pieces a step has, in random order: so many that it tells what `size` stretches have."""
+        """Return which pieces a step has, in random order: it tells as much as `size` stretches hold."""
         return np.array_split(rng.permutation(len(self)), max(1, -(-self.stretches // size)))
 
 
