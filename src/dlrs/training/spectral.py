@@ -11,7 +11,8 @@ of an item that many met do not explain, and an item that nobody met lies where 
 the features of the users' own begin as those whose sums are nearest to the means of what such users met.
 Validation asks who met something, and may stop before descent has come to the others.
 
-    U users    N items    W ≤ D singular vectors    C numbers, K columns of the vocabulary    S drawn users
+    U users    N items    R items that drawn users met    W ≤ D singular vectors    C numbers, K columns of the
+    vocabulary, I both
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ RIDGE = 1.0
 
 ITERATIONS = 30
 """Of conjugate gradients: the start need not be exact."""
+
+TARGETS = 16
+"""Singular vectors whose regressions descend together: a few arrays of that width are there at a time."""
 
 LONGEST, LENGTH = 99, 2.0
 """This percentile of the lengths of the items' vectors, and what it becomes; 1 is that of what all share."""
@@ -78,17 +82,18 @@ def spectral_start(
     """
     with threadpool_limits(1, "blas"), stage("Spectral start"):
         met_UN = _met(_some(sequences, np.random.default_rng(seed)), len(items))
-        met_N = np.asarray(met_UN.sum(axis=0)).ravel()
-        vectors_NW = _vectors(normalised(met_UN), width, seed)
-        vectors_NW *= (met_N**POPULAR)[:, None]
-        vectors_NW *= _scale(np.linalg.norm(vectors_NW, axis=1))
-        rows = np.flatnonzero(met_N)
-        inputs_NI = _inputs(items.take(rows), space, used_K)
-        # of a large catalogue a drawn part of the users met but some items, and these have but some columns
-        present = np.unique(inputs_NI.indices)
-        weights_IW = np.zeros((inputs_NI.shape[1], vectors_NW.shape[1]), dtype=np.float32)
-        weights_IW[present] = _least_squares(inputs_NI[:, present], vectors_NW[rows], met_N[rows])
-        own_OW = None if own_UO is None else _own(own_UO, met_UN[:, rows], inputs_NI @ weights_IW)
+        # of a large catalogue the drawn users met but a part, and that has but some of the columns
+        rows = np.flatnonzero(np.bincount(met_UN.indices, minlength=len(items)))
+        met_UR = met_UN[:, rows]
+        met_R = np.asarray(met_UR.sum(axis=0)).ravel()
+        vectors_RW = _vectors(normalised(met_UR), width, seed)
+        vectors_RW *= (met_R**POPULAR)[:, None]
+        vectors_RW *= _scale(np.linalg.norm(vectors_RW, axis=1))
+        inputs_RI = _inputs(items.take(rows), space, used_K)
+        present = np.unique(inputs_RI.indices)
+        weights_IW = np.zeros((inputs_RI.shape[1], vectors_RW.shape[1]), dtype=np.float32)
+        weights_IW[present] = _least_squares(inputs_RI[:, present], vectors_RW, met_R)
+        own_OW = None if own_UO is None else _own(own_UO, met_UR, inputs_RI @ weights_IW)
     C = len(space.continuous)
     return Start(weights_IW[:C], weights_IW[C:], own_OW)
 
@@ -144,11 +149,21 @@ def _inputs(items: EncodedRows, space: FeatureSpace, used_K: Floats) -> sparse.c
 def _least_squares(inputs_NI: sparse.csr_array, target_NW: Doubles, weight_N: Doubles) -> Floats:
     """Return the ridge regression's coefficients, (I, W), by conjugate gradients, each target by itself."""
     weighted_IN = sparse.csr_array(inputs_NI.T @ sparse.diags_array(weight_N.astype(np.float32)))
-    residual_IW: Floats = weighted_IN @ target_NW.astype(np.float32)
-    solution_IW = np.zeros_like(residual_IW)
     # columns are met from once to always: scaled by that, few iterations do
     squares_I = weighted_IN.multiply(inputs_NI.T).sum(axis=1)
     scale_I1 = (1 / (np.asarray(squares_I).reshape(-1, 1) + RIDGE)).astype(np.float32)
+    solution_IW = np.empty((inputs_NI.shape[1], target_NW.shape[1]), dtype=np.float32)
+    for first in range(0, target_NW.shape[1], TARGETS):
+        some = slice(first, first + TARGETS)
+        solution_IW[:, some] = _descended(inputs_NI, weighted_IN, scale_I1, target_NW[:, some])
+    return solution_IW
+
+
+def _descended(
+    inputs_NI: sparse.csr_array, weighted_IN: sparse.csr_array, scale_I1: Floats, target_NW: Doubles
+) -> Floats:
+    residual_IW: Floats = weighted_IN @ target_NW.astype(np.float32)
+    solution_IW = np.zeros_like(residual_IW)
     scaled_IW = scale_I1 * residual_IW
     direction_IW, worth_W = scaled_IW, np.einsum("iw,iw->w", residual_IW, scaled_IW)
     for _ in range(ITERATIONS):
