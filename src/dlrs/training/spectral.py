@@ -11,8 +11,8 @@ of an item that many met do not explain, and an item that nobody met lies where 
 the features of the users' own begin as those whose sums are nearest to the means of what such users met.
 Validation asks who met something, and may stop before descent has come to the others.
 
-    U users    N items    R items that drawn users met    W ≤ D singular vectors    C numbers, K columns of the
-    vocabulary, I both
+    U users    N items    R items that drawn users met    W ≤ D singular vectors
+    C numbers, K columns of the vocabulary, I both
 """
 
 from __future__ import annotations
