@@ -32,7 +32,7 @@ from dlrs.spectrum import nearly_right_vectors, normalised, right_vectors
 MOST_USERS, MOST_EVENTS = 200_000, 4_000_000
 """Users whose events make the map, and about how many events they have; of more, so many users are drawn."""
 
-EXACT = 1_000_000
+EXACT = 500_000
 """Pairs of users and items, of which the singular vectors are exact ones; of more they need not be."""
 
 RIDGE = 1.0
