@@ -33,6 +33,7 @@ class User:
         mine = np.flatnonzero(log.user_E == row)
         mine = mine[np.argsort(log.time_E[mine], kind="stable")]
         raws = prepared.versions.take(log.version_E[mine]).to_pylist()
+        self.own = None if prepared.own_raw is None else prepared.own_raw.slice(row, 1).to_pylist()[0]
         types = recipe.marketplace.interaction_types
         weights = prepared.facts["interaction_weights"]
         self.history = [
@@ -49,7 +50,8 @@ class User:
     def profile(self, bundle: ServingBundle) -> Profile:
         known = decode(self.encoded, bundle.encoding)
         ids = list(dict.fromkeys(met.item_id for met in self.history))
-        return Profile(self.id, "1", len(self.history), {}, known.values, known.numbers, self.history, ids)
+        parts = ({}, known.values, known.numbers, self.history, ids)
+        return Profile(self.id, "1", len(self.history), *parts, own=self.own)
 
 
 _MICRO = timedelta(microseconds=1)

@@ -148,8 +148,9 @@ def judged(run: RunFolder, prepared: Prepared, log: Interactions) -> MomentRecom
     bundle = current_bundle(run.registry).path
     ranker = MomentRanker.load(bundle)
     past = Past(log, Items.of(prepared), windows=ranker.windows, reach=Reach.of(prepared.recipe.marketplace))
-    blank = EncodedRows.blank(len(prepared.user_ids) + 2, prepared.encoding.space, side="user")
-    retrieval = HistoryRetrieval(open_nets(bundle), past, prepared.encoded_versions, blank)
+    two_more = EncodedRows.blank(2, prepared.encoding.space, side="user")
+    users = EncodedRows.concatenate([prepared.strangers, two_more])
+    retrieval = HistoryRetrieval(open_nets(bundle), past, prepared.encoded_versions, users)
     return MomentRecommender(past, ranker.net, ranker.sizes, retrieval)
 
 
