@@ -7,6 +7,7 @@ import pytest
 
 from dlrs.errors import SchemaError
 from dlrs.recipe import data_folder, parse_recipe, read_recipe
+from dlrs.schema import Features
 
 
 def _set(content: dict[str, Any], key: str, value: object) -> None:
@@ -116,3 +117,21 @@ def test_the_ranker_of_the_moment_stands_behind_the_history_network_only(content
     content["training"] = {"ranker": "moment"}
     with pytest.raises(SchemaError, match=r"received 'moment' with 'thesis'\. Set network = \"history\""):
         parse_recipe(content, source="x")
+
+
+def test_ids_of_users_are_a_feature_only_where_the_network_has_them(content: dict[str, Any]) -> None:
+    content |= {"training": {"network": "history"}, "history": {"user_ids": True}}
+    assert parse_recipe(content, source="r").user_features == Features(categorical=("user_id",))
+    content["marketplace"]["users"] = {
+        "table": "users.csv",
+        "id": "user_id",
+        "features": {"categorical": ["user_id", "role"]},
+    }
+    described = parse_recipe(content, source="r").user_features
+    assert described is not None
+    assert described.categorical == ("user_id", "role")
+    content["history"] = {}
+    with pytest.raises(SchemaError, match="user_ids = true"):
+        parse_recipe(content, source="r")
+    content["training"] = {}
+    assert parse_recipe(content, source="r").user_features == described

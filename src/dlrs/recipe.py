@@ -328,6 +328,17 @@ class Recipe(Description):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _ids_are_asked_for(self) -> Self:
+        users = self.marketplace.users
+        listed = users is not None and USER in users.features.names
+        if listed and self.training.network == "history" and not self.history.wants_ids:
+            raise ValueError(
+                f"users.features: expected no {USER} for a history network without ids of users, received "
+                "it. Set user_ids = true under [history], or leave the feature out."
+            )
+        return self
+
     @property
     def needs_histories(self) -> bool:
         """Whether candidates or networks ask what users met."""
