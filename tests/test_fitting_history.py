@@ -1,14 +1,21 @@
-"""Which way of reading histories a training takes when the recipe asks for the best."""
+"""Which way of reading histories a training takes, and what stands beside the network."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from dlrs import held_back
 from dlrs.fitting import fit_both, write_both
-from dlrs.fitting_history import COMPARED, fit_history
+from dlrs.fitting_history import COMPARED, fit_history, save_history_net
+from dlrs.held_back import WORTH, Beside, HeldBack
+from dlrs.model.history_forward import HistoryNets
+from dlrs.model.low_pass import WEIGHT, LowPass
+from dlrs.model.nets import open_nets
 from dlrs.prepared import Prepared
 from dlrs.preparing import prepare
 from dlrs.recipe import read_recipe
@@ -29,7 +36,7 @@ RATE = 0.002
 
 
 def reading(prepared: Prepared, way: str, learning_rate: float = RATE, user_ids: bool = False) -> Prepared:
-    settings = {
+    settings: dict[str, object] = {
         "user_ids": user_ids,
         "reading": way,
         "learning_rate": learning_rate,
@@ -38,6 +45,10 @@ def reading(prepared: Prepared, way: str, learning_rate: float = RATE, user_ids:
         "epochs": 2,
         "batch_size": 16,
     }
+    return with_history(prepared, settings)
+
+
+def with_history(prepared: Prepared, settings: Mapping[str, object]) -> Prepared:
     history = prepared.recipe.history.model_copy(update=settings)
     return replace(prepared, recipe=prepared.recipe.model_copy(update={"history": history}))
 
@@ -74,3 +85,63 @@ def test_ids_of_users_that_are_not_asked_for_tell_nothing(prepared: Prepared, tm
     assert not without.network.own_table.any()
     with_ids = fit_history(reading(prepared, "set", user_ids=True), tmp_path / "with", ALONE, until=until)
     assert with_ids.network.own_table.any(dim=1).float().mean() > 0.9
+
+
+def test_a_second_opinion_that_helps_stands_beside_both_networks(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An epoch at a rate of next to nothing from a random start: what is linear knows more."""
+    monkeypatch.setattr(held_back, "ERRORS", 0)  # there are too few users to be sure
+    settings = {"start": "random", "learning_rate": 1e-6, "epochs": 1, "prior": False}
+    validated, refit = fit_both(with_history(reading(prepared, "set"), settings), tmp_path / "random", ALONE)
+    assert isinstance(validated, TrainedHistory)
+    assert isinstance(refit, TrainedHistory)
+    assert validated.low_pass is not None
+    assert refit.low_pass is not None
+    assert validated.low_pass.weight == refit.low_pass.weight > 0
+    assert (validated.low_pass.table_KV != refit.low_pass.table_KV).any()  # of a longer log
+    assert validated.prior is None
+    save_history_net(validated, tmp_path / "written")
+    written = open_nets(tmp_path / "written")
+    assert isinstance(written, HistoryNets)
+    judge = HeldBack.of(prepared, int(prepared.starts_Q[prepared.validation_period]))
+    alone = HistoryNets(written.space, written.settings, {**written.weights, WEIGHT: np.zeros(1)})
+    assert judge.ndcg(written) > judge.ndcg(alone) * WORTH
+
+
+@pytest.mark.parametrize(
+    ("gains", "expected"),
+    [
+        ([0.1, 0.1, 0.1, 0.1], True),
+        ([0.002, 0.002, 0.002, 0.002], False),  # less than a hundredth of .4
+        ([0.4, -0.2, 0.3, -0.1], False),  # .1 with a standard error of .127
+        ([0.2, 0.02, 0.2, 0.02], True),  # .11 with one of .045
+    ],
+)
+def test_better_means_by_enough_and_by_more_than_chance(gains: list[float], expected: bool) -> None:
+    before = Beside(np.full(4, 0.4))
+    assert Beside(before.ndcg_U + np.array(gains) + 1e-9).is_worth_it(before) is expected
+
+
+def test_a_recipe_may_do_without_what_stands_beside(prepared: Prepared, tmp_path: Path) -> None:
+    settings = {"start": "random", "learning_rate": 1e-6, "epochs": 1, "prior": False, "low_pass": False}
+    changed = with_history(reading(prepared, "set"), settings)
+    trained = fit_history(changed, tmp_path, ALONE, until=prepared.validation_period)
+    assert trained.prior is None
+    assert trained.low_pass is None
+
+
+def test_what_says_nothing_does_not_stand_beside(prepared: Prepared, tmp_path: Path) -> None:
+    until = prepared.validation_period
+    trained = fit_history(reading(prepared, "set"), tmp_path, ALONE, until=until)
+    judge = HeldBack.of(prepared, int(prepared.starts_Q[until]))
+    columns = prepared.encoding.space.columns
+    noise_KV = np.random.default_rng(0).standard_normal((columns, 8)).astype(np.float32)
+    numbers_CV = np.zeros((len(prepared.encoding.space.continuous), 8), dtype=np.float32)
+    weights = {name: tensor.numpy() for name, tensor in trained.network.state_dict().items()}
+    nets = HistoryNets(trained.network.space, trained.network.settings, weights)
+    for table_KV in (noise_KV, np.zeros_like(noise_KV)):
+        found = judge.beside(nets, LowPass(numbers_CV, table_KV, 1.0), prior=True)
+        assert found.low_pass is None
+        assert found.prior is not None
+    assert found.ndcg >= judge.ndcg(nets)

@@ -96,7 +96,7 @@ class OpenLoop:
         self._address, self._calls, self._most, self._keep = address, calls, most, keep
         self._epoll = select.epoll()
         self._all: dict[int, _Connection] = {}
-        self._free: list[_Connection] = []
+        self._free: deque[_Connection] = deque()
         self._line: deque[int] = deque()
         self._open = 0  # requests that are due and not over
         self._began = 0.0
@@ -142,7 +142,7 @@ class OpenLoop:
     def _send_line(self) -> None:
         while self._line:
             if self._free:
-                connection = self._free.pop()
+                connection = self._free.popleft()  # in turns: as of many clients, no worker has most of them
             elif len(self._all) < self._most:
                 connection = self._connect()
             else:

@@ -67,6 +67,7 @@ def write_both(both: tuple[AnyTrained, AnyTrained], work: Path, folder: Path) ->
             kept = ("reading", "learning_rate", "user_ids")
             facts[name] |= {setting: getattr(chosen, setting) for setting in kept}
             facts[name]["prior"] = None if trained.prior is None else asdict(trained.prior)
+            facts[name]["low_pass"] = None if trained.low_pass is None else trained.low_pass.weight
     return facts
 
 

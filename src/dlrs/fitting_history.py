@@ -9,31 +9,24 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from safetensors.torch import save
+from safetensors.numpy import save
 from scipy import sparse
 
-from dlrs.arrays import NO_ITEM, Floats, stores
-from dlrs.candidates.exact import ExactIndex
-from dlrs.candidates.generator import generate
-from dlrs.candidates.histories import Histories, histories_before
-from dlrs.candidates.vectors import ItemVectors
 from dlrs.data.interactions import ALL_TIME
-from dlrs.errors import DataError, DlrsError
-from dlrs.evaluation.static import StaticTest, static_test
+from dlrs.errors import DlrsError
 from dlrs.features.rows import FeatureSpace
-from dlrs.metrics.ranked import per_user
+from dlrs.held_back import HeldBack
 from dlrs.model.history_forward import NETS, HistoryNets, save_history
 from dlrs.model.history_net import HistoryNet
+from dlrs.model.low_pass import LowPass
 from dlrs.model.prior import Prior
 from dlrs.prepared import Prepared
 from dlrs.profiles.buckets import MICROSECOND
-from dlrs.progress import stage
 from dlrs.recipe import History
 from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import Sequences
 from dlrs.schema import USER
-from dlrs.standing import prepared_standing
-from dlrs.training.prior import Examples, fit_prior
+from dlrs.training.low_pass import fit_low_pass
 from dlrs.training.retrieval import Log, TrainedHistory, Validate, train_history
 from dlrs.training.workers import Workers
 
@@ -60,12 +53,6 @@ tells more of a user than what he met where he met much, and is learnt by heart 
 
 BOARD = "tensorboard"
 
-VALIDATED_BY = 10
-"""NDCG@k with this k tells when to stop."""
-
-MOST_USERS = 5_000
-"""Users that early stopping looks at."""
-
 
 def fit_history(
     prepared: Prepared, folder: Path, workers: Workers, *, until: int, like: TrainedHistory | None = None
@@ -75,7 +62,8 @@ def fit_history(
     With `like`, as that network was trained: for as many epochs as were best for it. Without, stop by NDCG@10
     of what users turned to from there to the cut: exact retrieval from all items alive then. A recipe that
     asks for the best reading has each way of `COMPARED` trained, and takes the one with the highest NDCG@10.
-    What users turned to then also says what the prior of items is, which the other training takes over.
+    What users turned to then also says what stands beside the network (`held_back.HeldBack.beside`): the
+    other training takes the prior over, and what the second opinion weighs.
     """
     if workers.count > 1:
         raise DlrsError(
@@ -85,13 +73,19 @@ def fit_history(
     end, settings = int(prepared.starts_Q[until]), prepared.recipe.history
     if like is not None:
         again = _fit(prepared, like.network.settings, folder, end, epochs=like.best_epoch)
-        return replace(again, prior=like.prior)
-    validation = _Validation.of(prepared, end)
+        return replace(again, prior=like.prior, low_pass=_low_pass_like(like.low_pass, again, prepared, end))
+    held_back = HeldBack.of(prepared, end)
+
+    def ndcg(network: HistoryNet) -> float:
+        return held_back.ndcg(_without_torch(network))
+
     if settings.reading != "best":
-        trained = _fit(prepared, settings, folder, end, validate=validation.ndcg)
+        trained = _fit(prepared, settings, folder, end, validate=ndcg)
     else:
-        trained = _best(prepared, settings, folder, end, validation.ndcg)
-    return replace(trained, prior=validation.prior(trained.network)) if settings.prior else trained
+        trained = _best(prepared, settings, folder, end, ndcg)
+    low_pass = _low_pass(trained, prepared, end) if settings.low_pass else None
+    beside = held_back.beside(_without_torch(trained.network), low_pass, prior=settings.prior)
+    return replace(trained, prior=beside.prior, low_pass=beside.low_pass)
 
 
 def _best(
@@ -139,77 +133,41 @@ def _fit(
     return train_history(log, space, settings, folder=folder, epochs=epochs, validate=validate)
 
 
-def history_without_torch(network: HistoryNet, prior: Prior | None = None) -> HistoryNets:
-    """Return the network as numpy runs it; the weights are shared, not copied."""
-    weights = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
-    return HistoryNets(network.space, network.settings, weights, prior)
+def _low_pass(trained: TrainedHistory, prepared: Prepared, end: int) -> LowPass:
+    """Return the second opinion of what happened before `end`, with the weight 1."""
+    before = prepared.interactions.between(ALL_TIME, end)
+    last_N = prepared.catalog.first_N[1:] - 1
+    network = trained.network
+    return fit_low_pass(
+        Sequences.collect(before, len(prepared.user_ids)),
+        prepared.encoded_versions.take(last_N),
+        network.space,
+        network.used_K.numpy(),
+        network.settings.width,
+        network.settings.seed,
+    )
+
+
+def _low_pass_like(
+    like: LowPass | None, trained: TrainedHistory, prepared: Prepared, end: int
+) -> LowPass | None:
+    return None if like is None else replace(_low_pass(trained, prepared, end), weight=like.weight)
 
 
 def save_history_net(trained: TrainedHistory, folder: Path) -> None:
     """Write weights, shape and prior into `folder`; `history_forward.load_history` reads them."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / NETS).write_bytes(save(trained.network.state_dict()))
-    save_history(history_without_torch(trained.network, trained.prior), folder)
+    nets = _without_torch(trained.network, trained.prior)
+    if trained.low_pass is not None:
+        nets = nets.with_low_pass(trained.low_pass)
+    (folder / NETS).write_bytes(save(dict(nets.weights)))
+    save_history(nets, folder)
 
 
-class _Validation:
-    """A static test from the end of training to the cut."""
-
-    def __init__(self, prepared: Prepared, test: StaticTest, histories: Histories, since: int) -> None:
-        self._test = test
-        self._standing = prepared_standing(prepared, since).take(test.items_A)
-        self._items = prepared.encoded_versions.take(test.versions_A)
-        self._profiles = prepared.strangers.take(test.users_U)
-        self._histories = histories.take(test.users_U)
-        self._known_UA = sparse.csr_array(test.known_UN[:, test.items_A])
-
-    @classmethod
-    def of(cls, prepared: Prepared, since: int) -> _Validation:
-        """Judge on who met something before `since` and something new from then to the cut."""
-        histories = histories_before(prepared, since)
-        try:
-            test = static_test(
-                prepared.interactions,
-                prepared.catalog,
-                users=len(prepared.user_ids),
-                since=since,
-                until=int(prepared.starts_Q[-1]),
-                profiled_users=np.flatnonzero(histories.any_U),
-                max_users=MOST_USERS,
-                seed=prepared.recipe.evaluation.seed,
-                refused=prepared.refused,
-            )
-        except DataError as error:
-            raise DataError(f"early stopping: {error}") from error
-        return cls(prepared, test, histories, since)
-
-    def prior(self, network: HistoryNet) -> Prior:
-        """Return the prior of items behind this network."""
-        users_UD, items_AD = self._embedded(network)
-        relevant_UA = sparse.csr_array(self._test.relevant_UN[:, self._test.items_A])
-        examples = Examples(users_UD, items_AD, self._standing, relevant_UA, self._known_UA)
-        with stage("Fit the prior of items"):
-            return fit_prior(examples, network.settings.temperature, network.settings.seed)
-
-    def ndcg(self, network: HistoryNet) -> float:
-        """Return the mean NDCG@10 of exact retrieval, without the prior of items."""
-        users_UD, items_AD = self._embedded(network)
-        test = self._test
-        with stage("evaluate validation"):
-            exact = ExactIndex.build(ItemVectors(items_AD, "inner-product"))
-            found_UT = generate(exact, users_UD, VALIDATED_BY, self._known_UA).positions_UT
-        items_UK = np.full((len(found_UT), VALIDATED_BY), NO_ITEM)
-        items_UK[:, : found_UT.shape[1]] = np.where(found_UT >= 0, test.items_A[found_UT], NO_ITEM)
-        relevant_U = test.positives(np.ones_like(test.cold_N))
-        values = per_user(stores(test.relevant_UN, items_UK), relevant_U, [VALIDATED_BY])
-        return float(values[f"ndcg@{VALIDATED_BY}"].mean())
-
-    def _embedded(self, network: HistoryNet) -> tuple[Floats, Floats]:
-        """Return e_u and e_v of users and items."""
-        nets = history_without_torch(network)
-        tokens = self._histories.tokens(nets)
-        users_UD = nets.embed_users(self._profiles, tokens).embedding_ND
-        return users_UD, nets.embed_items(self._items).embedding_ND
+def _without_torch(network: HistoryNet, prior: Prior | None = None) -> HistoryNets:
+    """Return the network as numpy runs it; the weights are shared, not copied."""
+    weights = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
+    return HistoryNets(network.space, network.settings, weights, prior)
 
 
 def _unordered(settings: History) -> int:

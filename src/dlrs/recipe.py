@@ -129,6 +129,11 @@ class History(Description):
         description="beside the cosine, a scalar of each item: whether nobody met it, how often it was met, "
         "how often of late, how old it is; fitted on the validation period",
     )
+    low_pass: bool = Field(
+        default=True,
+        description="beside the cosine, a second opinion as wide as the network, linear in what was met "
+        "(GF-CF); kept where it validates better by one part in a hundred",
+    )
     learning_rate: float = Field(default=0.002, gt=0, description="of Adam")
     averaged: float = Field(
         default=1.0,

@@ -80,7 +80,7 @@ def test_numpy_gives_the_same_representations(way: str) -> None:
     tokens = Tokens(np.array([0, 2, 5]), place_E, type_E, nets.item_vectors(items()))
     np.testing.assert_allclose(nets.embed_items(items()).embedding_ND, units_SD, atol=1e-6)
     np.testing.assert_allclose(nets.embed_users(users(2), tokens).embedding_ND, users_BLD[:, -1], atol=1e-5)
-    alone = Tokens(tokens.offsets_U1[:2], tokens.place_E[:2], tokens.type_E[:2], tokens.vectors_SD)
+    alone = Tokens(tokens.offsets_U1[:2], tokens.place_E[:2], tokens.type_E[:2], tokens.vectors_SJ)
     np.testing.assert_allclose(nets.embed_users(users(1), alone).embedding_ND[0], users_BLD[0, -1], atol=1e-5)
 
 
@@ -139,9 +139,9 @@ def test_who_met_nothing_is_what_he_has_of_his_own(network: HistoryNet) -> None:
 
 def test_who_tells_what_he_likes_is_like_who_met_it(network: HistoryNet) -> None:
     """A profile stands for a mean of items: of those of one feature value each, but for attention."""
+    network.shares.data[0] = -50  # no attention
+    network.numbers.data.zero_()
     nets = in_numpy(network)
-    nets.weights["shares"][0] = -50  # no attention
-    nets.weights["numbers"][:] = 0
     told = EncodedRows(
         continuous_NC=np.zeros((1, 3), dtype=np.float32),
         offsets=np.array([0, 2, 3, 4]),
@@ -156,8 +156,10 @@ def test_who_tells_what_he_likes_is_like_who_met_it(network: HistoryNet) -> None
 
 
 def test_without_a_mean_who_tells_is_like_who_met_one_such_item() -> None:
-    nets = in_numpy(reading("attention"))
-    nets.weights["numbers"][:] = nets.weights["types"][:] = 0
+    network = reading("attention")
+    network.numbers.data.zero_()
+    network.types.data.zero_()
+    nets = in_numpy(network)
     told = EncodedRows(
         continuous_NC=np.zeros((1, 3), dtype=np.float32),
         offsets=np.array([0, 1, 2, 3]),

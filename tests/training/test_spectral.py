@@ -8,8 +8,8 @@ from scipy import sparse
 
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.samples.sequences import Sequences
-from dlrs.training import spectral
-from dlrs.training.spectral import LENGTH, POPULAR, RIDGE, spectral_start
+from dlrs.training.regression import RIDGE
+from dlrs.training.spectral import LENGTH, POPULAR, spectral_start
 
 IDS = FeatureSpace((), ("id",), (4,), (), (), ())
 ALL = np.ones(4, dtype=np.float32)
@@ -30,17 +30,6 @@ def sequences(*users: list[int]) -> Sequences:
     item_E = np.concatenate([np.array(items, dtype=np.int64) for items in users])
     offsets_U1 = np.cumsum([0, *(len(items) for items in users)])
     return Sequences(offsets_U1, item_E, item_E.copy(), np.arange(len(item_E)), np.zeros_like(item_E))
-
-
-def test_of_a_large_log_as_many_users_are_drawn_as_have_so_many_events(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    log, rng = sequences(*[[0, 1, 2, 3]] * 100), np.random.default_rng(0)
-    monkeypatch.setattr(spectral, "MOST_EVENTS", 400)
-    assert spectral._some(log, rng) is log
-    monkeypatch.setattr(spectral, "MOST_EVENTS", 80)
-    some = spectral._some(log, rng)
-    assert (len(some), len(some.offsets_U1)) == (80, 101)
 
 
 def test_two_groups_lie_across_each_other() -> None:

@@ -1,10 +1,12 @@
 """The history network in numpy: what serving runs, without torch.
 
 It is built from the arrays of `HistoryNet.state_dict()` and gives the same numbers to about 1e-5. It stands
-where `forward.Nets` stands: e_u and e_v have length 1, and a logit is their cosine over the temperature plus
-the item's prior, if there is one, which is its wide scalar.
+where `forward.Nets` stands: e_u and e_v have length 1, and a logit is their product over the temperature plus
+the item's prior, if there is one, which is its wide scalar. A second opinion (`low_pass`) adds coordinates to
+both; then all e_v have the length √2.
 
-    U users    E their events    N items    L events looked back at    D width    H heads
+    U users    N items    L events looked back at    D width    H heads
+    E events of users    J = D, or D + 2 W with a second opinion: what items are made of
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from dlrs.arrays import AnyArray, Bools, Floats, Ints
 from dlrs.errors import ArtifactError
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.model.forward import ItemHalves, Representations
+from dlrs.model.low_pass import LowPass
 from dlrs.model.prior import NEWBORN, Prior, Standing
 from dlrs.recipe import History
 
@@ -42,7 +45,7 @@ class Tokens:
     offsets_U1: Ints
     place_E: Ints
     type_E: AnyArray
-    vectors_SD: Floats  # what `HistoryNets.item_vectors` made of the item versions that they saw
+    vectors_SJ: Floats  # what `HistoryNets.item_vectors` made of the item versions that they saw
 
     def __len__(self) -> int:
         return len(self.offsets_U1) - 1
@@ -59,7 +62,19 @@ class HistoryNets:
         prior: Prior | None = None,
     ) -> None:
         self.space, self.settings, self.weights, self.prior = space, settings, weights, prior
-        self._table_KD = weights["table"] * weights["used_K"][:, None]
+        self.low_pass = LowPass.among(weights)
+        tables, numbers = [weights["table"]], [weights["numbers"]]
+        if self.low_pass is not None:
+            tables.append(self.low_pass.table_KV)
+            numbers.append(self.low_pass.numbers_CV)
+        self._table_KJ = np.hstack(tables) * weights["used_K"][:, None]
+        self._numbers_CJ = np.hstack(numbers)
+        self._table_KD = self._table_KJ[:, : settings.width]
+
+    def with_low_pass(self, low_pass: LowPass) -> HistoryNets:
+        """Return the same network with a second opinion beside it."""
+        weights = {**self.weights, **low_pass.as_weights()}
+        return HistoryNets(self.space, self.settings, weights, self.prior)
 
     @property
     def events(self) -> int:
@@ -77,17 +92,21 @@ class HistoryNets:
         """Return items with their priors, as they stand at a moment."""
         return items if self.prior is None else Representations(items.embedding_ND, self.prior.of(standing))
 
-    def unit_items(self, vectors_ND: Floats) -> Floats:
+    def unit_items(self, vectors_NJ: Floats) -> Floats:
         """Return e_v of what `item_vectors` made."""
-        return unit(vectors_ND + self.weights.get("base", np.float32(0)))  # bundles of before have none
+        base = self.weights.get("base", np.float32(0))  # bundles of before have none
+        unit_ND = unit(vectors_NJ[:, : self.settings.width] + base)
+        if self.low_pass is None:
+            return unit_ND
+        return np.hstack([unit_ND, self.low_pass.outward(vectors_NJ[:, self.settings.width :])])
 
     def item_vectors(self, rows: EncodedRows) -> Floats:
-        """Return the sums of the features' embeddings, (N, D): what a user's events are made of."""
+        """Return the sums of the features' embeddings, (N, J): what a user's events are made of."""
         parts = [
             self._items(rows.take(np.arange(start, min(start + ROWS, len(rows)))))
             for start in range(0, len(rows), ROWS)
         ]
-        return np.concatenate([np.empty((0, self.settings.width), dtype=np.float32), *parts])
+        return np.concatenate([np.empty((0, self._table_KJ.shape[1]), dtype=np.float32), *parts])
 
     def embed_users(self, rows: EncodedRows, tokens: Tokens | None = None) -> Representations:
         """Return e_u of each user.
@@ -108,7 +127,10 @@ class HistoryNets:
             for start in range(0, len(rows), step):
                 some = np.arange(start, min(start + step, len(rows)))
                 total_UD[some] += self._met(tokens, some)
-        return _representations(unit(total_UD.reshape(len(rows), D)))
+        user_UD = unit(total_UD.reshape(len(rows), D))
+        if self.low_pass is not None:
+            user_UD = self._beside(user_UD, self.low_pass, tokens)
+        return _representations(user_UD)
 
     def item_halves(self, items: Representations) -> ItemHalves:
         """Return what `logits` needs of each item: e_v itself, and its prior."""
@@ -144,7 +166,7 @@ class HistoryNets:
             (np.sqrt(rows.weights_E), rows.columns_E, rows.offsets[:: rows.features or 1]),
             shape=(len(rows), self.space.columns),
         )
-        return np.asarray(bags @ self._table_KD + rows.continuous_NC @ self.weights["numbers"])
+        return np.asarray(bags @ self._table_KJ + rows.continuous_NC @ self._numbers_CJ)
 
     def _told(self, rows: EncodedRows) -> Floats:
         """Return what one item would add whose features are as frequent as in a profile: (U, D).
@@ -168,7 +190,7 @@ class HistoryNets:
         of, L = self.weights, self.settings.length
         place_UL, type_UL = _side_by_side(tokens, users_U, L)
         known_UL = np.asarray(place_UL >= 0)
-        tokens_ULD = tokens.vectors_SD[place_UL] * known_UL[..., None]
+        tokens_ULD = tokens.vectors_SJ[:, : self.settings.width][place_UL] * known_UL[..., None]
         weights_UL = np.exp(of["type_weights"])[type_UL] * known_UL
         met_UD = np.zeros((len(users_U), self.settings.width), dtype=np.float32)
         if self.settings.averages:
@@ -179,6 +201,23 @@ class HistoryNets:
             met_UD += expit(of["shares"])[0] * attended_UD
         anything_U1 = known_UL.any(axis=1, keepdims=True)
         return np.where(anything_U1, met_UD, 0).astype(np.float32)
+
+    def _beside(self, user_UD: Floats, low_pass: LowPass, tokens: Tokens | None) -> Floats:
+        """Return e_u with its share in the second opinion: (U, D + W + 1)."""
+        D, W = self.settings.width, low_pass.width
+        beside_UW = np.zeros((len(user_UD), W), dtype=np.float32)
+        step = max(1, TOKENS // self.settings.length)
+        for start in range(0, len(user_UD), step):
+            if tokens is None or len(tokens.place_E) == 0:
+                break
+            some = np.arange(start, min(start + step, len(user_UD)))
+            place_UL, _ = _side_by_side(tokens, some, self.settings.length)
+            known_UL = (place_UL >= 0).astype(np.float32)
+            known_UL /= np.maximum(known_UL.sum(axis=1, keepdims=True), 1)
+            inward_ULW = tokens.vectors_SJ[:, D : D + W][place_UL]
+            beside_UW[some] = np.einsum("ulw,ul->uw", inward_ULW, known_UL)
+        beside_UW *= np.float32(low_pass.weight * self.settings.temperature)
+        return np.hstack([user_UD, beside_UW, np.zeros((len(user_UD), 1), dtype=np.float32)])
 
     def _attended(self, tokens_ULD: Floats, known_UL: Bools) -> Floats:
         """Return the last block's output at the last event: (U, D)."""

@@ -30,6 +30,7 @@ from dlrs.data.catalog import Catalog
 from dlrs.errors import DataError, DlrsError
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.model.history_net import Bags, Events, HistoryNet, Sets
+from dlrs.model.low_pass import LowPass
 from dlrs.model.prior import Prior
 from dlrs.model.threads import one_thread
 from dlrs.model.tower import row_tensors
@@ -68,6 +69,7 @@ class TrainedHistory:
     history: tuple[EpochResult, ...]
     best_epoch: int  # counted from 1
     prior: Prior | None = None  # of items, fitted on what was held back
+    low_pass: LowPass | None = None  # a second opinion, weighed on what was held back
 
     @property
     def best_validation(self) -> float:
@@ -332,8 +334,8 @@ def _seed(seed: int, run: Run[HistoryNet]) -> None:
 
 
 def _identity(log: Log, space: FeatureSpace, settings: History, validate: Validate | None) -> str:
-    # A training may be resumed for more epochs than it was begun for; the prior comes after it.
-    facts = settings.model_dump(mode="json", exclude={"epochs", "prior"}) | asdict(space)
+    # A training may be resumed for more epochs than it was begun for; prior and second opinion come after it.
+    facts = settings.model_dump(mode="json", exclude={"epochs", "prior", "low_pass"}) | asdict(space)
     description = json.dumps({**facts, "validated": validate is not None}, sort_keys=True)
     learned_from = (log.sequences, log.versions, *(() if log.passed is None else (log.passed,)))
     return identify(description, *learned_from)

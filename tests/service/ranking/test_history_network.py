@@ -1,4 +1,7 @@
-"""A bundle with a history network: published, rehearsed, asked offline, and served with the same lists."""
+"""A bundle with a history network: published, rehearsed, asked offline, and served with the same lists.
+
+Once without a second opinion beside it and once with one.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlrs import pipeline
+from dlrs import held_back, pipeline
 from dlrs.candidates.live.items import encoded
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.errors import ArtifactError
 from dlrs.folders import RunFolder
 from dlrs.model.history_forward import HistoryNets
+from dlrs.model.nets import open_nets
 from dlrs.prepared import open_prepared
 from dlrs.published import open_current
 from dlrs.recommender import Audience, TwoStageRecommender
@@ -31,10 +35,17 @@ from service.ranking.fakes import FakeItemStore, Stage, known_1N, open_world, st
 from small_run import NARROW, small_run
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+@pytest.fixture(scope="module", params=["alone", "second opinion"])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     settings = Simulation(users=150, items=1000, network="history")
-    return small_run(tmp_path_factory.mktemp("history"), settings, NARROW | {"epochs = 10": "epochs = 2"})
+    folder = tmp_path_factory.mktemp("history")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held_back.Beside, "is_worth_it", lambda *_: request.param != "alone")
+        run = small_run(folder, settings, NARROW | {"epochs = 10": "epochs = 2"})
+    nets = open_nets(run.trained / "refit")
+    assert isinstance(nets, HistoryNets)
+    assert (nets.low_pass is None) == (request.param == "alone")
+    return run
 
 
 @pytest.fixture
