@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save
-from tests.model.test_history_net import in_numpy, items, reading, users
 
 from dlrs.model.history_forward import NETS, HistoryNets, Tokens, load_history, save_history
 from dlrs.model.low_pass import LowPass
+from model.test_history_net import in_numpy, items, reading, users
 
 W = 3
 WEIGHT = 0.7

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.training.test_spectral import sequences
 
 from dlrs.training import log_map
 from dlrs.training.log_map import LogMap
+from training.test_spectral import sequences
 
 
 def test_of_a_large_log_as_many_users_are_drawn_as_have_so_many_events(

@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import sparse
-from tests.training.test_spectral import ALL, IDS, ids, sequences
 
 from dlrs.arrays import Floats
 from dlrs.baselines.gf_cf import fit_gf_cf
-from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.recipe import Baselines
 from dlrs.training import low_pass, regression
 from dlrs.training.low_pass import IDEAL, fit_low_pass
 from dlrs.training.regression import RIDGE
+from training.test_spectral import ALL, IDS, ids, of_two_makes, sequences
 
 
 def products(log: list[list[int]], width: int = 4) -> Floats:
@@ -53,15 +52,7 @@ def test_no_outward_vector_is_longer_than_one() -> None:
 
 
 def test_an_item_that_nobody_met_stands_where_its_features_put_it() -> None:
-    space = FeatureSpace((), ("id", "make"), (4, 2), (), (), ())
-    items = EncodedRows(
-        continuous_NC=np.empty((4, 0), dtype=np.float32),
-        offsets=np.arange(9),
-        columns_E=np.array([0, 4, 1, 4, 2, 5, 3, 5], dtype=np.int32),
-        weights_E=np.ones(8, dtype=np.float32),
-    )
-    log = sequences(*[[0, 1]] * 50, *[[2]] * 50)
-    found = fit_low_pass(log, items, space, np.ones(6, dtype=np.float32), 2, seed=0)
+    found = fit_low_pass(*of_two_makes(), np.ones(6, dtype=np.float32), 2, seed=0)
     item_NV = found.table_KV[[0, 1, 2, 3]] + found.table_KV[[4, 4, 5, 5]]
     scores_NN = item_NV[:, : found.width] @ item_NV[:, found.width :].T
     assert scores_NN[2, 3] > 10 * abs(scores_NN[0, 3])

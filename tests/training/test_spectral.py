@@ -32,6 +32,18 @@ def sequences(*users: list[int]) -> Sequences:
     return Sequences(offsets_U1, item_E, item_E.copy(), np.arange(len(item_E)), np.zeros_like(item_E))
 
 
+def of_two_makes() -> tuple[Sequences, EncodedRows, FeatureSpace]:
+    """Return a log of items 0 and 1 of one make and 2 of another; nobody met item 3, of the other."""
+    space = FeatureSpace((), ("id", "make"), (4, 2), (), (), ())
+    items = EncodedRows(
+        continuous_NC=np.empty((4, 0), dtype=np.float32),
+        offsets=np.arange(9),
+        columns_E=np.array([0, 4, 1, 4, 2, 5, 3, 5], dtype=np.int32),
+        weights_E=np.ones(8, dtype=np.float32),
+    )
+    return sequences(*[[0, 1]] * 50, *[[2]] * 50), items, space
+
+
 def test_two_groups_lie_across_each_other() -> None:
     """R of two groups of two has the singular vectors (1, 1, 0, 0)/√2 and (0, 0, 1, 1)/√2."""
     log = sequences([0, 1], [1, 0], [3, 2], [2, 3], [2, 3])
@@ -46,15 +58,7 @@ def test_two_groups_lie_across_each_other() -> None:
 
 
 def test_an_item_that_nobody_met_lies_where_its_features_put_it() -> None:
-    space = FeatureSpace((), ("id", "make"), (4, 2), (), (), ())
-    items = EncodedRows(
-        continuous_NC=np.empty((4, 0), dtype=np.float32),
-        offsets=np.arange(9),
-        columns_E=np.array([0, 4, 1, 4, 2, 5, 3, 5], dtype=np.int32),
-        weights_E=np.ones(8, dtype=np.float32),
-    )
-    log = sequences(*[[0, 1]] * 50, *[[2]] * 50)
-    _, table_KW, _ = spectral_start(log, items, space, np.ones(6, dtype=np.float32), 2, seed=0)
+    _, table_KW, _ = spectral_start(*of_two_makes(), np.ones(6, dtype=np.float32), 2, seed=0)
     item_NW = table_KW[[0, 1, 2, 3]] + table_KW[[4, 4, 5, 5]]
     cosine_N = item_NW @ item_NW[2] / np.linalg.norm(item_NW, axis=1) / np.linalg.norm(item_NW[2])
     np.testing.assert_allclose(cosine_N, [0, 0, 1, 1], atol=1e-4)

@@ -29,16 +29,7 @@ IDEAL = 0.3
 def fit_low_pass(
     sequences: Sequences, items: EncodedRows, space: FeatureSpace, used_K: Floats, width: int, seed: int
 ) -> LowPass:
-    """Return the second opinion of a log, of weight 1.
-
-    Args:
-        sequences: what users met.
-        items: what each of the N items is like.
-        space: the shape of the inputs.
-        used_K: 1 for each column that may count, else 0.
-        width: W at most; fewer where the log has no more singular vectors.
-        seed: draws users, where there are too many.
-    """
+    """Return the second opinion of a log, of weight 1; the arguments are those of `spectral_start`."""
     with threadpool_limits(1, "blas"), stage("Low pass"):
         found = LogMap.of(sequences, len(items), width, seed)
         inputs_RI = inputs_of(items.take(found.rows), space, used_K)
