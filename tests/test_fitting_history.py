@@ -16,6 +16,7 @@ from dlrs.held_back import WORTH, Beside, HeldBack
 from dlrs.model.history_forward import HistoryNets
 from dlrs.model.low_pass import WEIGHT, LowPass
 from dlrs.model.nets import open_nets
+from dlrs.model.prior import Prior
 from dlrs.prepared import Prepared
 from dlrs.preparing import prepare
 from dlrs.recipe import read_recipe
@@ -131,7 +132,9 @@ def test_a_recipe_may_do_without_what_stands_beside(prepared: Prepared, tmp_path
     assert trained.low_pass is None
 
 
-def test_what_says_nothing_does_not_stand_beside(prepared: Prepared, tmp_path: Path) -> None:
+def test_what_says_nothing_does_not_stand_beside(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     until = prepared.validation_period
     trained = fit_history(reading(prepared, "set"), tmp_path, ALONE, until=until)
     judge = HeldBack.of(prepared, int(prepared.starts_Q[until]))
@@ -145,3 +148,5 @@ def test_what_says_nothing_does_not_stand_beside(prepared: Prepared, tmp_path: P
         assert found.low_pass is None
         assert found.prior is not None
     assert found.ndcg >= judge.ndcg(nets)
+    monkeypatch.setattr(held_back, "fit_prior", lambda *_: Prior(50, -50, -50, 50))
+    assert judge.beside(nets, None, prior=True).prior is None
