@@ -92,6 +92,8 @@ def test_a_second_opinion_that_helps_stands_beside_both_networks(
     prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An epoch at a rate of next to nothing from a random start: what is linear knows more."""
+    assert not HeldBack.of(prepared, int(prepared.starts_Q[prepared.validation_period])).is_settled
+    monkeypatch.setattr(held_back, "NEW", 1)  # ads come and go here
     monkeypatch.setattr(held_back, "ERRORS", 0)  # there are too few users to be sure
     settings = {"start": "random", "learning_rate": 1e-6, "epochs": 1, "prior": False}
     validated, refit = fit_both(with_history(reading(prepared, "set"), settings), tmp_path / "random", ALONE)
@@ -122,6 +124,14 @@ def test_a_second_opinion_that_helps_stands_beside_both_networks(
 def test_better_means_by_enough_and_by_more_than_chance(gains: list[float], expected: bool) -> None:
     before = Beside(np.full(4, 0.4))
     assert Beside(before.ndcg_U + np.array(gains) + 1e-9).is_worth_it(before) is expected
+
+
+def test_where_users_turn_to_what_is_new_no_second_opinion_is_asked(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_back.Beside, "is_worth_it", lambda *_: True)
+    until = prepared.validation_period
+    assert fit_history(reading(prepared, "set"), tmp_path, ALONE, until=until).low_pass is None
 
 
 def test_a_recipe_may_do_without_what_stands_beside(prepared: Prepared, tmp_path: Path) -> None:

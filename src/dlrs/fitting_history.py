@@ -83,7 +83,7 @@ def fit_history(
         trained = _fit(prepared, settings, folder, end, validate=ndcg)
     else:
         trained = _best(prepared, settings, folder, end, ndcg)
-    low_pass = _low_pass(trained, prepared, end) if settings.low_pass else None
+    low_pass = _low_pass(trained, prepared, end) if settings.low_pass and held_back.is_settled else None
     beside = held_back.beside(_without_torch(trained.network), low_pass, prior=settings.prior)
     return replace(trained, prior=beside.prior, low_pass=beside.low_pass)
 

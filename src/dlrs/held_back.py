@@ -39,6 +39,10 @@ MOST_USERS = 5_000
 SHARES = (0.05, 0.1, 0.2, 0.4, 0.8)
 """What a second opinion may weigh: the standard deviation, in logits, of what it says of users and items."""
 
+NEW = 0.01
+"""A second opinion is asked where no larger share of what users turned to was new. It knows items by who met
+them; what it says of others, by their features alone, misleads (docs/decisions/0042-a-second-opinion.md)."""
+
 WORTH = 1.01
 """A second opinion makes all vectors longer: it must be better by this factor,"""
 
@@ -95,6 +99,13 @@ class HeldBack:
         except DataError as error:
             raise DataError(f"early stopping: {error}") from error
         return cls(prepared, test, histories, since)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nearly all that users turned to had been met by somebody."""
+        test = self._test
+        new, all_ = (int(test.positives(some_N).sum()) for some_N in (test.cold_N, np.ones_like(test.cold_N)))
+        return new <= NEW * all_
 
     def ndcg(self, nets: HistoryNets) -> float:
         """Return the mean NDCG@10 of exact retrieval by the network alone."""

@@ -40,6 +40,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     settings = Simulation(users=150, items=1000, network="history")
     folder = tmp_path_factory.mktemp("history")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held_back, "NEW", 1)
         patch.setattr(held_back.Beside, "is_worth_it", lambda *_: request.param != "alone")
         run = small_run(folder, settings, NARROW | {"epochs = 10": "epochs = 2"})
     nets = open_nets(run.trained / "refit")
