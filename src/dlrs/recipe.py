@@ -132,7 +132,7 @@ class History(Description):
     low_pass: bool = Field(
         default=True,
         description="beside the cosine, a second opinion as wide as the network, linear in what was met "
-        "(GF-CF); kept where it validates better by one part in a hundred",
+        "(GF-CF); where hardly anything new is turned to, kept if it validates better",
     )
     learning_rate: float = Field(default=0.002, gt=0, description="of Adam")
     averaged: float = Field(
