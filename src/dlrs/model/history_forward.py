@@ -63,12 +63,11 @@ class HistoryNets:
     ) -> None:
         self.space, self.settings, self.weights, self.prior = space, settings, weights, prior
         self.low_pass = LowPass.among(weights)
-        tables, numbers = [weights["table"]], [weights["numbers"]]
+        table_KJ, numbers_CJ = weights["table"], weights["numbers"]
         if self.low_pass is not None:
-            tables.append(self.low_pass.table_KV)
-            numbers.append(self.low_pass.numbers_CV)
-        self._table_KJ = np.hstack(tables) * weights["used_K"][:, None]
-        self._numbers_CJ = np.hstack(numbers)
+            table_KJ = np.hstack([table_KJ, self.low_pass.table_KV])
+            numbers_CJ = np.hstack([numbers_CJ, self.low_pass.numbers_CV])
+        self._table_KJ, self._numbers_CJ = table_KJ * weights["used_K"][:, None], numbers_CJ
         self._table_KD = self._table_KJ[:, : settings.width]
 
     def with_low_pass(self, low_pass: LowPass) -> HistoryNets:
