@@ -17,6 +17,10 @@ from datetime import timedelta
 from typing import Any
 
 import torch
+
+# Its functions' defaults keep the process group that lives when it is first imported, as an optimiser does,
+# and so the group's threads, which abort where they meet an interpreter that is gone. So it comes before.
+import torch.distributed.nn
 from torch import Tensor, distributed
 
 from dlrs.errors import DlrsError
