@@ -23,8 +23,9 @@ import pytest
 from dlrs import pipeline
 from dlrs.bundle import MANIFEST
 from dlrs.data import engine
-from dlrs.data.cells import Kind, typed
+from dlrs.data.cells import typed
 from dlrs.data.engine import Engine
+from dlrs.data.rules import Kind
 from dlrs.data.sources import Source
 from dlrs.errors import DataError
 from dlrs.prepared import OWN_RAW, VERSIONS

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow.compute as pc
@@ -28,10 +28,12 @@ from dlrs.errors import ArtifactError
 from dlrs.model.forward import Nets, Representations
 from dlrs.model.nets import AnyNets
 from dlrs.past.stored import USERS, PastArrays, texts_of
-from dlrs.prepared import Prepared
 from dlrs.ranking.top import top_k
 from dlrs.recommender import Audience
 from dlrs.schema import USER
+
+if TYPE_CHECKING:  # the service serves without what prepares
+    from dlrs.prepared import Prepared
 
 CROWD = "crowd"
 BLOCK = 4096

@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dlrs.arrays import Ints, distinct, positions_in
 from dlrs.data.interactions import ALL_TIME, Interactions, micros
 from dlrs.metrics.beyond import top_shares
-from dlrs.prepared import Prepared
+
+if TYPE_CHECKING:  # who only reads them needs nothing of what prepares
+    from dlrs.prepared import Prepared
 
 SHARES_OF_ITEMS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
 """Where the curves of `top_shares` are taken."""

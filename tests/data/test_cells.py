@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 
 from dlrs.data import engine
-from dlrs.data.cells import Kind, typed
+from dlrs.data.cells import typed
 from dlrs.data.engine import Engine
+from dlrs.data.rules import Kind
 
 MARCH = datetime(2017, 3, 1, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from scipy import sparse
@@ -19,9 +19,11 @@ from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Nets, Representations
 from dlrs.model.history_forward import HistoryNets, Tokens
 from dlrs.model.nets import AnyNets
-from dlrs.prepared import Prepared
 from dlrs.recipe import Recipe
 from dlrs.samples.sequences import repeated
+
+if TYPE_CHECKING:  # the service serves without what prepares
+    from dlrs.prepared import Prepared
 
 Embed = Callable[[EncodedRows], Representations]
 """ItemNet."""

@@ -8,10 +8,8 @@ from functools import reduce
 import ibis
 
 from dlrs.data.engine import Table
+from dlrs.data.rules import LARGEST
 from dlrs.schema import Features
-
-LARGEST = 1e100
-"""Larger numbers are typing errors, and their squares would be infinite."""
 
 
 def out_of_bounds(rows: Table, features: Features) -> list[tuple[Table, str]]:

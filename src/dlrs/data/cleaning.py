@@ -15,8 +15,9 @@ import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dlrs.data.cells import EXPECTED, Kind, typed
+from dlrs.data.cells import typed
 from dlrs.data.engine import ROW, Engine, Table
+from dlrs.data.rules import EXPECTED, Kind
 from dlrs.data.sources import Source
 from dlrs.errors import DataError
 from dlrs.schema import Features

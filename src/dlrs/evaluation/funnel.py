@@ -27,6 +27,7 @@ from scipy import sparse
 from dlrs.arrays import NO_ITEM, Bools, Doubles, Ints, positions_in, stores, stores_pairs
 from dlrs.data.interactions import Interactions
 from dlrs.evaluation.groups import item_groups, per_user
+from dlrs.evaluation.report import Counts
 from dlrs.evaluation.staged import Shortlist
 from dlrs.evaluation.static import StaticTest
 from dlrs.metrics import ranked
@@ -39,9 +40,6 @@ DEPTHS = tuple(int(first * 10**power) for power in range(1, 7) for first in (1, 
 
 PerUser = dict[str, dict[str, Doubles]]
 """Group of items → metric → one value for each user who has a relevant item of the group."""
-
-Counts = dict[str, dict[str, dict[str, int]]]
-"""Group of items → `@5` and the like → stage → pairs lost there, or hit."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from pydantic import TypeAdapter
 from rich.markup import escape
 from rich.table import Table
 
-from dlrs.evaluation.funnel import Counts
 from dlrs.evaluation.significance import Difference, Interval, Ratio
 from dlrs.statistics import DataStatistics
 
@@ -23,6 +22,9 @@ GAINS = ("precision", "ndcg")
 
 Means = dict[str, dict[str, float]]
 """Model → metric → mean over the users; empty metrics where there was no user."""
+
+Counts = dict[str, dict[str, dict[str, int]]]
+"""Group of items → `@5` and the like → stage → pairs lost there, or hit."""
 
 
 @dataclass(frozen=True)

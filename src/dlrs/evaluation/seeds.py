@@ -13,8 +13,9 @@ import numpy as np
 
 from dlrs.arrays import Doubles
 from dlrs.evaluation.breakdown import means_of
-from dlrs.evaluation.funnel import Counts, PerUser, Stages
+from dlrs.evaluation.funnel import PerUser, Stages
 from dlrs.evaluation.judged import Judged
+from dlrs.evaluation.report import Counts
 from dlrs.prepared import Prepared
 
 

@@ -20,10 +20,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from dlrs.arrays import AnyArray, Bools, Ints, positions_in
 from dlrs.data import engine
-from dlrs.data.cells import Kind
 from dlrs.data.cleaning import Column, read_typed
 from dlrs.data.engine import ROW
 from dlrs.data.items import microseconds
+from dlrs.data.rules import Kind
 from dlrs.data.sources import Source
 from dlrs.errors import DataError, SchemaError
 from dlrs.experiment.analysis import Exposures

@@ -12,8 +12,9 @@ from typing import Any
 import ibis
 import pyarrow as pa
 
-from dlrs.data.cells import Kind, typed
+from dlrs.data.cells import typed
 from dlrs.data.engine import ROW, Engine, Table
+from dlrs.data.rules import Kind
 from dlrs.data.sources import Source
 from dlrs.errors import DataError
 from dlrs.progress import track

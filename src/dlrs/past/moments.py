@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -18,10 +18,12 @@ from dlrs.candidates.filtering.columns import Texts
 from dlrs.data.interactions import ALL_TIME
 from dlrs.errors import ArtifactError
 from dlrs.past.stored import USERS
-from dlrs.prepared import Prepared
 from dlrs.ranking.moment_ranker import MomentRanker
 from dlrs.ranking.past import Items, Past
 from dlrs.ranking.stored_past import MOMENT, StoredPast
+
+if TYPE_CHECKING:  # the service serves without what prepares
+    from dlrs.prepared import Prepared
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from scipy import sparse
@@ -18,13 +18,15 @@ from dlrs.data.interactions import Interactions
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.features.similarity import unit_rows
 from dlrs.popularity import item_counts
-from dlrs.prepared import Prepared
 from dlrs.profiles.reach import Reach
 from dlrs.ranking.known import LastMet, liked, weights_of
 from dlrs.ranking.requests import Requests
 from dlrs.ranking.successions import Successions
 from dlrs.ranking.timelines import NO_EVENT, Timelines
 from dlrs.schema import Features
+
+if TYPE_CHECKING:  # the service serves without what prepares
+    from dlrs.prepared import Prepared
 
 LEAST_EVENTS = 300
 """The shortest window is one that holds as many events on average, or it would only hold noise."""

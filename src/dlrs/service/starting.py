@@ -11,7 +11,7 @@ from dlrs.bundle import current_bundle
 from dlrs.service import metrics_folder
 from dlrs.service.as_of import clock_offset
 from dlrs.service.listening import address, listen, serve
-from dlrs.service.settings import Settings
+from dlrs.service.settings import Settings, database_url
 from dlrs.service.workers import Workers
 
 
@@ -45,10 +45,12 @@ def _alone(settings: Settings, listening: socket.socket, where: str) -> int:
 def _several(settings: Settings, listening: socket.socket, where: str) -> int:
     import pydantic.v1  # noqa: F401 - FastAPI asks for it: here all workers share it
 
+    from dlrs.service.database.database import make
     from dlrs.service.metrics import forget
     from dlrs.service.wiring import opened, read, says
 
     loaded = read(settings)
+    make(database_url(settings.database, settings.state))
 
     def work(ready: Callable[[], None]) -> None:
         with opened(settings, loaded) as service:

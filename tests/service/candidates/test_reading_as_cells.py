@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlrs.data.cells import Kind, typed
+from dlrs.data.cells import typed
 from dlrs.data.duckdb import TEXT_LIST
+from dlrs.data.rules import Kind
 from dlrs.errors import DataError
 from dlrs.schema import Features
 from dlrs.service.candidates.reading import read_features

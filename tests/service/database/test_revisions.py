@@ -10,7 +10,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from dlrs.errors import ArtifactError, RequestError, Unavailable
-from dlrs.service.database import Database
+from dlrs.service.database import Database, migrating
+from dlrs.service.database.database import make
 from dlrs.service.database.engines import engines, parsed
 from dlrs.service.database.migrating import FOLDER, migrate
 from dlrs.service.database.tables import REVISION, tables
@@ -86,6 +87,15 @@ def test_the_migrations_make_the_tables_that_the_code_names(url: str, opens: Ope
 def test_opening_again_changes_nothing(url: str, opens: Opens) -> None:
     opens(url).items.put({"car": {}}, 100)
     assert opens(url).items.last() == 1
+
+
+def test_a_database_made_beforehand_is_only_opened(
+    url: str, opens: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(url)
+    monkeypatch.setattr(migrating, "_upgrade", None)  # whoever migrates now fails
+    make(url)
+    assert opens(url).items.put({"car": {}}, 100) == 1
 
 
 @pytest.mark.parametrize("newer", [str(REVISION + 1), "a7f3"])

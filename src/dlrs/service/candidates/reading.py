@@ -1,6 +1,6 @@
 """Reading: the features of an item as JSON brings them, as the item table's cells would be read.
 
-The rules are those of `data.cells` and `data.bounds`: a number may come as text, a time is ISO 8601 or of its
+The rules are those of tables, `data.rules`: a number may come as text, a time is ISO 8601 or of its
 column's format, an empty text is no value. What `Published.items` holds may be sent again as it is: seconds
 for a time without a format, and parts of dates by their own names.
 """
@@ -15,8 +15,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
-from dlrs.data.bounds import LARGEST
-from dlrs.data.cells import CALENDAR, EXPECTED, PATTERNS
+from dlrs.data.rules import CALENDAR, EXPECTED, LARGEST, PATTERNS
 from dlrs.errors import DataError
 from dlrs.schema import Continuous, Features
 from dlrs.schema.description import EPOCH_UNITS

@@ -50,17 +50,7 @@ class Database:
             Unavailable: it does not answer.
             MissingExtra: PostgreSQL needs psycopg.
         """
-        address = parsed(url)
-        where = shown(address)
-        reading, writing = engines(address, connections)
-        try:
-            if address.get_backend_name() == "sqlite":
-                _log_ahead(where)
-            migrate(reading, Writer(writing, where), where)
-        except BaseException:
-            reading.dispose()
-            writing.dispose()
-            raise
+        reading, writing, where = _ready(url, connections)
         return cls(reading, writing, where, decisions, waiting)
 
     def close(self) -> None:
@@ -69,6 +59,32 @@ class Database:
         self._reader.close()
         for engine in self._engines:
             engine.dispose()
+
+
+def make(url: str) -> None:
+    """Make or migrate a database as opening it would, and let go of it again; errors are those of `open`.
+
+    For who is about to fork: the memory that a migration takes is then taken once.
+    """
+    reading, writing, _ = _ready(url, connections=1)
+    reading.dispose()
+    writing.dispose()
+
+
+def _ready(url: str, connections: int) -> tuple[Engine, Engine, str]:
+    """Return what reads and what writes a database of the newest revision, and how to name it."""
+    address = parsed(url)
+    where = shown(address)
+    reading, writing = engines(address, connections)
+    try:
+        if address.get_backend_name() == "sqlite":
+            _log_ahead(where)
+        migrate(reading, Writer(writing, where), where)
+    except BaseException:
+        reading.dispose()
+        writing.dispose()
+        raise
+    return reading, writing, where
 
 
 def _log_ahead(file: str) -> None:
