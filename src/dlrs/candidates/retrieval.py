@@ -70,5 +70,5 @@ class Retrieval:
         return cls(
             index or load_index(folder / INDEX, vectors, settings),
             Clusters.load(folder / CLUSTERS) if (folder / CLUSTERS).is_dir() else None,
-            np.load(folder / RECENT) if (folder / RECENT).is_file() else None,
+            np.load(folder / RECENT, mmap_mode="r") if (folder / RECENT).is_file() else None,
         )

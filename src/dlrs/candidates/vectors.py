@@ -109,7 +109,9 @@ class ItemVectors:
         vectors_UKD = self.vectors_ND.take(rows_UK, axis=0)  # in half the time of an index
         match self.metric:
             case "cosine":
-                return _products(vectors_UKD, queries_UD) / self._lengths_N[rows_UK]
+                # of these alone: to keep those of all would read the whole catalogue, in every process
+                length_UK = lengths(vectors_UKD.reshape(-1, self.width)).reshape(rows_UK.shape)
+                return _products(vectors_UKD, queries_UD) / length_UK
             case "inner-product":
                 return _products(vectors_UKD, queries_UD)
             case "euclidean":

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Self
 
 from dlrs.bundle import Folder
+from dlrs.candidates.bundled import BundledItems
 from dlrs.features.encoding import Encoding
 from dlrs.features.single import SingleEncoding
 from dlrs.model.nets import AnyNets, open_nets
 from dlrs.recipe import Recipe, parse_recipe
+from dlrs.service.ranking.reasons import Common
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,18 @@ class ServingBundle:
     def single(self) -> SingleEncoding:
         """What encodes one profile at a time."""
         return SingleEncoding(self.encoding)
+
+    @cached_property
+    def items(self) -> BundledItems:
+        """The items that were published with it, mapped. ArtifactError if they are damaged."""
+        return BundledItems.open(self.folder, self.recipe)
+
+    @cached_property
+    def common(self) -> Common:
+        """How common the features of its items are."""
+        # opened for this alone: it reads all over the files, and what it read is mapped no longer than that
+        items = BundledItems.open(self.folder, self.recipe)
+        return Common.read(items.table, self.recipe.marketplace.features)
 
     @classmethod
     def load(cls, bundle: Folder) -> Self:

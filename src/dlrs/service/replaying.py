@@ -93,7 +93,7 @@ def replay(decision: Decision, registry: Path, items: ItemStore, against: str | 
 def _again(
     decision: Decision, user: Representations | None, bundle: ServingBundle, items: ItemStore
 ) -> list[tuple[str, float]]:
-    stored = BundledItems.open(bundle.folder, bundle.recipe)
+    stored = bundle.items
     similar = decision.request.get("similar")
     wanted = [*decision.candidates, *([] if similar is None else [similar])]
     ids, representations = _represented(decision, wanted, bundle, stored, items)

@@ -71,8 +71,9 @@ class Loaded:
 
     @classmethod
     def of(cls, folder: Folder) -> Loaded:
-        """Read a bundle."""
+        """Read a bundle, and look at its items."""
         bundle = ServingBundle.load(folder)
+        _ = bundle.items, bundle.common  # now: no request waits for them
         past = Past.open(folder.path, bundle.recipe.marketplace.features)
         return cls(bundle, past, BundledMoment.open(folder.path))
 

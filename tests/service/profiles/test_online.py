@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -182,6 +183,19 @@ def test_the_newest_events_count(tmp_path: Path) -> None:
     expected = [(item_id(4), "view"), (item_id(5), "view"), *((e.item_id, "contact") for e in events[:5])]
     assert [(met.item_id, met.type) for met in found.history] == expected
     assert found.summary.events == 7
+
+
+def test_what_is_kept_of_a_user_holds_none_of_his_events(tmp_path: Path) -> None:
+    many = [Event(f"b{n}", "ann", item_id(n % 6), "view", END - DAY + n) for n in range(5000)]
+    online = Online(bundle(), past_of(many, tmp_path))
+    border, seen = online.border(NOW), online.seen()
+    online.describe(0, seen, border, 0, 20)  # what is made once
+    tracemalloc.start()
+    found = online.describe(0, seen, border, 0, 20)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.summary.events == len(many)
+    assert kept < 2 * len(many)  # one column of them alone has eight bytes for each
 
 
 def test_a_crowd_is_forgotten_but_for_what_counts(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def mentions(service: RankingService, user_id: str) -> bool:
         for cache in vars(part).values()
         if isinstance(cache, Bounded)
     ]
-    assert len(caches) == 6
+    assert len(caches) == 5
     keys = [key if isinstance(key, tuple) else (key,) for cache in caches for key in cache._kept]
     return any(user_id in key for key in keys)
 

@@ -113,9 +113,12 @@ class Snapshot:
         return isinstance(self.index, ExcludingIndex)
 
     def warm(self) -> None:
-        """Answer a few queries, so that the first real one waits for no disk and no first-time work."""
-        some = np.linspace(0, len(self) - 1, min(WARM, len(self))).astype(np.int64)
-        self.index.propose(self.items.embedding_ND[some], self.kept.settings.count)
+        """Answer a few queries, so that the first real one waits for no disk and no first-time work.
+
+        One by one, as requests come: memory for all together would stay taken for nothing.
+        """
+        for row in np.linspace(0, len(self) - 1, min(WARM, len(self))).astype(np.int64):
+            self.index.propose(self.items.embedding_ND[row : row + 1], self.kept.settings.count)
 
 
 def _kind(items: LiveItems, kept: Kept) -> Candidates:

@@ -102,7 +102,7 @@ class Catalogue:
             Unavailable: the item storage does not answer, or the process that writes does not get on.
         """
         require_servable(bundle.recipe, bundle.id)
-        stored = BundledItems.open(bundle.folder, bundle.recipe)
+        stored = bundle.items
         folder = state / LIVE / bundle.id
         (folder / WRITER).mkdir(parents=True, exist_ok=True)
         items = BundleItems(stored, bundle.recipe.marketplace.features)

@@ -42,6 +42,10 @@ class Described:
     history: History
 
 
+NOTHING = np.empty(0, dtype=np.int64)
+"""Which events a copy of none has: a slice of none would keep all."""
+
+
 class _Later(NamedTuple):
     """The events since the bundle that a history is told of."""
 
@@ -109,16 +113,17 @@ class Online:
             described: how many of the newest events come with features.
         """
         since = border - self.window
-        events = self._events(row, max(since, erased), border)
-        base = encounters(self.past, events)[0]
-        columns = seen.columns() if len(seen) else SeenColumns(base.take(slice(0, 0)), [], [])
+        lying = self._events(row, max(since, erased), border)
+        events: slice | Ints = lying
+        base = encounters(self.past, lying)[0]
+        columns = seen.columns() if len(seen) else SeenColumns(base.take(NOTHING), [], [])
         new = columns.encounters
         if len(new) and (new.time_E[0] < since or new.time_E[-1] >= border):
             new = new.take(slice(*np.searchsorted(new.time_E, [since, border])))
         if len(base) + len(new) > self.most:
             kept = self._newest(base, new)
             events, base, new = (
-                events[kept[: len(base)]],
+                np.arange(lying.start, lying.stop)[kept[: len(base)]],
                 base.take(kept[: len(base)]),
                 new.take(kept[len(base) :]),
             )
@@ -132,11 +137,11 @@ class Online:
 
         return Described(summary, History(summary.events, mets))
 
-    def _events(self, row: int | None, since: int, until: int) -> Ints:
-        """Return which of the past's events are a user's and of some time, ascending."""
+    def _events(self, row: int | None, since: int, until: int) -> slice:
+        """Return which of the past's events are a user's and of some time."""
         events = slice(0, 0) if row is None else self.past.events(row)
         low, high = np.searchsorted(self.past.arrays.time_E[events], [since, until]).tolist()
-        return np.arange(events.start + low, events.start + high)
+        return slice(events.start + low, events.start + high)
 
     def _newest(self, base: Encounters, new: Encounters) -> Bools:
         """Tell which events of both are the newest; of one moment, those of the past count as older."""
@@ -145,7 +150,7 @@ class Online:
         kept[order[len(order) - self.most :]] = True
         return kept
 
-    def _mets(self, events: Ints, later: _Later, newest: int, described: int) -> list[Met]:
+    def _mets(self, events: slice | Ints, later: _Later, newest: int, described: int) -> list[Met]:
         """Return the newest events, oldest first, with the features of the newest `described` of them."""
         times, type_E, versions = self._newest_of(events, later, newest)
         wanted = np.array(sorted(set(versions)), dtype=np.int64)
@@ -167,10 +172,12 @@ class Online:
             for place, (version, kind, time) in enumerate(rows)
         ]
 
-    def _newest_of(self, events: Ints, later: _Later, newest: int) -> tuple[list[int], list[int], list[int]]:
+    def _newest_of(
+        self, events: slice | Ints, later: _Later, newest: int
+    ) -> tuple[list[int], list[int], list[int]]:
         """Return time, type and version of the newest events, oldest first; later versions come last."""
         arrays = self.past.arrays
-        of_past = events[-newest:] if newest else events[:0]
+        of_past = _last(events, newest)
         parts = [(arrays.time_E[of_past], arrays.type_E[of_past], arrays.version_E[of_past])]
         if newest and len(later.time_E):
             some, known = slice(-newest, None), len(arrays.item_M)
@@ -197,3 +204,10 @@ class Online:
 
     def _items(self, versions: AnyArray) -> Sequence[str]:
         return self.past.item_ids(self.past.arrays.item_M[versions])
+
+
+def _last(events: slice | Ints, most: int) -> slice | Ints:
+    """Return the last of some events."""
+    if isinstance(events, slice):
+        return slice(max(events.start, events.stop - most), events.stop)
+    return events[max(0, len(events) - most) :]

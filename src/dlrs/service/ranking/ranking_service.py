@@ -76,12 +76,12 @@ class RankingService:
             _guard("candidates", near, metrics),
         )
         self._timers: dict[str, Any] = {}  # of the stages
-        self._explaining, self._askers = Explaining(), Askers()
+        self._explaining, self._askers = Explaining(held), Askers()
         self._moments = Moments(moment, clock)
         self._users = Users(profiles, of_profiles, held, clock, metrics)
         self._crowds = crowds.Crowds(profiles, self._askers)
         self._path = WholePath(candidates, of_candidates, self._askers, self._moments, metrics, count)
-        self._worse = WorseTimes(profiles, candidates, of_candidates, held, self._explaining)
+        self._worse = WorseTimes(profiles, candidates, of_candidates, held)
 
     def start(self) -> None:
         """Follow what is gone and what is popular until `stop`."""

@@ -11,7 +11,6 @@ from threading import Thread
 from dlrs.errors import DlrsError, StorageFull, Unavailable, WrongBundle
 from dlrs.service.ranking.asking import Page
 from dlrs.service.ranking.bounded import Bounded
-from dlrs.service.ranking.explaining import Explaining
 from dlrs.service.ranking.guard import Deadline, Guard
 from dlrs.service.ranking.kept import Kept, popular
 from dlrs.service.ranking.pinning import Held
@@ -36,16 +35,11 @@ class WorseTimes:
     """Keeps lists while times are good. All threads share one."""
 
     def __init__(
-        self,
-        profiles: ProfileSource,
-        candidates: CandidateSource,
-        guard: Guard,
-        held: Held,
-        explaining: Explaining,
+        self, profiles: ProfileSource, candidates: CandidateSource, guard: Guard, held: Held
     ) -> None:
         """Take the other services; `guard` is that of the Candidate Service."""
         self._profiles, self._candidates, self._guard = profiles, candidates, guard
-        self._held, self._explaining = held, explaining
+        self._held = held
         self._tombstones = Tombstones(candidates)
         self._lists: Bounded[tuple[str, Page], Kept] = Bounded(USERS)
         self._popular: Kept | None = None
@@ -99,13 +93,12 @@ class WorseTimes:
         self._stopped.set()
 
     def refresh(self) -> None:
-        """Look at what is popular in the newest bundle, and how common its items' features are.
+        """Look at what is popular in the newest bundle.
 
         Raises:
             Unavailable: the Candidate Service does not answer.
         """
         for bundle in self._held()[:1]:
-            self._explaining.learn(bundle)
             self._popular = popular(bundle, self._candidates, self._profiles, self._tombstones)
 
     def _last_list(self, wish: Wish) -> Kept | None:
