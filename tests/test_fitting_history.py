@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from dlrs import held_back
 from dlrs.fitting import fit_both, write_both
 from dlrs.fitting_history import COMPARED, fit_history, save_history_net
 from dlrs.held_back import WORTH, Beside, HeldBack
 from dlrs.model.history_forward import HistoryNets
+from dlrs.model.history_net import HistoryNet
 from dlrs.model.low_pass import WEIGHT, LowPass
 from dlrs.model.nets import open_nets
 from dlrs.model.prior import Prior
@@ -77,6 +79,41 @@ def test_the_best_reading_is_the_one_that_validates_best(prepared: Prepared, tmp
     facts = write_both((validated, refit), tmp_path / "best", tmp_path / "written")
     assert tuple(facts["refit"][name] for name in ("reading", "learning_rate", "user_ids")) == best
     assert any((tmp_path / "written/tensorboard/validated").iterdir())
+
+
+def test_a_partner_that_helps_stands_beside_both_networks(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_back.Beside, "is_worth_it", lambda one, other: one.ndcg > other.ndcg)
+    changed = with_history(
+        reading(prepared, "best"), {"start": "random", "learning_rate": 0.02, "prior": False}
+    )
+    both = validated, refit = fit_both(changed, tmp_path / "best", ALONE)
+    assert isinstance(validated, TrainedHistory)
+    assert isinstance(refit, TrainedHistory)
+    assert validated.partner is not None
+    assert refit.partner is not None
+    assert validated.partner.share == refit.partner.share > 0
+    first, chosen, again = (
+        one.network.settings for one in (validated, validated.partner.trained, refit.partner.trained)
+    )
+    assert again == chosen != first
+    assert len(refit.partner.trained.history) == validated.partner.trained.best_epoch
+    facts = write_both(both, tmp_path / "best", tmp_path / "written")
+    assert facts["refit"]["partner"]["share"] == validated.partner.share
+    written = open_nets(tmp_path / "written/validated")
+    assert isinstance(written, HistoryNets)
+    judge = HeldBack.of(prepared, int(prepared.starts_Q[prepared.validation_period]))
+    assert judge.ndcg(written) > validated.best_validation
+
+
+def test_a_partner_that_does_not_help_is_left_out(prepared: Prepared) -> None:
+    judge = HeldBack.of(prepared, int(prepared.starts_Q[prepared.validation_period]))
+    network = HistoryNet(prepared.encoding.space, prepared.recipe.history, torch.ones(1), types=4)
+    weights = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
+    nets = HistoryNets(network.space, network.settings, weights)
+    assert judge.partner(nets, {"itself": nets}) is None
+    assert judge.partner(nets, {}) is None
 
 
 def test_ids_of_users_that_are_not_asked_for_tell_nothing(prepared: Prepared, tmp_path: Path) -> None:

@@ -67,8 +67,21 @@ def write_both(both: tuple[AnyTrained, AnyTrained], work: Path, folder: Path) ->
             kept = ("reading", "learning_rate", "user_ids")
             facts[name] |= {setting: getattr(chosen, setting) for setting in kept}
             facts[name]["prior"] = None if trained.prior is None else asdict(trained.prior)
+            facts[name]["partner"] = _partner_facts(trained)
             facts[name]["low_pass"] = None if trained.low_pass is None else trained.low_pass.weight
     return facts
+
+
+def _partner_facts(trained: TrainedHistory) -> dict[str, Any] | None:
+    if trained.partner is None:
+        return None
+    chosen = trained.partner.trained.network.settings
+    return {
+        "reading": chosen.reading,
+        "learning_rate": chosen.learning_rate,
+        "user_ids": chosen.user_ids,
+        "share": trained.partner.share,
+    }
 
 
 def save_trained(trained: AnyTrained, folder: Path) -> None:

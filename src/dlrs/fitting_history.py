@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from safetensors.numpy import save
 from scipy import sparse
 
 from dlrs.data.interactions import ALL_TIME
 from dlrs.errors import DlrsError
 from dlrs.features.rows import FeatureSpace
 from dlrs.held_back import HeldBack
-from dlrs.model.history_forward import NETS, HistoryNets, save_history
+from dlrs.model.history_forward import HistoryNets, save_history
 from dlrs.model.history_net import HistoryNet
 from dlrs.model.low_pass import LowPass
+from dlrs.model.partner import Partner
 from dlrs.model.prior import Prior
 from dlrs.prepared import Prepared
 from dlrs.profiles.buckets import MICROSECOND
@@ -27,7 +27,7 @@ from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import Sequences
 from dlrs.schema import USER
 from dlrs.training.low_pass import fit_low_pass
-from dlrs.training.retrieval import Log, TrainedHistory, Validate, train_history
+from dlrs.training.retrieval import Log, TrainedHistory, TrainedPartner, Validate, train_history
 from dlrs.training.workers import Workers
 
 
@@ -51,7 +51,7 @@ Small logs are learnt by heart within an epoch or two unless the steps are short
 tells more of a user than what he met where he met much, and is learnt by heart where he met little.
 """
 
-BOARD = "tensorboard"
+BOARD, PARTNER = "tensorboard", "partner"
 
 
 def fit_history(
@@ -61,9 +61,10 @@ def fit_history(
 
     With `like`, as that network was trained: for as many epochs as were best for it. Without, stop by NDCG@10
     of what users turned to from there to the cut: exact retrieval from all items alive then. A recipe that
-    asks for the best reading has each way of `COMPARED` trained, and takes the one with the highest NDCG@10.
-    What users turned to then also says what stands beside the network (`held_back.HeldBack.beside`): the
-    other training takes the prior over, and what the second opinion weighs.
+    asks for the best reading has each way of `COMPARED` trained, and takes the one with the highest NDCG@10,
+    with the other beside it that helps it most, if one does (`model.partner`). What users turned to then also
+    says what else stands beside the network (`held_back.HeldBack.beside`): the other training takes the prior
+    over, and what the second opinion weighs.
     """
     if workers.count > 1:
         raise DlrsError(
@@ -72,33 +73,47 @@ def fit_history(
         )
     end, settings = int(prepared.starts_Q[until]), prepared.recipe.history
     if like is not None:
-        again = _fit(prepared, like.network.settings, folder, end, epochs=like.best_epoch)
-        return replace(again, prior=like.prior, low_pass=_low_pass_like(like.low_pass, again, prepared, end))
+        return _fit_like(like, prepared, folder, end)
     held_back = HeldBack.of(prepared, end)
-
-    def ndcg(network: HistoryNet) -> float:
-        return held_back.ndcg(_without_torch(network))
-
-    if settings.reading != "best":
-        trained = _fit(prepared, settings, folder, end, validate=ndcg)
+    if settings.reading == "best":
+        trained = _best(prepared, settings, folder, end, held_back)
     else:
-        trained = _best(prepared, settings, folder, end, ndcg)
+        trained = _fit(prepared, settings, folder, end, validate=_ndcg(held_back))
     low_pass = _low_pass(trained, prepared, end) if settings.low_pass and held_back.is_settled else None
-    beside = held_back.beside(_without_torch(trained.network), low_pass, prior=settings.prior)
+    beside = held_back.beside(_bare(trained), low_pass, prior=settings.prior)
     return replace(trained, prior=beside.prior, low_pass=beside.low_pass)
 
 
+def _fit_like(like: TrainedHistory, prepared: Prepared, folder: Path, end: int) -> TrainedHistory:
+    """Train as another was, on what happened before `end`, with what stands beside it."""
+    again = _fit(prepared, like.network.settings, folder, end, epochs=like.best_epoch)
+    if like.partner is not None:
+        other = like.partner.trained
+        theirs = _fit(prepared, other.network.settings, folder / PARTNER, end, epochs=other.best_epoch)
+        again = replace(again, partner=replace(like.partner, trained=theirs))
+    return replace(again, prior=like.prior, low_pass=_low_pass_like(like.low_pass, again, prepared, end))
+
+
+def _ndcg(held_back: HeldBack) -> Validate:
+    return lambda network: held_back.ndcg(_without_torch(network))
+
+
 def _best(
-    prepared: Prepared, settings: History, folder: Path, end: int, validate: Validate
+    prepared: Prepared, settings: History, folder: Path, end: int, held_back: HeldBack
 ) -> TrainedHistory:
-    """Train each way of `COMPARED`, and return the one that validates best."""
+    """Train each way of `COMPARED`; return the one that validates best, with a partner if one helps it."""
     trained = {
-        name: _fit(prepared, _varied(settings, way), folder / name, end, validate=validate)
+        name: _fit(prepared, _varied(settings, way), folder / name, end, validate=_ndcg(held_back))
         for name, way in COMPARED.items()
     }
     best = max(COMPARED, key=lambda name: trained[name].best_validation)
     shutil.copytree(folder / best / BOARD, folder / BOARD, dirs_exist_ok=True)
-    return trained[best]
+    others = {name: _bare(one) for name, one in trained.items() if name != best and settings.partner}
+    found = held_back.partner(_bare(trained[best]), others)
+    if found is None:
+        return trained[best]
+    name, share = found
+    return replace(trained[best], partner=TrainedPartner(trained[name], share))
 
 
 def _varied(settings: History, way: Way) -> History:
@@ -157,17 +172,24 @@ def _low_pass_like(
 def save_history_net(trained: TrainedHistory, folder: Path) -> None:
     """Write weights, shape and prior into `folder`; `history_forward.load_history` reads them."""
     folder.mkdir(parents=True, exist_ok=True)
-    nets = _without_torch(trained.network, trained.prior)
-    if trained.low_pass is not None:
-        nets = nets.with_low_pass(trained.low_pass)
-    (folder / NETS).write_bytes(save(dict(nets.weights)))
-    save_history(nets, folder)
+    nets = _bare(trained, trained.prior)
+    save_history(nets if trained.low_pass is None else nets.with_low_pass(trained.low_pass), folder)
 
 
-def _without_torch(network: HistoryNet, prior: Prior | None = None) -> HistoryNets:
+def _bare(trained: TrainedHistory, prior: Prior | None = None) -> HistoryNets:
+    """Return a network with its partner as numpy runs them, without a second opinion."""
+    if trained.partner is None:
+        return _without_torch(trained.network, prior)
+    partner = Partner(_without_torch(trained.partner.trained.network), trained.partner.share)
+    return _without_torch(trained.network, prior, partner)
+
+
+def _without_torch(
+    network: HistoryNet, prior: Prior | None = None, partner: Partner | None = None
+) -> HistoryNets:
     """Return the network as numpy runs it; the weights are shared, not copied."""
     weights = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
-    return HistoryNets(network.space, network.settings, weights, prior)
+    return HistoryNets(network.space, network.settings, weights, prior, partner)
 
 
 def _unordered(settings: History) -> int:

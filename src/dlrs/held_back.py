@@ -1,13 +1,14 @@
 """Held back: what users turned to between the end of training and the cut, which judges history networks.
 
-It says when to stop, and what stands beside the network: the prior of items (`training.prior`) and the second
-opinion (`model.low_pass`).
+It says when to stop, and what stands beside the network: a partner (`model.partner`), the prior of items
+(`training.prior`) and the second opinion (`model.low_pass`).
 
-    U users    A items that could be recommended    D width    W what a second opinion adds    J = D + W
+    U users    A items that could be recommended    J coordinates: D, and those of what stands beside
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from dlrs.evaluation.static import StaticTest, static_test
 from dlrs.metrics.ranked import per_user
 from dlrs.model.history_forward import HistoryNets
 from dlrs.model.low_pass import LowPass
+from dlrs.model.partner import side_by_side
 from dlrs.model.prior import Prior
 from dlrs.prepared import Prepared
 from dlrs.progress import stage
@@ -39,12 +41,15 @@ MOST_USERS = 5_000
 SHARES = (0.05, 0.1, 0.2, 0.4, 0.8)
 """What a second opinion may weigh: the standard deviation, in logits, of what it says of users and items."""
 
+PARTNER_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)
+"""What a partner may weigh."""
+
 NEW = 0.01
 """A second opinion is asked where no larger share of what users turned to was new. It knows items by who met
 them; what it says of others, by their features alone, misleads (docs/decisions/0042-a-second-opinion.md)."""
 
 WORTH = 1.01
-"""A second opinion makes all vectors longer: it must be better by this factor,"""
+"""Partner and second opinion make all vectors longer: with them it must be better by this factor,"""
 
 ERRORS = 2.0
 """and by so many standard errors of the mean difference: few users say little."""
@@ -112,6 +117,23 @@ class HeldBack:
         with stage("evaluate validation"):
             return float(self._ndcg(*self._embedded(nets)).mean())
 
+    def partner(self, nets: HistoryNets, others: Mapping[str, HistoryNets]) -> tuple[str, float] | None:
+        """Return which other network should stand beside one, and its share; None where none is worth it."""
+        if not others:
+            return None
+        with stage("Weigh partners of the network"):
+            users_UD, items_AD = self._embedded(nets)
+            alone = best = Beside(self._ndcg(users_UD, items_AD))
+            chosen = None
+            for name, other in others.items():
+                theirs_UD, theirs_AD = self._embedded(other)
+                for share in PARTNER_SHARES:
+                    users_UJ = side_by_side(users_UD, theirs_UD, share)
+                    found = Beside(self._ndcg(users_UJ, side_by_side(items_AD, theirs_AD, share)))
+                    if found.ndcg > best.ndcg:
+                        best, chosen = found, (name, share)
+        return chosen if best.is_worth_it(alone) else None
+
     def beside(self, nets: HistoryNets, low_pass: LowPass | None, *, prior: bool) -> Beside:
         """Return what should stand beside a network: each of the two only where it helps.
 
@@ -125,7 +147,7 @@ class HeldBack:
             if low_pass is None:
                 return alone
             users_UJ, items_AJ = self._embedded(nets.with_low_pass(replace(low_pass, weight=1.0)))
-            D = nets.settings.width
+            D = nets.width
             scale = _root_mean_square(users_UJ[:, D:], items_AJ[:, D:]) / nets.settings.temperature
             for share in SHARES if scale > 0 else ():
                 weighed = replace(low_pass, weight=share / scale)

@@ -92,7 +92,7 @@ class History(Description):
         default="both",
         description="how a user's events become one vector; set: their mean, and training tells each from "
         "all the others, as if order said nothing; best: set, also at a quarter of the rate or with "
-        "user_ids, or attention, whichever validates best",
+        "user_ids, or attention, whichever validates best (and see partner)",
     )
     spread: int = Field(
         default=8, ge=1, description="set: steps of an epoch over which what a user met is told"
@@ -128,6 +128,10 @@ class History(Description):
         default=True,
         description="beside the cosine, a scalar of each item: whether nobody met it, how often it was met, "
         "how often of late, how old it is; fitted on the validation period",
+    )
+    partner: bool = Field(
+        default=True,
+        description="best: another of the four beside the best one, where both together validate better",
     )
     low_pass: bool = Field(
         default=True,

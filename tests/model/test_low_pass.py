@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save
 
-from dlrs.model.history_forward import NETS, HistoryNets, Tokens, load_history, save_history
+from dlrs.model.history_forward import HistoryNets, Tokens, load_history, save_history
 from dlrs.model.low_pass import LowPass
 from model.test_history_net import in_numpy, items, reading, users
 
@@ -100,7 +99,6 @@ def test_only_the_last_events_count(low_pass: LowPass) -> None:
 
 def test_it_is_read_as_it_was_written(tmp_path: Path, low_pass: LowPass) -> None:
     nets = in_numpy(reading("set")).with_low_pass(low_pass)
-    (tmp_path / NETS).write_bytes(save(dict(nets.weights)))
     save_history(nets, tmp_path)
     again = load_history(tmp_path)
     assert again.low_pass is not None

@@ -2,23 +2,23 @@
 
 It is built from the arrays of `HistoryNet.state_dict()` and gives the same numbers to about 1e-5. It stands
 where `forward.Nets` stands: e_u and e_v have length 1, and a logit is their product over the temperature plus
-the item's prior, if there is one, which is its wide scalar. A second opinion (`low_pass`) adds coordinates to
-both; then all e_v have the length √2.
+the item's prior, if there is one, which is its wide scalar. A partner (`partner`) adds coordinates to both,
+and so does a second opinion (`low_pass`); then all e_v have the length √2.
 
     U users    N items    L events looked back at    D width    H heads
-    E events of users    J = D, or D + 2 W with a second opinion: what items are made of
+    E events of users    J what items are made of: D, with a second opinion D + 2 W, and the partner's J
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save
 from scipy import sparse
 from scipy.special import expit, softmax
 
@@ -27,6 +27,7 @@ from dlrs.errors import ArtifactError
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.model.forward import ItemHalves, Representations
 from dlrs.model.low_pass import LowPass
+from dlrs.model.partner import PREFIX, Partner
 from dlrs.model.prior import NEWBORN, Prior, Standing
 from dlrs.recipe import History
 
@@ -50,6 +51,10 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.offsets_U1) - 1
 
+    def behind(self, columns: int) -> Tokens:
+        """Return the same events without the first columns of their vectors."""
+        return replace(self, vectors_SJ=self.vectors_SJ[:, columns:])
+
 
 class HistoryNets:
     """UserNet and ItemNet over histories. Reading only: one object may serve many threads."""
@@ -60,20 +65,33 @@ class HistoryNets:
         settings: History,
         weights: Mapping[str, Floats],
         prior: Prior | None = None,
+        partner: Partner | None = None,
     ) -> None:
         self.space, self.settings, self.weights, self.prior = space, settings, weights, prior
-        self.low_pass = LowPass.among(weights)
+        self.low_pass, self.partner = LowPass.among(weights), partner
+        self._table_KJ: Floats
+        self._numbers_CJ: Floats
         table_KJ, numbers_CJ = weights["table"], weights["numbers"]
         if self.low_pass is not None:
             table_KJ = np.hstack([table_KJ, self.low_pass.table_KV])
             numbers_CJ = np.hstack([numbers_CJ, self.low_pass.numbers_CV])
-        self._table_KJ, self._numbers_CJ = table_KJ * weights["used_K"][:, None], numbers_CJ
+        table_KJ = table_KJ * weights["used_K"][:, None]
+        self._own_width = table_KJ.shape[1]
+        if partner is not None:
+            table_KJ = np.hstack([table_KJ, partner.nets._table_KJ])
+            numbers_CJ = np.hstack([numbers_CJ, partner.nets._numbers_CJ])
+        self._table_KJ, self._numbers_CJ = table_KJ, numbers_CJ
         self._table_KD = self._table_KJ[:, : settings.width]
+
+    @property
+    def width(self) -> int:
+        """Coordinates of e_u and e_v without a second opinion."""
+        return self.settings.width + (0 if self.partner is None else self.partner.nets.width)
 
     def with_low_pass(self, low_pass: LowPass) -> HistoryNets:
         """Return the same network with a second opinion beside it."""
         weights = {**self.weights, **low_pass.as_weights()}
-        return HistoryNets(self.space, self.settings, weights, self.prior)
+        return HistoryNets(self.space, self.settings, weights, self.prior, self.partner)
 
     @property
     def events(self) -> int:
@@ -95,9 +113,15 @@ class HistoryNets:
         """Return e_v of what `item_vectors` made."""
         base = self.weights.get("base", np.float32(0))  # bundles of before have none
         unit_ND = unit(vectors_NJ[:, : self.settings.width] + base)
+        if self.partner is not None:
+            unit_ND = self.partner.beside(
+                unit_ND, self.partner.nets.unit_items(vectors_NJ[:, self._own_width :])
+            )
         if self.low_pass is None:
             return unit_ND
-        return np.hstack([unit_ND, self.low_pass.outward(vectors_NJ[:, self.settings.width :])])
+        return np.hstack(
+            [unit_ND, self.low_pass.outward(vectors_NJ[:, self.settings.width : self._own_width])]
+        )
 
     def item_vectors(self, rows: EncodedRows) -> Floats:
         """Return the sums of the features' embeddings, (N, J): what a user's events are made of."""
@@ -114,6 +138,17 @@ class HistoryNets:
             rows: his profile. Its features count only where he met nothing: somebody who tells what he likes.
             tokens: what he met, a row for each; None: nobody met anything.
         """
+        user_UD = self._unit_users(rows, tokens)
+        if self.partner is not None:
+            nets = self.partner.nets
+            theirs = None if tokens is None else tokens.behind(self._own_width)
+            user_UD = self.partner.beside(user_UD, nets._unit_users(rows, theirs))
+        if self.low_pass is not None:
+            user_UD = self._beside(user_UD, self.low_pass, tokens)
+        return _representations(user_UD)
+
+    def _unit_users(self, rows: EncodedRows, tokens: Tokens | None) -> Floats:
+        """Return e_u as this network alone has it: (U, D)."""
         D = self.settings.width
         total_UD = np.tile(self.weights["anybody"], (len(rows), 1))
         if len(self.weights["own_table"]):
@@ -126,10 +161,7 @@ class HistoryNets:
             for start in range(0, len(rows), step):
                 some = np.arange(start, min(start + step, len(rows)))
                 total_UD[some] += self._met(tokens, some)
-        user_UD = unit(total_UD.reshape(len(rows), D))
-        if self.low_pass is not None:
-            user_UD = self._beside(user_UD, self.low_pass, tokens)
-        return _representations(user_UD)
+        return unit(total_UD.reshape(len(rows), D))
 
     def item_halves(self, items: Representations) -> ItemHalves:
         """Return what `logits` needs of each item: e_v itself, and its prior."""
@@ -202,7 +234,7 @@ class HistoryNets:
         return np.where(anything_U1, met_UD, 0).astype(np.float32)
 
     def _beside(self, user_UD: Floats, low_pass: LowPass, tokens: Tokens | None) -> Floats:
-        """Return e_u with its share in the second opinion: (U, D + W + 1)."""
+        """Return e_u, of a partner, too, with its share in the second opinion: W + 1 more coordinates."""
         D, W = self.settings.width, low_pass.width
         beside_UW = np.zeros((len(user_UD), W), dtype=np.float32)
         step = max(1, TOKENS // self.settings.length)
@@ -260,8 +292,16 @@ def unit(vectors_ND: Floats) -> Floats:
 
 
 def save_history(net: HistoryNets, folder: Path) -> None:
-    """Write the shape and the prior beside the weights, which `history_net` wrote."""
-    shape = {"space": asdict(net.space), "settings": net.settings.model_dump(mode="json")}
+    """Write weights, shape and prior."""
+    partner = None
+    weights = dict(net.weights)
+    if net.partner is not None:
+        settings = net.partner.nets.settings.model_dump(mode="json")
+        partner = {"settings": settings, "share": net.partner.share}
+        weights |= net.partner.as_weights()
+    (folder / NETS).write_bytes(save(weights))
+    settings = net.settings.model_dump(mode="json")
+    shape = {"space": asdict(net.space), "settings": settings, "partner": partner}
     (folder / SHAPE).write_text(json.dumps(shape, indent=1), encoding="utf-8")
     if net.prior is not None:
         net.prior.save(folder)
@@ -277,7 +317,14 @@ def load_history(folder: Path) -> HistoryNets:
         shape = json.loads((folder / SHAPE).read_text(encoding="utf-8"))
         space = FeatureSpace(**{name: tuple(values) for name, values in shape["space"].items()})
         settings, prior = History.model_validate(shape["settings"]), Prior.load_if_there(folder)
-        return HistoryNets(space, settings, load_file(folder / NETS), prior)
+        weights, partner = load_file(folder / NETS), None
+        if (told := shape.get("partner")) is not None:  # bundles of before have none
+            theirs = {
+                name.removeprefix(PREFIX): weights.pop(name) for name in [*weights] if name.startswith(PREFIX)
+            }
+            nets = HistoryNets(space, History.model_validate(told["settings"]), theirs)
+            partner = Partner(nets, float(told["share"]))
+        return HistoryNets(space, settings, weights, prior, partner)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, SafetensorError) as error:
         raise ArtifactError(
             f"{folder}: expected a history network ({NETS}, {SHAPE}), received: {error}. Train it anew."

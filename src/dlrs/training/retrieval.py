@@ -62,6 +62,14 @@ class Log:
 
 
 @dataclass(frozen=True)
+class TrainedPartner:
+    """A network of another reading that stands beside one, and what it weighs (`model.partner`)."""
+
+    trained: TrainedHistory
+    share: float
+
+
+@dataclass(frozen=True)
 class TrainedHistory:
     """A network with its best weights, and how it came there."""
 
@@ -70,6 +78,7 @@ class TrainedHistory:
     best_epoch: int  # counted from 1
     prior: Prior | None = None  # of items, fitted on what was held back
     low_pass: LowPass | None = None  # a second opinion, weighed on what was held back
+    partner: TrainedPartner | None = None  # chosen and weighed there, too
 
     @property
     def best_validation(self) -> float:
@@ -334,8 +343,9 @@ def _seed(seed: int, run: Run[HistoryNet]) -> None:
 
 
 def _identity(log: Log, space: FeatureSpace, settings: History, validate: Validate | None) -> str:
-    # A training may be resumed for more epochs than it was begun for; prior and second opinion come after it.
-    facts = settings.model_dump(mode="json", exclude={"epochs", "prior", "low_pass"}) | asdict(space)
+    # A training may be resumed for more epochs than it was begun for; what stands beside it comes after it.
+    later = {"epochs", "prior", "low_pass", "partner"}
+    facts = settings.model_dump(mode="json", exclude=later) | asdict(space)
     description = json.dumps({**facts, "validated": validate is not None}, sort_keys=True)
     learned_from = (log.sequences, log.versions, *(() if log.passed is None else (log.passed,)))
     return identify(description, *learned_from)

@@ -35,17 +35,20 @@ from service.ranking.fakes import FakeItemStore, Stage, known_1N, open_world, st
 from small_run import NARROW, small_run
 
 
-@pytest.fixture(scope="module", params=["alone", "second opinion"])
+@pytest.fixture(scope="module", params=["alone", "second opinion", "partner"])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     settings = Simulation(users=150, items=1000, network="history")
     folder = tmp_path_factory.mktemp("history")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(held_back, "NEW", 1)
         patch.setattr(held_back.Beside, "is_worth_it", lambda *_: request.param != "alone")
-        run = small_run(folder, settings, NARROW | {"epochs = 10": "epochs = 2"})
+        patch.setattr(held_back, "PARTNER_SHARES", (0.01, 0.5))
+        best = {'reading = "set" ': 'reading = "best"'} if request.param == "partner" else {}
+        run = small_run(folder, settings, NARROW | best | {"epochs = 10": "epochs = 2"})
     nets = open_nets(run.trained / "refit")
     assert isinstance(nets, HistoryNets)
     assert (nets.low_pass is None) == (request.param == "alone")
+    assert (nets.partner is not None) == (request.param == "partner")
     return run
 
 
