@@ -107,6 +107,27 @@ def test_a_partner_that_helps_stands_beside_both_networks(
     assert judge.ndcg(written) > validated.best_validation
 
 
+def test_a_partner_may_be_the_same_from_another_seed(prepared: Prepared, tmp_path: Path) -> None:
+    changed = with_history(reading(prepared, "set"), {"partner": "seed", "epochs": 1})
+    validated, refit = fit_both(changed, tmp_path, ALONE)
+    for trained in (validated, refit):
+        assert isinstance(trained, TrainedHistory)
+        assert trained.partner is not None
+        assert trained.partner.share == 0.5
+        seeds = [one.network.settings.seed for one in (trained, trained.partner.trained)]
+        assert seeds == [0, 1]
+        first, other = (one.network.state_dict()["table"] for one in (trained, trained.partner.trained))
+        assert not torch.equal(first, other)
+
+
+def test_a_recipe_may_do_without_a_partner(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_back.HeldBack, "partner", lambda *_: ("attention", 0.5))
+    changed = with_history(reading(prepared, "best"), {"partner": "none"})
+    assert fit_history(changed, tmp_path, ALONE, until=prepared.validation_period).partner is None
+
+
 def test_a_partner_that_does_not_help_is_left_out(prepared: Prepared) -> None:
     judge = HeldBack.of(prepared, int(prepared.starts_Q[prepared.validation_period]))
     network = HistoryNet(prepared.encoding.space, prepared.recipe.history, torch.ones(1), types=4)

@@ -80,6 +80,7 @@ def _partner_facts(trained: TrainedHistory) -> dict[str, Any] | None:
         "reading": chosen.reading,
         "learning_rate": chosen.learning_rate,
         "user_ids": chosen.user_ids,
+        "seed": chosen.seed,
         "share": trained.partner.share,
     }
 

@@ -62,9 +62,9 @@ def fit_history(
     With `like`, as that network was trained: for as many epochs as were best for it. Without, stop by NDCG@10
     of what users turned to from there to the cut: exact retrieval from all items alive then. A recipe that
     asks for the best reading has each way of `COMPARED` trained, and takes the one with the highest NDCG@10,
-    with the other beside it that helps it most, if one does (`model.partner`). What users turned to then also
-    says what else stands beside the network (`held_back.HeldBack.beside`): the other training takes the prior
-    over, and what the second opinion weighs.
+    with the other beside it that helps it most, if one does (`model.partner`); or one of another seed, if the
+    recipe asks for that. What users turned to then also says what else stands beside the network
+    (`held_back.HeldBack.beside`): the other training takes over the prior and what the second opinion weighs.
     """
     if workers.count > 1:
         raise DlrsError(
@@ -79,6 +79,10 @@ def fit_history(
         trained = _best(prepared, settings, folder, end, held_back)
     else:
         trained = _fit(prepared, settings, folder, end, validate=_ndcg(held_back))
+    if settings.partner == "seed":
+        again = trained.network.settings.model_copy(update={"seed": settings.seed + 1})
+        theirs = _fit(prepared, again, folder / PARTNER, end, validate=_ndcg(held_back))
+        trained = replace(trained, partner=TrainedPartner(theirs, 0.5))
     low_pass = _low_pass(trained, prepared, end) if settings.low_pass and held_back.is_settled else None
     beside = held_back.beside(_bare(trained), low_pass, prior=settings.prior)
     return replace(trained, prior=beside.prior, low_pass=beside.low_pass)
@@ -108,7 +112,9 @@ def _best(
     }
     best = max(COMPARED, key=lambda name: trained[name].best_validation)
     shutil.copytree(folder / best / BOARD, folder / BOARD, dirs_exist_ok=True)
-    others = {name: _bare(one) for name, one in trained.items() if name != best and settings.partner}
+    if settings.partner != "reading":
+        return trained[best]
+    others = {name: _bare(one) for name, one in trained.items() if name != best}
     found = held_back.partner(_bare(trained[best]), others)
     if found is None:
         return trained[best]

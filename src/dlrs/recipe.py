@@ -129,9 +129,10 @@ class History(Description):
         description="beside the cosine, a scalar of each item: whether nobody met it, how often it was met, "
         "how often of late, how old it is; fitted on the validation period",
     )
-    partner: bool = Field(
-        default=True,
-        description="best: another of the four beside the best one, where both together validate better",
+    partner: Literal["reading", "seed", "none"] = Field(
+        default="reading",
+        description="a second network beside the first. reading: with best, another of the four, where both "
+        "together validate better; seed: the same from another seed, whatever the reading, half and half",
     )
     low_pass: bool = Field(
         default=True,
