@@ -49,7 +49,7 @@ NEW = 0.01
 them; what it says of others, by their features alone, misleads (docs/decisions/0042-a-second-opinion.md)."""
 
 WORTH = 1.01
-"""Partner and second opinion make all vectors longer: with them it must be better by this factor,"""
+"""Partner and second opinion add coordinates to all vectors: with them it must be better by this factor,"""
 
 ERRORS = 2.0
 """and by so many standard errors of the mean difference: few users say little."""
