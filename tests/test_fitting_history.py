@@ -14,7 +14,7 @@ from dlrs import held_back
 from dlrs.fitting import fit_both, write_both
 from dlrs.fitting_history import COMPARED, fit_history, save_history_net
 from dlrs.held_back import WORTH, Beside, HeldBack
-from dlrs.model.history_forward import HistoryNets
+from dlrs.model.history_forward import NETS, HistoryNets
 from dlrs.model.history_net import HistoryNet
 from dlrs.model.low_pass import WEIGHT, LowPass
 from dlrs.model.nets import open_nets
@@ -23,6 +23,7 @@ from dlrs.prepared import Prepared
 from dlrs.preparing import prepare
 from dlrs.recipe import read_recipe
 from dlrs.simulator.marketplace import Simulation, simulate
+from dlrs.training import retrieval
 from dlrs.training.retrieval import TrainedHistory
 from dlrs.training.workers import ALONE
 
@@ -118,6 +119,24 @@ def test_a_partner_may_be_the_same_from_another_seed(prepared: Prepared, tmp_pat
         assert seeds == [0, 1]
         first, other = (one.network.state_dict()["table"] for one in (trained, trained.partner.trained))
         assert not torch.equal(first, other)
+
+
+def test_how_many_are_trained_at_once_changes_no_bit(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = with_history(reading(prepared, "set"), {"partner": "seed", "epochs": 1})
+    written = {}
+    for at_once in (1, 2):
+        work = tmp_path / str(at_once)
+        both = fit_both(changed, work / "work", ALONE, at_once)
+        write_both(both, work / "work", work)
+        written[at_once] = [(work / name / NETS).read_bytes() for name in ("validated", "refit")]
+        monkeypatch.setattr(retrieval, "_step", not_here)
+    assert written[1] == written[2]
+
+
+def not_here(*_: object) -> None:
+    raise AssertionError("a step in the process that should have found both networks trained")
 
 
 def test_a_recipe_may_do_without_a_partner(

@@ -225,14 +225,25 @@ def describe(prepared: Prepared, out: Out) -> None:
 
 
 @app.command()
-def train(prepared: Prepared, out: Out) -> None:
+def train(
+    prepared: Prepared,
+    out: Out,
+    at_once: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="networks to train at once, where the recipe has several; fewer take less memory  "
+            "[default: as many as processors]",
+        ),
+    ] = None,
+) -> None:
     """Train UserNet, ItemNet and RankNet. Killed and started again, it goes on where it was.
 
     Settings are those that the recipe had when PREPARED was written.
     """
     from dlrs import pipeline
 
-    best = pipeline.train(prepared, out).facts["validated"]["best_epoch"]
+    best = pipeline.train(prepared, out, at_once=at_once).facts["validated"]["best_epoch"]
     _say(f"Trained {out}, best after epoch {best}. Curves: tensorboard --logdir {out}")
     _say(f"Next: dlrs evaluate {prepared} {out} --out REPORT")
 

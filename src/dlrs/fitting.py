@@ -46,10 +46,14 @@ def remove_others(work: Path) -> None:
 AnyTrained = Trained | TrainedHistory
 
 
-def fit_both(prepared: Prepared, work: Path, workers: Workers) -> tuple[AnyTrained, AnyTrained]:
+def fit_both(
+    prepared: Prepared, work: Path, workers: Workers, at_once: int = 1
+) -> tuple[AnyTrained, AnyTrained]:
     """Train twice: with the validation periods held back, then on all for as many epochs as were best."""
-    validated = fit(prepared, work / VALIDATED, workers, until=prepared.validation_period)
-    return validated, fit(prepared, work / REFIT, workers, until=prepared.cut_period, like=validated)
+    until = prepared.validation_period
+    validated = fit(prepared, work / VALIDATED, workers, until=until, at_once=at_once)
+    until = prepared.cut_period
+    return validated, fit(prepared, work / REFIT, workers, until=until, like=validated, at_once=at_once)
 
 
 def write_both(both: tuple[AnyTrained, AnyTrained], work: Path, folder: Path) -> dict[str, Any]:
@@ -100,12 +104,16 @@ def fit(
     *,
     until: int,
     like: AnyTrained | None = None,
+    at_once: int = 1,
 ) -> AnyTrained:
-    """Train the recipe's networks on the periods before `until`: as `like` was, or with early stopping."""
+    """Train the recipe's networks on the periods before `until`: as `like` was, or with early stopping.
+
+    Of history networks that need nothing of each other `at_once` are trained, in processes of their own.
+    """
     if prepared.recipe.training.network == "history":
         if not isinstance(like, TrainedHistory | None):
             raise TypeError("like: expected a history network, received the thesis's networks")
-        return fit_history(prepared, folder, workers, until=until, like=like)
+        return fit_history(prepared, folder, workers, until=until, like=like, at_once=at_once)
     epochs = None if like is None else like.best_epoch
     return fit_thesis(prepared, folder, workers, until=until, epochs=epochs)
 

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -22,10 +22,12 @@ from dlrs.model.partner import Partner
 from dlrs.model.prior import Prior
 from dlrs.prepared import Prepared
 from dlrs.profiles.buckets import MICROSECOND
-from dlrs.recipe import History
+from dlrs.progress import stage
+from dlrs.recipe import History, Recipe
 from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import Sequences
 from dlrs.schema import USER
+from dlrs.training.apart import run_apart
 from dlrs.training.low_pass import fit_low_pass
 from dlrs.training.retrieval import Log, TrainedHistory, TrainedPartner, Validate, train_history
 from dlrs.training.workers import Workers
@@ -51,11 +53,26 @@ Small logs are learnt by heart within an epoch or two unless the steps are short
 tells more of a user than what he met where he met much, and is learnt by heart where he met little.
 """
 
-BOARD, PARTNER = "tensorboard", "partner"
+BOARD, FIRST, PARTNER = "tensorboard", "first", "partner"
+
+
+class _Fit(NamedTuple):
+    """One training: how, where its checkpoints lie, and on what happened before which moment."""
+
+    settings: History
+    folder: Path
+    end: int  # microseconds since the epoch
+    epochs: int | None = None  # none: as many as validate well
 
 
 def fit_history(
-    prepared: Prepared, folder: Path, workers: Workers, *, until: int, like: TrainedHistory | None = None
+    prepared: Prepared,
+    folder: Path,
+    workers: Workers,
+    *,
+    until: int,
+    like: TrainedHistory | None = None,
+    at_once: int = 1,
 ) -> TrainedHistory:
     """Train on what happened before the start of period `until`.
 
@@ -65,6 +82,9 @@ def fit_history(
     with the other beside it that helps it most, if one does (`model.partner`); or one of another seed, if the
     recipe asks for that. What users turned to then also says what else stands beside the network
     (`held_back.HeldBack.beside`): the other training takes over the prior and what the second opinion weighs.
+
+    Networks that need nothing of each other are trained `at_once`, in processes of their own; how many that
+    are changes no bit of what is learnt.
     """
     if workers.count > 1:
         raise DlrsError(
@@ -73,46 +93,56 @@ def fit_history(
         )
     end, settings = int(prepared.starts_Q[until]), prepared.recipe.history
     if like is not None:
-        return _fit_like(like, prepared, folder, end)
+        return _fit_like(like, prepared, folder, end, at_once)
     held_back = HeldBack.of(prepared, end)
     if settings.reading == "best":
-        trained = _best(prepared, settings, folder, end, held_back)
+        trained = _best(prepared, settings, folder, held_back, end, at_once)
     else:
-        trained = _fit(prepared, settings, folder, end, validate=_ndcg(held_back))
-    if settings.partner == "seed":
-        again = trained.network.settings.model_copy(update={"seed": settings.seed + 1})
-        theirs = _fit(prepared, again, folder / PARTNER, end, validate=_ndcg(held_back))
-        trained = replace(trained, partner=TrainedPartner(theirs, 0.5))
+        trained = _chosen(prepared, settings, folder, held_back, end, at_once)
     low_pass = _low_pass(trained, prepared, end) if settings.low_pass and held_back.is_settled else None
     beside = held_back.beside(_bare(trained), low_pass, prior=settings.prior)
     return replace(trained, prior=beside.prior, low_pass=beside.low_pass)
 
 
-def _fit_like(like: TrainedHistory, prepared: Prepared, folder: Path, end: int) -> TrainedHistory:
+def _fit_like(
+    like: TrainedHistory, prepared: Prepared, folder: Path, end: int, at_once: int
+) -> TrainedHistory:
     """Train as another was, on what happened before `end`, with what stands beside it."""
-    again = _fit(prepared, like.network.settings, folder, end, epochs=like.best_epoch)
+    fits = {FIRST: _Fit(like.network.settings, folder, end, like.best_epoch)}
     if like.partner is not None:
         other = like.partner.trained
-        theirs = _fit(prepared, other.network.settings, folder / PARTNER, end, epochs=other.best_epoch)
-        again = replace(again, partner=replace(like.partner, trained=theirs))
+        fits[PARTNER] = _Fit(other.network.settings, folder / PARTNER, end, other.best_epoch)
+    trained = _fit_all(prepared, fits, None, at_once)
+    again = trained[FIRST]
+    if like.partner is not None:
+        again = replace(again, partner=replace(like.partner, trained=trained[PARTNER]))
     return replace(again, prior=like.prior, low_pass=_low_pass_like(like.low_pass, again, prepared, end))
 
 
-def _ndcg(held_back: HeldBack) -> Validate:
-    return lambda network: held_back.ndcg(_without_torch(network))
+def _chosen(
+    prepared: Prepared, settings: History, folder: Path, held_back: HeldBack, end: int, at_once: int
+) -> TrainedHistory:
+    """Train with one reading; with a partner of another seed, if the recipe asks for that."""
+    fits = {FIRST: _Fit(settings, folder, end)}
+    if settings.partner == "seed":
+        fits[PARTNER] = _Fit(settings.model_copy(update={"seed": settings.seed + 1}), folder / PARTNER, end)
+    trained = _fit_all(prepared, fits, held_back, at_once)
+    if settings.partner != "seed":
+        return trained[FIRST]
+    return replace(trained[FIRST], partner=TrainedPartner(trained[PARTNER], 0.5))
 
 
 def _best(
-    prepared: Prepared, settings: History, folder: Path, end: int, held_back: HeldBack
+    prepared: Prepared, settings: History, folder: Path, held_back: HeldBack, end: int, at_once: int
 ) -> TrainedHistory:
     """Train each way of `COMPARED`; return the one that validates best, with a partner if one helps it."""
-    trained = {
-        name: _fit(prepared, _varied(settings, way), folder / name, end, validate=_ndcg(held_back))
-        for name, way in COMPARED.items()
-    }
+    fits = {name: _Fit(_varied(settings, way), folder / name, end) for name, way in COMPARED.items()}
+    trained = _fit_all(prepared, fits, held_back, at_once)
     best = max(COMPARED, key=lambda name: trained[name].best_validation)
     shutil.copytree(folder / best / BOARD, folder / BOARD, dirs_exist_ok=True)
-    if settings.partner != "reading":
+    if settings.partner == "seed":
+        return _chosen(prepared, fits[best].settings, folder / best, held_back, end, at_once)
+    if settings.partner == "none":
         return trained[best]
     others = {name: _bare(one) for name, one in trained.items() if name != best}
     found = held_back.partner(_bare(trained[best]), others)
@@ -122,25 +152,41 @@ def _best(
     return replace(trained[best], partner=TrainedPartner(trained[name], share))
 
 
+def _fit_all(
+    prepared: Prepared, fits: Mapping[str, _Fit], held_back: HeldBack | None, at_once: int
+) -> dict[str, TrainedHistory]:
+    """Train several networks; those of `run_apart` are done then, and only read here."""
+    if min(at_once, len(fits)) > 1:
+        with stage(f"Train {len(fits)} networks, {min(at_once, len(fits))} at once"):
+            run_apart(
+                _fit_alone,
+                {name: (prepared.folder, prepared.facts, prepared.recipe, fit) for name, fit in fits.items()},
+                at_once,
+            )
+    return {name: _fit(prepared, fit, held_back) for name, fit in fits.items()}
+
+
+def _fit_alone(folder: Path, facts: Mapping[str, Any], recipe: Recipe, fit: _Fit) -> None:
+    """Train one network in a process of its own."""
+    prepared = replace(Prepared.load(folder, facts), recipe=recipe)
+    _fit(prepared, fit, HeldBack.of(prepared, fit.end) if fit.epochs is None else None)
+
+
+def _ndcg(held_back: HeldBack) -> Validate:
+    return lambda network: held_back.ndcg(_without_torch(network))
+
+
 def _varied(settings: History, way: Way) -> History:
     rate = settings.learning_rate * way.faster
     changed = {"reading": way.reading, "learning_rate": rate, "user_ids": way.user_ids}
     return settings.model_copy(update=changed)
 
 
-def _fit(
-    prepared: Prepared,
-    settings: History,
-    folder: Path,
-    end: int,
-    *,
-    epochs: int | None = None,
-    validate: Validate | None = None,
-) -> TrainedHistory:
-    """Train on what happened before the moment `end`."""
-    users = len(prepared.user_ids)
-    before = prepared.interactions.between(ALL_TIME, end)
-    negatives = prepared.negatives.between(ALL_TIME, end)
+def _fit(prepared: Prepared, fit: _Fit, held_back: HeldBack | None) -> TrainedHistory:
+    """Train one network, or go on from its checkpoint."""
+    users, settings = len(prepared.user_ids), fit.settings
+    before = prepared.interactions.between(ALL_TIME, fit.end)
+    negatives = prepared.negatives.between(ALL_TIME, fit.end)
     log = Log(
         sequences=Sequences.collect(before, users),
         versions=prepared.encoded_versions,
@@ -150,8 +196,14 @@ def _fit(
         unordered=_unordered(settings),
         passed=Passed.collect(negatives, before, users) if settings.passed_negatives else None,
     )
-    space = prepared.encoding.space
-    return train_history(log, space, settings, folder=folder, epochs=epochs, validate=validate)
+    return train_history(
+        log,
+        prepared.encoding.space,
+        settings,
+        folder=fit.folder,
+        epochs=fit.epochs,
+        validate=None if held_back is None else _ndcg(held_back),
+    )
 
 
 def _low_pass(trained: TrainedHistory, prepared: Prepared, end: int) -> LowPass:

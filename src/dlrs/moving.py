@@ -83,11 +83,13 @@ def _rankers(prepared: Prepared, trained: Path | None) -> dict[str, Fit]:
 def _train(prepared: Prepared, folder: Path) -> Networks:
     """Train the networks of a cut, with all before it, for as many epochs as were best on its validation."""
     from dlrs.fitting import REFIT, fit_both, write_both
+    from dlrs.training.apart import processors
     from dlrs.training.workers import ALONE
 
     trained = folder / "networks"
     trained.mkdir()
-    write_both(fit_both(prepared, folder / "checkpoints", ALONE), folder / "checkpoints", trained)
+    work = folder / "checkpoints"
+    write_both(fit_both(prepared, work, ALONE, processors()), work, trained)
     return {f"{prepared.recipe.model}, trained at each cut": trained / REFIT}
 
 

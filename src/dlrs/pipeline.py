@@ -118,19 +118,22 @@ def describe(prepared_folder: Path, out: Path) -> Folder:
     return bundle.open_folder(out, DESCRIBED)
 
 
-def train(prepared_folder: Path, out: Path, *, seed_step: int = 0) -> Folder:
+def train(prepared_folder: Path, out: Path, *, seed_step: int = 0, at_once: int | None = None) -> Folder:
     """Train the three networks twice and keep both (method §9).
 
     `validated` leaves what follows `validation_from` to early stopping; `refit` sees all of it, for
     as many epochs as were best there. Checkpoints lie beside `out` until both are done: after a
     kill the same call goes on where it was. Processes that torchrun started train together, and the first
-    one writes. `seed_step` is added to the recipe's seed.
+    one writes. `seed_step` is added to the recipe's seed. Of networks that need nothing of each other
+    `at_once` are trained, in processes of their own: as many as there are processors, unless told.
     """
     require_extras("torch", "tensorboard")
     from dlrs.fitting import checkpoints, fit_both, remove_others, write_both
     from dlrs.fitting_moment import write_ranker
+    from dlrs.training.apart import processors
     from dlrs.training.workers import joined
 
+    at_once = at_once or processors()
     prepared = with_seed(open_prepared(prepared_folder), seed_step)
     settings = _learning(prepared.recipe)
     facts: dict[str, Any] = {"encoding_hash": prepared.encoding.hash, "settings": settings}
@@ -139,7 +142,7 @@ def train(prepared_folder: Path, out: Path, *, seed_step: int = 0) -> Folder:
         if workers.leads:
             with bundle.writing(out, TRAINED, facts=facts) as folder:
                 remove_others(work)
-                facts |= write_both(fit_both(prepared, work, workers), work, folder)
+                facts |= write_both(fit_both(prepared, work, workers, at_once), work, folder)
                 facts |= write_ranker(prepared, folder)
         else:
             fit_both(prepared, work, workers)

@@ -58,6 +58,7 @@ REUSE = "profile_buckets"
 class Prepared:
     """A prepared data set. The arrays of a loaded one are mapped into memory, read-only."""
 
+    folder: Path
     recipe: Recipe
     user_ids: pa.Array
     versions: Versions
@@ -130,6 +131,7 @@ class Prepared:
         """Map what `preparing` wrote; `facts` are those of the folder's manifest."""
         content = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
         return cls(
+            folder=folder,
             recipe=parse_recipe(content, source=str(folder / RECIPE)),
             user_ids=read_ids(folder),
             versions=Versions.open(folder / VERSIONS),

@@ -1,11 +1,13 @@
 """Progress on standard error for everything that takes longer than a glance.
 
 In a terminal a bar or a spinner moves; elsewhere, as in a log file, each longer piece of work leaves one
-line when it is done.
+line when it is done. So it does in a process that works beside others (`training.apart`): two bars cannot
+move in one place.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -19,7 +21,10 @@ T = TypeVar("T")
 FOLLOWS = os.environ.get("RANK", "0") != "0"
 """Of several workers that torchrun started only the first one shows anything; errors each says itself."""
 
-console = Console(stderr=True, quiet=FOLLOWS)
+APART = "" if multiprocessing.parent_process() is None else f"{multiprocessing.current_process().name}: "
+"""What a process that works beside others writes before its lines."""
+
+console = Console(stderr=True, quiet=FOLLOWS, force_terminal=False if APART else None)
 
 GLANCE = 1.0
 """Seconds. What is over sooner leaves no line in a log."""
@@ -50,4 +55,4 @@ def stage(description: str) -> Iterator[None]:
 
 
 def _done(description: str, started: float) -> None:
-    console.print(f"  [green]✓[/green] {description} [dim]{time.perf_counter() - started:.1f} s[/dim]")
+    console.print(f"  [green]✓[/green] {APART}{description} [dim]{time.perf_counter() - started:.1f} s[/dim]")
