@@ -12,6 +12,7 @@ from dlrs.bundle import Folder
 from dlrs.contenders import Build, Contenders, fit_contenders
 from dlrs.data.interactions import micros
 from dlrs.errors import DataError
+from dlrs.evaluation.alone import evaluate_alone, tests_alone
 from dlrs.evaluation.funnel import held_out
 from dlrs.evaluation.judged import Judged, Yardsticks, evaluate
 from dlrs.evaluation.page import Rows, render
@@ -152,7 +153,7 @@ def _judge(
     prepared = contenders[0].prepared
     settings = prepared.recipe.evaluation
     yardsticks = _yardsticks(prepared, test, stages=stages)
-    runs = [evaluate(some.recommenders(test.versions_A), test, yardsticks, settings.k) for some in contenders]
+    runs = [_evaluate(some, test, yardsticks, settings.k) for some in contenders]
     by_model = {
         name: [run[name] for run in runs if name in run] if name not in DETERMINISTIC else [first]
         for name, first in runs[0].items()
@@ -172,6 +173,14 @@ def _judge(
     )
     spread = {name: spread_of(seeds) for name, seeds in by_model.items() if len(seeds) > 1}
     return replace(report, seeds=len(contenders), spread=spread), judged
+
+
+def _evaluate(
+    contenders: Contenders, test: StaticTest, yardsticks: Yardsticks, ks: Sequence[int]
+) -> dict[str, Judged]:
+    judged = evaluate(contenders.recommenders(test.versions_A), test, yardsticks, ks)
+    alone = evaluate_alone(contenders.recommenders, tests_alone(test), ks)
+    return {name: replace(one, alone=alone.get(name, {})) for name, one in judged.items()}
 
 
 def _yardsticks(prepared: Prepared, test: StaticTest, *, stages: bool) -> Yardsticks:

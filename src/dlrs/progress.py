@@ -21,7 +21,8 @@ T = TypeVar("T")
 FOLLOWS = os.environ.get("RANK", "0") != "0"
 """Of several workers that torchrun started only the first one shows anything; errors each says itself."""
 
-APART = "" if multiprocessing.parent_process() is None else f"{multiprocessing.current_process().name}: "
+NAME = multiprocessing.current_process().name
+APART = "" if NAME == "MainProcess" else f"{NAME}: "
 """What a process that works beside others writes before its lines."""
 
 console = Console(stderr=True, quiet=FOLLOWS, force_terminal=False if APART else None)

@@ -34,6 +34,7 @@ from scipy import sparse
 from dlrs.arrays import NO_ITEM, Floats, Ints
 from dlrs.data.catalog import FOREVER, Catalog
 from dlrs.data.interactions import Interactions
+from dlrs.evaluation.alone import evaluate_alone, tests_alone
 from dlrs.evaluation.judged import Judged, Yardsticks, evaluate
 from dlrs.evaluation.pairs import BalancedPairs
 from dlrs.evaluation.report import Report
@@ -87,6 +88,13 @@ class FixedLists:
     def score(self, users_P: Ints, items_P: Ints) -> Floats:
         assert users_P.shape == items_P.shape
         return items_P.astype(np.float32)
+
+
+def golden_alone(versions_A: Ints) -> dict[str, FixedLists]:
+    """What both list of warm items alone (0, 1 and 2), and of cold ones (4 and 5)."""
+    if 4 in versions_A:
+        return {"ours": FixedLists({0: [5, 4]}), "rival": FixedLists({0: [4]})}
+    return {"ours": FixedLists({0: [1, 2], 2: [0, 1]}), "rival": FixedLists({0: [2], 2: [0]})}
 
 
 @pytest.fixture
@@ -152,7 +160,10 @@ def no_pairs(yardsticks: Yardsticks) -> Yardsticks:
 def golden_judged(
     golden: Callable[..., StaticTest], golden_lists: dict[str, FixedLists], yardsticks: Yardsticks
 ) -> dict[str, Judged]:
-    return evaluate(golden_lists, golden(), yardsticks, KS)
+    test = golden()
+    alone = evaluate_alone(golden_alone, tests_alone(test), KS)
+    judged = evaluate(golden_lists, test, yardsticks, KS)
+    return {name: replace(one, alone=alone[name]) for name, one in judged.items()}
 
 
 @pytest.fixture

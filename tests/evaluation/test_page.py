@@ -58,6 +58,10 @@ def many(report, count):
         replace(group, models=grown(group.models), intervals=grown(group.intervals))
         for group in report.user_groups
     )
+    parts["alone"] = {
+        group: replace(part, models=grown(part.models), intervals=grown(part.intervals))
+        for group, part in report.alone.items()
+    }
     return replace(report, **parts, skew=skew, strict=report.strict and many(report.strict, count))
 
 
@@ -146,10 +150,11 @@ def test_every_model_is_in_every_table_of_models(report):
     models = many(report, 10).models
     tables = Outline(render(many(report, 10), title="ten models")).tables
     of_models = [table for table in tables if "model" in table["th"]]
-    # two headlines, pairs, beyond accuracy, warm and cold, groups of users, two strict ones, and every metric
-    assert len(of_models) == 8 + len(AT_K)
+    # two headlines, pairs, beyond accuracy, warm and cold, each of both alone, groups of users, two strict
+    # ones, and every metric
+    assert len(of_models) == 10 + len(AT_K)
     of_models += [table for table in tables if table["caption"] == ["Share in % that the top items have"]]
-    assert len(of_models) == 9 + len(AT_K)
+    assert len(of_models) == 11 + len(AT_K)
     for table_ in of_models:
         assert [name for name in models if name not in table_["th"]] == [], table_["caption"]
 

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from dlrs.progress import stage
 from dlrs.training.apart import run_apart
 
 
 def note(folder: Path, name: str, way: str) -> None:
     """Write down who ran; end as `way` says."""
-    (folder / name).write_text(str(os.getpid()))
+    with stage(f"Work of {os.getpid()}"):
+        (folder / name).write_text(str(os.getpid()))
     if way == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if way == "wrong":
@@ -32,7 +34,10 @@ def test_each_is_run_in_a_process_of_its_own_however_others_end(
     run_apart(note, {name: (tmp_path, name, way) for name, way in ways.items()}, at_once=2)
     pids = {(tmp_path / name).read_text() for name in ways}
     assert len(pids | {str(os.getpid())}) == len(ways) + 1
-    assert "Traceback" not in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "Traceback" not in said
+    for name in ways:
+        assert f"{name}: Work of {(tmp_path / name).read_text()}" in said
 
 
 ENDLESS = """

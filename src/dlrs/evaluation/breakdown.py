@@ -1,4 +1,4 @@
-"""Breakdown: what a mean over all users hides: the stages of a model, and users with few and many events."""
+"""Breakdown: what a mean hides: a model's stages, kinds of items, users with few and many events."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dlrs.arrays import Doubles
 from dlrs.evaluation.funnel import Stages
 from dlrs.evaluation.groups import ALL, COLD, WARM, user_groups
 from dlrs.evaluation.judged import Judged
-from dlrs.evaluation.report import GAINS, HEADLINE, StageReport, UserGroupReport
-from dlrs.evaluation.significance import intervals, judge_gaps
+from dlrs.evaluation.report import GAINS, HEADLINE, AloneReport, StageReport, UserGroupReport
+from dlrs.evaluation.significance import differences, intervals, judge_gaps, ratios
 from dlrs.evaluation.static import StaticTest
 
 GROUPED = (*HEADLINE, "recall", "ndcg")
@@ -80,6 +80,30 @@ def user_group_reports(
             )
         )
     return tuple(found)
+
+
+def alone_reports(
+    judged: Mapping[str, Judged],
+    tests: Mapping[str, StaticTest],
+    k: int,
+    reference: str,
+    *,
+    resamples: int,
+    seed: int,
+) -> dict[str, AloneReport]:
+    """Report on the lists of one kind of items each; `tests` are those that they were judged on."""
+    key, found = f"precision@{k}", {}
+    for group, test in tests.items():
+        values = {name: {key: one.alone[group][key]} for name, one in judged.items()}
+        found[group] = AloneReport(
+            users=len(test.users_U),
+            items=len(test.items_A),
+            models={name: means_of(one.alone[group]) for name, one in judged.items()},
+            intervals=intervals(values, resamples=resamples, seed=seed),
+            differences=differences(values, reference, resamples=resamples, seed=seed),
+            ratios=ratios(values, reference, resamples=resamples, seed=seed),
+        )
+    return found
 
 
 def means_of(values: Mapping[str, Doubles]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from scipy import sparse
 
 from dlrs.arrays import Doubles, Ints, positions_in, stores
-from dlrs.evaluation.funnel import Stages, look_into
+from dlrs.evaluation.funnel import PerUser, Stages, look_into
 from dlrs.evaluation.groups import ALL, COLD, WARM, item_groups, per_user
 from dlrs.evaluation.pairs import BalancedPairs, judge_pairs
 from dlrs.evaluation.protocol import lists_of
@@ -50,6 +50,7 @@ class Judged:
     pairs: dict[str, Doubles]  # auc and accuracy, of the users who have pairs
     together: dict[str, float]  # of all users at once: coverage@k, gini@k, accuracy_at_half
     stages: Stages | None = None  # of a recommender that has several, where they were looked into
+    alone: PerUser = field(default_factory=dict)  # asked for warm, and for cold items only (`alone`)
 
 
 def evaluate(

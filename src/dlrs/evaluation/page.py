@@ -14,7 +14,7 @@ from dlrs.evaluation import thesis
 from dlrs.evaluation.data_section import data_section
 from dlrs.evaluation.figures import bar_key, key, line_key
 from dlrs.evaluation.measures import AT_K, BEYOND, PAIRS, RANKED, STAGES, USER_GROUPS, Measure
-from dlrs.evaluation.page_stages import against_reference, bounds, gains, losses, mark, reach
+from dlrs.evaluation.page_stages import against_reference, bounds, gains, losses, mark, reach, times
 from dlrs.evaluation.report import HEADLINE, Report
 from dlrs.evaluation.report_figures import STAGE_PLACES, curve, funnel, skew_curve, trade_off
 from dlrs.statistics import DataStatistics
@@ -75,6 +75,7 @@ def render(
         beyond_columns=[_column(metric, measure, report.headline_k) for metric, measure in BEYOND.items()],
         thesis=thesis,
         mark=mark,
+        times=times,
         sentences=[compare(report, rival, metric) for rival in rivals for metric in HEADLINE],
         curves=curves,
         skew_curve=Markup(skew_curve(report.skew)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from dlrs.evaluation.funnel import STAGES
 from dlrs.evaluation.groups import ALL, COLD, WARM
@@ -13,7 +14,19 @@ from dlrs.evaluation.significance import CONFIDENCE, Difference, Ratio
 GROUPS = (ALL, WARM, COLD)
 
 
-def mark(report: Report, name: str, metric: str) -> str:
+class Compared(Protocol):
+    """What says how models stand to a reference: a report, or a part of one."""
+
+    @property
+    def differences(self) -> Mapping[str, Mapping[str, Difference]]:
+        """Of every other model to the reference."""
+
+    @property
+    def ratios(self) -> Mapping[str, Mapping[str, Ratio]]:
+        """The reference's over every other's."""
+
+
+def mark(report: Compared, name: str, metric: str) -> str:
     """Return what the tables say beside a mean of how surely it differs from the reference's."""
     gap = report.differences.get(name, {}).get(metric)
     if gap is None or not gap.beyond_chance:
@@ -104,7 +117,7 @@ def bounds(ratio: Ratio | None) -> str:
     )
 
 
-def times(report: Report, name: str, key: str) -> str:
+def times(report: Compared, name: str, key: str) -> str:
     """Return how many times a model's mean the reference reaches, with the interval."""
     ratio = report.ratios.get(name, {}).get(key)
     if ratio is None or ratio.mean is None:

@@ -68,6 +68,18 @@ class UserGroupReport:
 
 
 @dataclass(frozen=True)
+class AloneReport:
+    """Models asked for warm or for cold items only (`alone`), judged on who turned to one of these."""
+
+    users: int
+    items: int
+    models: Means
+    intervals: dict[str, dict[str, Interval]]  # this and the next two: Precision at the headline k
+    differences: dict[str, dict[str, Difference]]  # of every other model to the reference
+    ratios: dict[str, dict[str, Ratio]]
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the report that another evaluation adds: a text and tables, for the page to show as they are.
 
@@ -105,6 +117,7 @@ class Report:
     spread: Means = field(default_factory=dict)  # of such models: standard deviation of the mean over seeds
     commands: tuple[str, ...] = ()  # how to come by this report
     more: tuple[Section, ...] = ()  # what other evaluations add
+    alone: dict[str, AloneReport] = field(default_factory=dict)  # by group of items: warm, cold
 
     @property
     def headline_k(self) -> int:

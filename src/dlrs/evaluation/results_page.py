@@ -23,7 +23,8 @@ column, the decisive ones with the 95 % interval of a paired bootstrap over user
 is bold. A star marks what differs from our model beyond chance among all comparisons of its report
 (Holm's correction), a star in brackets what would if it were the only one. *Warm* and *cold* judge the
 same lists on items that somebody, or nobody, met before the cut; a dash stands where there was nothing
-to judge on.
+to judge on. In one list the two kinds take places from each other, so models are also asked for one kind
+only.
 """
 
 
@@ -52,6 +53,7 @@ def _section(report: Report) -> str:
         f"## {_name(report)}",
         _facts(report),
         _table(_model_rows(report)),
+        _alone(report),
         _strict(report),
         _users(report),
         _stages(report),
@@ -115,12 +117,36 @@ def _shown(measure: Measure, means: Mapping[str, float], key: str) -> str:
     return measure.show(means[key]) if key in means else "–"
 
 
+def _alone(report: Report) -> str:
+    """Return what models find that are asked for warm, or for cold items only."""
+    k, measure = report.headline_k, AT_K["precision"]
+    key = f"precision@{k}"
+    columns = {
+        f"{group} items only ({of.items:,} items, {of.users:,} users)": of
+        for group, of in report.alone.items()
+    }
+    rows: list[dict[str, str]] = [{"model": name} for name in report.models]
+    for heading, of in columns.items():
+        for row in rows:
+            name = row["model"]
+            low, high = of.intervals[name][key]
+            text = measure.show(of.models[name][key])
+            if of.models[name][key] == max(means[key] for means in of.models.values()):
+                text = f"**{text}**"
+            text += mark(of, name, key).replace("*", r"\*")
+            row[heading] = f"{text}<br>{measure.show(low)} – {measure.show(high)}"
+            row[f"{report.reference}, times that of {heading.split()[0]}"] = times(of, name, key)
+    head = f"Asked for one kind of items only, Precision@{k} in %:"
+    return f"{head}\n\n{_table(rows)}" if columns else ""
+
+
 def _strict(report: Report) -> str:
     if report.strict is None:
         return ""
     test = report.strict.test
     head = f"Strict, only items alive at the cut ({test['items']:,} items, {test['users']:,} users):"
-    return f"{head}\n\n{_table(_model_rows(report.strict))}"
+    parts = [head, _table(_model_rows(report.strict)), _alone(report.strict)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _users(report: Report) -> str:

@@ -46,6 +46,7 @@ def mean_of(runs: Sequence[Judged]) -> Judged:
         pairs=_mean([one.pairs for one in runs]),
         together={metric: float(np.mean([one[metric] for one in together])) for metric in together[0]},
         stages=_stages([one.stages for one in runs if one.stages is not None]),
+        alone=_by_group([one.alone for one in runs]),
     )
 
 

@@ -6,7 +6,7 @@ catalogue that is recommended from (those alive in the test, or at its start).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -63,6 +63,20 @@ class StaticTest:
         """Return how many of the counted items are relevant to each user: (U,)."""
         relevant_U: Ints = self.relevant_UN.astype(np.int64) @ counted_N.astype(np.int64)
         return relevant_U
+
+    def only(self, counted_N: Bools) -> StaticTest:
+        """Return the test over some of the items: its users are those who turned to one of them."""
+        some_U, kept_A = self.positives(counted_N) > 0, counted_N[self.items_A]
+        relevant_UN = self.relevant_UN[some_U].multiply(counted_N).tocsr()
+        relevant_UN.eliminate_zeros()
+        return replace(
+            self,
+            users_U=self.users_U[some_U],
+            known_UN=self.known_UN[some_U],
+            relevant_UN=sparse.csr_array(relevant_UN),
+            versions_A=self.versions_A[kept_A],
+            items_A=self.items_A[kept_A],
+        )
 
     @property
     def facts(self) -> dict[str, int]:

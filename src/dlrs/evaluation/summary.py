@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dlrs.arrays import Ints, positions_in
-from dlrs.evaluation.breakdown import means_of, stage_reports, user_group_reports
+from dlrs.evaluation.alone import tests_alone
+from dlrs.evaluation.breakdown import alone_reports, means_of, stage_reports, user_group_reports
 from dlrs.evaluation.ceilings import ceilings, references
 from dlrs.evaluation.judged import Judged, Yardsticks
 from dlrs.evaluation.report import HEADLINE, Report, Skew, headline_k
@@ -71,6 +72,14 @@ def summarise(
         ratios=ratios(headline, reference, resamples=resamples, seed=seed),
         user_groups=user_group_reports(judged, test, headline_k(ks), resamples=resamples, seed=seed),
         stages=stage_reports(judged, ks, resamples=resamples, seed=seed),
+        alone=alone_reports(
+            judged,
+            tests_alone(test) if all(one.alone for one in judged.values()) else {},
+            headline_k(ks),
+            reference,
+            resamples=resamples,
+            seed=seed,
+        ),
     )
 
 
