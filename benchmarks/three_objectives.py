@@ -1,10 +1,11 @@
 """What the three objectives learn: ranking, predictions and geometry side by side [T §5].
 
-    python benchmarks/three_objectives.py [--work runs/three-objectives] [--figure FILE.png]
+    python benchmarks/three_objectives.py [--users 2000] [--items 20000] [--work runs/three-objectives]
+        [--figure FILE.png]
 
-Simulates the demo's marketplace, prepares it, and trains once for each objective, with the demo's other
-settings, on the weeks before `validation_from`. What the work folder holds already is taken, and a
-training that was killed goes on. Lists are judged on the test week: once with the demo's T candidates
+Simulates the demo's marketplace or a larger one, prepares it, and trains once for each objective, with the
+demo's other settings, on the weeks before `validation_from`. What the work folder holds already is taken, and
+a training that was killed goes on. Lists are judged on the test week: once with the demo's T candidates
 nearest to e_u, and once with every item scored, as the thesis did. Predictions and cosines are those of
 pairs of the validation week. Prints Markdown and draws the figure.
 """
@@ -70,9 +71,9 @@ class Learned:
         return Validation(best.validation, best.accuracy)
 
 
-def prepare(work: Path) -> Prepared:
+def prepare(work: Path, simulation: Simulation) -> Prepared:
     if not (work / "prepared").exists():
-        data = pipeline.simulate(work / "data", Simulation())
+        data = pipeline.simulate(work / "data", simulation)
         pipeline.prepare(data / "recipe.toml", work / "prepared")
     return open_prepared(work / "prepared")
 
@@ -230,8 +231,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("runs/three-objectives"))
     parser.add_argument("--figure", type=Path, default=Path("docs/figures/three-objectives.png"))
+    parser.add_argument("--users", type=int, default=Simulation().users)
+    parser.add_argument("--items", type=int, default=Simulation().items)
     options = parser.parse_args()
-    prepared = prepare(options.work)
+    prepared = prepare(options.work, Simulation(users=options.users, items=options.items))
     settings = prepared.recipe.evaluation
     shown = _some(_held_back(prepared), settings.seed)
     one = Batches(shown, prepared.profiles, prepared.encoded_versions, len(shown), 0).at(
