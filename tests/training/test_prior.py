@@ -67,6 +67,40 @@ def test_a_fact_that_is_the_same_for_all_items_has_no_weight() -> None:
     assert found.met != 0
 
 
+def test_what_is_due_to_new_items_is_not_shared_with_their_youth() -> None:
+    examples = _examples(500, 200, Prior(new=2.0, met=0.4, recent=0, age=0))
+    met_A = examples.standing_A.met_N
+    began_together = Standing(met_A, examples.standing_A.recent_N, np.where(met_A > 0, 9.0, 0.0))
+    found = fit_prior(
+        Examples(
+            examples.users_UD, examples.items_AD, began_together, examples.relevant_UA, examples.known_UA
+        ),
+        TEMPERATURE,
+        seed=0,
+    )
+    assert found.age == 0
+    assert found.new == pytest.approx(2, abs=0.4)
+
+
+def test_facts_taken_apart_say_the_same_together() -> None:
+    facts_AF = _examples(5, 60, TRUE).standing_A.facts_NF
+    inputs_AF, facts_of_FF = fitting._apart(facts_AF)
+    weights_F = np.array([0.3, -1.0, 0.5, 0.2])
+    centred_AF = facts_AF - facts_AF.mean(axis=0)
+    np.testing.assert_allclose(centred_AF @ (facts_of_FF @ weights_F), inputs_AF @ weights_F, atol=1e-9)
+    np.testing.assert_allclose(inputs_AF.T @ inputs_AF / 60, np.eye(4), atol=1e-9)
+
+
+def test_a_fact_that_says_nothing_takes_nothing_from_the_next() -> None:
+    facts_AF = _examples(5, 60, TRUE).standing_A.facts_NF
+    facts_AF[:, 0] = 1
+    inputs_AF, facts_of_FF = fitting._apart(facts_AF)
+    without_AF, without_FF = fitting._apart(facts_AF[:, 1:])
+    assert not inputs_AF[:, 0].any()
+    np.testing.assert_allclose(inputs_AF[:, 1:], without_AF)
+    np.testing.assert_allclose(facts_of_FF[1:, 1:], without_FF)
+
+
 def test_the_gradient_is_that_of_the_loss() -> None:
     examples = _examples(20, 30, TRUE)
     blocks = fitting._blocks(examples, TEMPERATURE)

@@ -5,8 +5,10 @@ The loss is softmax cross-entropy of what a user turned to among all that he cou
 
     logit of user u with item v = a · cos(e_u, e_v) / temperature + w · facts of v
 
-a and w are learnt; the prior is w / a, so that the network's logits keep their scale. Facts are scaled to
-standard deviation 1, with a small ridge: where nothing can be told from one, its weight is next to 0.
+a and w are learnt; the prior is w / a, so that the network's logits keep their scale. Of each fact only what
+those before it do not say is fitted, scaled to standard deviation 1, with a small ridge: where nothing can be
+told from it alone, its weight is 0. Else a log of which all met items began together would share what is due
+to new items between "new" and "young", and treat as new what came a day before the next cut.
 
     U users    A items that could be recommended    F facts    P pairs of a user and what he turned to
 """
@@ -37,6 +39,9 @@ BLOCK = 256
 RIDGE = 1e-3
 LEAST = 0.1
 """The network counts so much at least."""
+
+LEAST_OF_ITS_OWN = 1e-6
+"""Standard deviation below which what a fact says of its own is rounding."""
 
 LOWEST = np.float32(-1e4)
 """Below every logit of the network."""
@@ -78,10 +83,7 @@ class Examples:
 def fit_prior(examples: Examples, temperature: float, seed: int) -> Prior:
     """Return the weights that make what users turned to most likely."""
     some, weight_A = examples.drawn(np.random.default_rng(seed))
-    facts_AF = some.standing_A.facts_NF
-    scale_F = facts_AF.std(axis=0)
-    scale_F[scale_F < 1e-9] = 1
-    inputs_AF = (facts_AF - facts_AF.mean(axis=0)) / scale_F
+    inputs_AF, facts_of_FF = _apart(some.standing_A.facts_NF)
     start = np.concatenate([[1.0], np.zeros(inputs_AF.shape[1])])
     bounds = [(LEAST, None), *[(None, None)] * inputs_AF.shape[1]]
     with threadpool_limits(1, "blas"):
@@ -91,8 +93,28 @@ def fit_prior(examples: Examples, temperature: float, seed: int) -> Prior:
             return _loss(blocks, inputs_AF, weight_A, weights)
 
         found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-7})
-    weight_F = found.x[1:] / found.x[0] / scale_F
+    weight_F = facts_of_FF @ (found.x[1:] / found.x[0])
     return Prior(*weight_F.tolist())
+
+
+def _apart(facts_AF: Doubles) -> tuple[Doubles, Doubles]:
+    """Return what each fact says that those before it do not, and how weights of that become the facts'.
+
+    Columns have mean 0 and standard deviation 1; one that says nothing of its own is 0, as is its weight.
+    """
+    A, F = facts_AF.shape
+    centred_AF = facts_AF - facts_AF.mean(axis=0)
+    says: list[int] = []
+    for fact in range(F):
+        before_AS, fact_A = centred_AF[:, says], centred_AF[:, fact]
+        own_A = fact_A - before_AS @ np.linalg.lstsq(before_AS, fact_A)[0]
+        if own_A.std() > LEAST_OF_ITS_OWN * (1 + fact_A.std()):
+            says.append(fact)
+    unit_AS, triangle_SS = np.linalg.qr(centred_AF[:, says])
+    inputs_AF, facts_of_FF = np.zeros((A, F)), np.zeros((F, F))
+    inputs_AF[:, says] = unit_AS * np.sqrt(A)
+    facts_of_FF[np.ix_(says, says)] = np.linalg.inv(triangle_SS) * np.sqrt(A)
+    return inputs_AF, facts_of_FF
 
 
 class _Block(NamedTuple):
