@@ -152,8 +152,8 @@ def test_a_partner_that_does_not_help_is_left_out(prepared: Prepared) -> None:
     network = HistoryNet(prepared.encoding.space, prepared.recipe.history, torch.ones(1), types=4)
     weights = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
     nets = HistoryNets(network.space, network.settings, weights)
-    assert judge.partner(nets, {"itself": nets}) is None
-    assert judge.partner(nets, {}) is None
+    assert judge.partner(nets, {"itself": nets}, prior=True) is None
+    assert judge.partner(nets, {}, prior=True) is None
 
 
 def test_ids_of_users_that_are_not_asked_for_tell_nothing(prepared: Prepared, tmp_path: Path) -> None:
@@ -163,6 +163,18 @@ def test_ids_of_users_that_are_not_asked_for_tell_nothing(prepared: Prepared, tm
     assert not without.network.own_table.any()
     with_ids = fit_history(reading(prepared, "set", user_ids=True), tmp_path / "with", ALONE, until=until)
     assert with_ids.network.own_table.any(dim=1).float().mean() > 0.9
+
+
+def test_a_network_is_validated_with_the_prior_that_suits_it(prepared: Prepared, tmp_path: Path) -> None:
+    until = prepared.validation_period
+    judge = HeldBack.of(prepared, int(prepared.starts_Q[until]))
+    changed = with_history(reading(prepared, "set"), {"epochs": 1})
+    trained = fit_history(changed, tmp_path / "with", ALONE, until=until)
+    weights = {name: tensor.numpy() for name, tensor in trained.network.state_dict().items()}
+    nets = HistoryNets(trained.network.space, trained.network.settings, weights)
+    assert trained.best_validation == judge.ndcg(nets, prior=True) > judge.ndcg(nets)
+    without = fit_history(with_history(changed, {"prior": False}), tmp_path / "without", ALONE, until=until)
+    assert without.best_validation == judge.ndcg(nets)
 
 
 def test_a_second_opinion_that_helps_stands_beside_both_networks(

@@ -77,11 +77,12 @@ def fit_history(
     """Train on what happened before the start of period `until`.
 
     With `like`, as that network was trained: for as many epochs as were best for it. Without, stop by NDCG@10
-    of what users turned to from there to the cut: exact retrieval from all items alive then. A recipe that
-    asks for the best reading has each way of `COMPARED` trained, and takes the one with the highest NDCG@10,
-    with the other beside it that helps it most, if one does (`model.partner`); or one of another seed, if the
-    recipe asks for that. What users turned to then also says what else stands beside the network
-    (`held_back.HeldBack.beside`): the other training takes over the prior and what the second opinion weighs.
+    of what users turned to from there to the cut: exact retrieval from all items alive then, by the network
+    with the prior that suits it. A recipe that asks for the best reading has each way of `COMPARED` trained,
+    and takes the one with the highest NDCG@10, with the other beside it that helps it most, if one does
+    (`model.partner`); or one of another seed, if the recipe asks for that. What users turned to then also
+    says what else stands beside the network (`held_back.HeldBack.beside`): the other training takes over the
+    prior and what the second opinion weighs.
 
     Networks that need nothing of each other are trained `at_once`, in processes of their own; how many that
     are changes no bit of what is learnt.
@@ -145,7 +146,7 @@ def _best(
     if settings.partner == "none":
         return trained[best]
     others = {name: _bare(one) for name, one in trained.items() if name != best}
-    found = held_back.partner(_bare(trained[best]), others)
+    found = held_back.partner(_bare(trained[best]), others, prior=settings.prior)
     if found is None:
         return trained[best]
     name, share = found
@@ -172,8 +173,8 @@ def _fit_alone(folder: Path, facts: Mapping[str, Any], recipe: Recipe, fit: _Fit
     _fit(prepared, fit, HeldBack.of(prepared, fit.end) if fit.epochs is None else None)
 
 
-def _ndcg(held_back: HeldBack) -> Validate:
-    return lambda network: held_back.ndcg(_without_torch(network))
+def _ndcg(held_back: HeldBack, settings: History) -> Validate:
+    return lambda network: held_back.ndcg(_without_torch(network), prior=settings.prior)
 
 
 def _varied(settings: History, way: Way) -> History:
@@ -202,7 +203,7 @@ def _fit(prepared: Prepared, fit: _Fit, held_back: HeldBack | None) -> TrainedHi
         settings,
         folder=fit.folder,
         epochs=fit.epochs,
-        validate=None if held_back is None else _ndcg(held_back),
+        validate=None if held_back is None else _ndcg(held_back, settings),
     )
 
 

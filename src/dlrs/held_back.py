@@ -112,24 +112,33 @@ class HeldBack:
         new, all_ = (int(test.positives(some_N).sum()) for some_N in (test.cold_N, np.ones_like(test.cold_N)))
         return new <= NEW * all_
 
-    def ndcg(self, nets: HistoryNets) -> float:
-        """Return the mean NDCG@10 of exact retrieval by the network alone."""
-        with stage("evaluate validation"):
-            return float(self._ndcg(*self._embedded(nets)).mean())
+    def ndcg(self, nets: HistoryNets, *, prior: bool = False) -> float:
+        """Return the mean NDCG@10 of exact retrieval by the network, with the prior that suits it or without.
 
-    def partner(self, nets: HistoryNets, others: Mapping[str, HistoryNets]) -> tuple[str, float] | None:
-        """Return which other network should stand beside one, and its share; None where none is worth it."""
+        Where users turn to new items the two may prefer different networks, and with its prior it is served.
+        """
+        with stage("evaluate validation"):
+            return self._with_prior(nets, *self._embedded(nets), prior=prior).ndcg
+
+    def partner(
+        self, nets: HistoryNets, others: Mapping[str, HistoryNets], *, prior: bool
+    ) -> tuple[str, float] | None:
+        """Return which other network should stand beside one, and its share; None where none is worth it.
+
+        With `prior` each couple is worth what it is with the prior that suits it.
+        """
         if not others:
             return None
         with stage("Weigh partners of the network"):
             users_UD, items_AD = self._embedded(nets)
-            alone = best = Beside(self._ndcg(users_UD, items_AD))
+            alone = best = self._with_prior(nets, users_UD, items_AD, prior=prior)
             chosen = None
             for name, other in others.items():
                 theirs_UD, theirs_AD = self._embedded(other)
                 for share in PARTNER_SHARES:
                     users_UJ = side_by_side(users_UD, theirs_UD, share)
-                    found = Beside(self._ndcg(users_UJ, side_by_side(items_AD, theirs_AD, share)))
+                    items_AJ = side_by_side(items_AD, theirs_AD, share)
+                    found = self._with_prior(nets, users_UJ, items_AJ, prior=prior)
                     if found.ndcg > best.ndcg:
                         best, chosen = found, (name, share)
         return chosen if best.is_worth_it(alone) else None
