@@ -41,11 +41,13 @@ def test_each_is_run_in_a_process_of_its_own_however_others_end(
 
 
 ENDLESS = """
+import signal
 import sys
 from pathlib import Path
 from dlrs.training.apart import run_apart
 from training.test_apart import note
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
     run_apart(note, {name: (Path(sys.argv[1]), name, "forever") for name in ("a", "b")}, 2)
 """
 

@@ -18,7 +18,9 @@ from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.errors import ArtifactError
 from dlrs.folders import RunFolder
+from dlrs.held_back import Beside, HeldBack
 from dlrs.model.history_forward import HistoryNets
+from dlrs.model.low_pass import LowPass
 from dlrs.model.nets import open_nets
 from dlrs.prepared import open_prepared
 from dlrs.published import open_current
@@ -40,9 +42,10 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     settings = Simulation(users=150, items=1000, network="history")
     folder = tmp_path_factory.mktemp("history")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(held_back, "NEW", 1)
-        patch.setattr(held_back.Beside, "is_worth_it", lambda *_: request.param != "alone")
-        patch.setattr(held_back, "PARTNER_SHARES", (0.01, 0.5))
+        if request.param != "alone":  # kept whatever they are worth: so small a log knows little of that
+            patch.setattr(held_back, "NEW", 1)
+            patch.setattr(held_back.HeldBack, "beside", weighed)
+            patch.setattr(held_back.HeldBack, "partner", lambda _, __, others, **___: (min(others), 0.5))
         best = {'reading = "set" ': 'reading = "best"'} if request.param == "partner" else {}
         run = small_run(folder, settings, NARROW | best | {"epochs = 10": "epochs = 2"})
     nets = open_nets(run.trained / "refit")
@@ -50,6 +53,14 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     assert (nets.low_pass is None) == (request.param == "alone")
     assert (nets.partner is not None) == (request.param == "partner")
     return run
+
+
+beside = held_back.HeldBack.beside
+
+
+def weighed(judge: HeldBack, nets: HistoryNets, low_pass: LowPass | None, *, prior: bool) -> Beside:
+    assert low_pass is not None
+    return beside(judge, nets, None, prior=prior)._replace(low_pass=replace(low_pass, weight=2.0))
 
 
 @pytest.fixture
