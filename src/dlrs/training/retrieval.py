@@ -343,7 +343,7 @@ def _seed(seed: int, run: Run[HistoryNet]) -> None:
 
 
 def _identity(log: Log, space: FeatureSpace, settings: History, validate: Validate | None) -> str:
-    # A training may be resumed for more epochs than it was begun for; what stands beside it comes after it.
+    # A training may be resumed for more epochs than it had; second opinion and partner come after it.
     later = {"epochs", "low_pass", "partner"}
     facts = settings.model_dump(mode="json", exclude=later) | asdict(space)
     description = json.dumps({**facts, "validated": validate is not None}, sort_keys=True)
