@@ -30,6 +30,10 @@ def tune(
     objective: Annotated[str, typer.Option(help="ndcg@10 or precision@5")] = "ndcg@10",
     space: Annotated[str, typer.Option(help="wide, or thesis: the grid of the thesis")] = "wide",
     seed: Annotated[int, typer.Option(min=0, help="the same seed tries the same settings")] = 0,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(help="look at this one alone, say history.dropout; repeatable", show_default=False),
+    ] = None,
 ) -> None:
     """Choose the settings of models on the validation period, by as many trials for each.
 
@@ -51,7 +55,7 @@ def tune(
     for name in model or ():
         _require("--model", name, there)
     models = there if every else [cast(Model, name) for name in model or ()]
-    tuning = Tuning(trials, cast(Objective, objective), cast(SpaceName, space), seed)
+    tuning = Tuning(trials, cast(Objective, objective), cast(SpaceName, space), seed, tuple(setting or ()))
     found = run(recipe, prepared, out, models, tuning)
     for line in shown(found):
         _say(line)

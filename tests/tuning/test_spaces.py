@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import get_args
+from typing import Literal, get_args
 
 import pytest
 
+from dlrs.errors import DataError
 from dlrs.recipe import Recipe, Rival
 from dlrs.tuning.search import applied, value_of
 from dlrs.tuning.spaces import (
@@ -25,9 +26,36 @@ EVERY = [(model, space) for spaces in NAMED.values() for model, space in spaces.
 
 def test_every_model_has_a_space() -> None:
     assert set(SPACES) == {*get_args(Rival), OURS, "history"}
-    assert space_of("wide", OURS, "history") is SPACES["history"]
-    assert space_of("wide", OURS, "thesis") is SPACES[OURS]
-    assert space_of("wide", "EASE", "history") is SPACES["EASE"]
+
+
+def with_network(recipe: Recipe, network: Literal["history", "thesis"], **history: object) -> Recipe:
+    training = recipe.training.model_copy(update={"network": network})
+    return recipe.model_copy(
+        update={"training": training, "history": recipe.history.model_copy(update=history)}
+    )
+
+
+def test_ours_has_the_space_of_its_kind_of_network(recipe: Recipe) -> None:
+    history = with_network(recipe, "history", user_ids=True)
+    assert space_of("wide", OURS, history) == SPACES["history"]
+    assert space_of("wide", OURS, with_network(recipe, "thesis")) == SPACES[OURS]
+    assert space_of("wide", "EASE", history) == SPACES["EASE"]
+
+
+def test_ids_of_users_are_tried_only_where_they_are_there(recipe: Recipe) -> None:
+    without = space_of("wide", OURS, with_network(recipe, "history", user_ids=False, reading="set"))
+    assert SPACES["history"].keys() - without.keys() == {"history.user_ids"}
+    chosen = space_of("wide", OURS, with_network(recipe, "history", user_ids=False, reading="best"))
+    assert "history.user_ids" in chosen
+
+
+def test_a_space_can_be_narrowed(recipe: Recipe) -> None:
+    history = with_network(recipe, "history")
+    some = space_of("wide", OURS, history, ["history.dropout", "history.temperature"])
+    assert set(some) == {"history.dropout", "history.temperature"}
+    assert some["history.dropout"] == SPACES["history"]["history.dropout"]
+    with pytest.raises(DataError, match=r"history\.temperature: expected at least one .* of EASE"):
+        space_of("wide", "EASE", history, ["history.temperature"])
 
 
 @pytest.mark.parametrize(("model", "space"), EVERY, ids=lambda value: value if isinstance(value, str) else "")

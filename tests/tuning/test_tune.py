@@ -100,6 +100,18 @@ def test_ours_is_trained_on_what_precedes_the_validation(
     assert np.isfinite(found.best.worth)
 
 
+def test_one_setting_alone(recipe_file: Path, folder: Path, tmp_path: Path) -> None:
+    alone = Tuning(3, settings=("baselines.gf_cf_low_pass",))
+    found = tune(recipe_file, folder, tmp_path, ["GF-CF"], alone)["GF-CF"]
+    assert [set(trial.values) for trial in found.done] == [set(), *[{"baselines.gf_cf_low_pass"}] * 2]
+    with pytest.raises(ArtifactError, match="space"):
+        tune(recipe_file, folder, tmp_path, ["GF-CF"], Tuning(3))
+    misspelt = Tuning(3, settings=("baselines.gf_cf_low_pass", "baselines.gf_cf_lowpass"))
+    with pytest.raises(DataError, match=r"--setting baselines\.gf_cf_lowpass: expected"):
+        tune(recipe_file, folder, tmp_path / "other", ["GF-CF"], misspelt)
+    assert not (tmp_path / "other").exists()
+
+
 def test_another_marketplace_is_refused(recipe_file: Path, folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     text = recipe_file.read_text()

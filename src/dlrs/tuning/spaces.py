@@ -5,12 +5,13 @@ A setting is named by its place in the recipe: `baselines.ease_regularisation`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from dlrs.recipe import Rival
+from dlrs.errors import DataError
+from dlrs.recipe import Recipe, Rival
 
 OURS = "ours"
 """What the recipe's own model is called here, whatever its objective."""
@@ -19,7 +20,7 @@ Model = Rival | Literal["ours"]
 Searched = Model | Literal["history"]
 """What has a space: ours has one for each kind of network."""
 
-Value = float | int | str
+Value = float | int | str | bool
 """What a setting can be, as TOML writes it."""
 
 
@@ -107,11 +108,14 @@ SPACES: Mapping[Searched, Space] = {
     },
     "history": {
         "history.reading": OneOf(("attention", "mean", "both", "set")),
-        "history.learning_rate": Between(0.0003, 0.01),
+        "history.user_ids": OneOf((False, True)),
+        "history.width": OneOf((64, 128, 256)),
+        "history.length": OneOf((20, 50, 200, 1000)),
+        "history.learning_rate": Between(0.0001, 0.01),
         "history.temperature": Between(0.04, 0.3),
         "history.dropout": Between(0.1, 0.7, linear=True),
         "history.field_dropout": Between(0.0, 0.5, linear=True),
-        "history.batch_size": OneOf((32, 64, 128, 256)),
+        "history.batch_size": OneOf((8, 32, 64, 128, 256)),
         "history.minimum_uses": OneOf((1, 2, 5)),
         "history.popular_negatives": OneOf((0, 64, 256)),
     },
@@ -138,9 +142,35 @@ SpaceName = Literal["wide", "thesis"]
 NAMED: Mapping[SpaceName, Mapping[Searched, Space]] = {"wide": SPACES, "thesis": THESIS}
 
 
-def space_of(name: SpaceName, model: Model, network: str) -> Space:
-    """Return where to look for a model's settings, ours by the kind of network that the recipe trains."""
-    return NAMED[name]["history" if model == OURS and network == "history" else model]
+def space_of(name: SpaceName, model: Model, recipe: Recipe, settings: Sequence[str] = ()) -> Space:
+    """Return where to look for a model's settings, ours by the kind of network that the recipe trains.
+
+    Args:
+        name: which of the spaces.
+        model: a baseline, or ours.
+        recipe: the settings to begin with. Only where it asks for ids of users are they there to be tried.
+        settings: those to look at, the others staying as the recipe has them; none: all.
+
+    Raises:
+        DataError: the space has nothing for this model, or none of the settings.
+    """
+    spaces = NAMED[name]
+    if model not in spaces:
+        raise DataError(
+            f"--model {model}: expected one that the space '{name}' says something of ({', '.join(spaces)})."
+        )
+    is_history = model == OURS and recipe.training.network == "history"
+    space = dict(spaces["history" if is_history else model])
+    if not recipe.history.wants_ids:
+        space.pop("history.user_ids", None)
+    if not settings:
+        return space
+    if not set(settings) & set(space):
+        raise DataError(
+            f"--setting {', '.join(settings)}: expected at least one that may be tuned of {model} "
+            f"({', '.join(space)})."
+        )
+    return {setting: values for setting, values in space.items() if setting in settings}
 
 
 def combinations(space: Space) -> list[dict[str, Value]] | None:

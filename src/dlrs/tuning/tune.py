@@ -16,7 +16,7 @@ from dlrs.prepared import Prepared, open_prepared
 from dlrs.progress import track
 from dlrs.recipe import Recipe, read_recipe
 from dlrs.tuning.search import applied, search
-from dlrs.tuning.spaces import NAMED, OURS, Model, SpaceName, Value, space_of
+from dlrs.tuning.spaces import OURS, Model, Space, SpaceName, Value, space_of
 from dlrs.tuning.trials import Trial, Trials, described
 from dlrs.tuning.validation import Objective, Validation
 
@@ -31,6 +31,7 @@ class Tuning:
     objective: Objective = "ndcg@10"
     space: SpaceName = "wide"
     seed: int = 0
+    settings: tuple[str, ...] = ()  # to look at, by their place in the recipe; none: all of the space
 
 
 def tune(
@@ -47,28 +48,24 @@ def tune(
         prepared_folder: what `dlrs prepare` made of the same marketplace.
         out: the folder; it may be there already.
         models: names of baselines, or `ours`.
-        tuning: trials, objective, space and seed.
+        tuning: trials, objective, space, seed and settings.
 
     Raises:
-        DataError: the data set is of another marketplace, or the space has nothing for one of the models.
+        DataError: the data set is of another marketplace, or the space has nothing for one of the models,
+            or one of the settings is in none of their spaces.
         ArtifactError: `out` has trials of something else, or another process is at it.
         MissingExtra: Optuna, or what a model needs, is not installed.
     """
     recipe, prepared = read_recipe(recipe_file), open_prepared(prepared_folder)
     _require_same(recipe, prepared, recipe_file, prepared_folder)
-    spaces = NAMED[tuning.space]
-    for model in models:
-        if model not in spaces:
-            raise DataError(
-                f"--model {model}: expected one that the space '{tuning.space}' says something of "
-                f"({', '.join(spaces)})."
-            )
+    spaces = {model: space_of(tuning.space, model, recipe, tuning.settings) for model in models}
+    _require_known(spaces, tuning.settings)
     validation = Validation(prepared)
     out.mkdir(parents=True, exist_ok=True)
     found: dict[Model, Trials] = {}
     with alone(out):
         for model in models:
-            found[model] = _tune(model, recipe, validation, out, tuning)
+            found[model] = _tune(model, spaces[model], recipe, validation, out, tuning)
     write_text(out / BEST, as_toml({name: trials.best for name, trials in found.items()}))
     return found
 
@@ -94,10 +91,11 @@ def as_toml(best: Mapping[Model, Trial]) -> str:
     return "\n".join(f"[{table}]\n" + "\n".join(lines) + "\n" for table, lines in tables.items())
 
 
-def _tune(model: Model, recipe: Recipe, validation: Validation, out: Path, tuning: Tuning) -> Trials:
-    space = space_of(tuning.space, model, recipe.training.network)
+def _tune(
+    model: Model, space: Space, recipe: Recipe, validation: Validation, out: Path, tuning: Tuning
+) -> Trials:
     file = out / f"{_file_name(model)}.json"
-    trials = Trials.begin(file, _common(model, recipe, validation.prepared, tuning))
+    trials = Trials.begin(file, _common(model, space, recipe, validation.prepared, tuning))
     propose = search(space, tuning.trials, tuning.seed, recipe)
     for _ in track(range(len(trials.done), tuning.trials), f"Tune {model}"):
         values = propose(trials.done)
@@ -118,9 +116,8 @@ def _tried(
     return Trial(values, worth, round(time.perf_counter() - started, 3))
 
 
-def _common(model: Model, recipe: Recipe, prepared: Prepared, tuning: Tuning) -> dict[str, Any]:
+def _common(model: Model, space: Space, recipe: Recipe, prepared: Prepared, tuning: Tuning) -> dict[str, Any]:
     """Return what must be the same for trials to be compared."""
-    space = space_of(tuning.space, model, recipe.training.network)
     return {
         "model": model,
         "objective": tuning.objective,
@@ -146,6 +143,15 @@ def _require_same(recipe: Recipe, prepared: Prepared, recipe_file: Path, folder:
         raise DataError(
             f"{folder}: expected a data set of the marketplace of {recipe_file} ({recipe.marketplace.hash}), "
             f"received one of {prepared.recipe.marketplace.hash}. Prepare it again."
+        )
+
+
+def _require_known(spaces: Mapping[Model, Space], settings: Sequence[str]) -> None:
+    known = {setting for space in spaces.values() for setting in space}
+    if unknown := [setting for setting in settings if setting not in known]:
+        raise DataError(
+            f"--setting {', '.join(unknown)}: expected what may be tuned of {', '.join(spaces)} "
+            f"({', '.join(sorted(known))})."
         )
 
 
