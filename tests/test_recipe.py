@@ -119,6 +119,15 @@ def test_the_ranker_of_the_moment_stands_behind_the_history_network_only(content
         parse_recipe(content, source="x")
 
 
+def test_sets_look_back_farther_unless_told_otherwise(content: dict[str, Any]) -> None:
+    def looks_back(**history: object) -> int:
+        return parse_recipe(content | {"history": history}, source="r").history.looks_back
+
+    assert looks_back(reading="set") == looks_back(reading="mean") == 200
+    assert looks_back(reading="attention") == looks_back(reading="both") == 50
+    assert looks_back(reading="set", length=7) == looks_back(reading="attention", length=7) == 7
+
+
 def test_ids_of_users_are_a_feature_only_where_the_network_has_them(content: dict[str, Any]) -> None:
     content |= {"training": {"network": "history"}, "history": {"user_ids": True}}
     assert parse_recipe(content, source="r").user_features == Features(categorical=("user_id",))

@@ -186,6 +186,7 @@ def _varied(settings: History, way: Way) -> History:
 def _fit(prepared: Prepared, fit: _Fit, held_back: HeldBack | None) -> TrainedHistory:
     """Train one network, or go on from its checkpoint."""
     users, settings = len(prepared.user_ids), fit.settings
+    settings = settings.model_copy(update={"length": settings.looks_back})  # said in full where it is kept
     before = prepared.interactions.between(ALL_TIME, fit.end)
     negatives = prepared.negatives.between(ALL_TIME, fit.end)
     log = Log(

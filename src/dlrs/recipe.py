@@ -87,7 +87,11 @@ class History(Description):
     """The history network: what it is like and how it is trained (`model.history_net`)."""
 
     width: int = Field(default=64, ge=2, description="of e_u and e_v")
-    length: int = Field(default=50, ge=1, description="events of a user that it looks back at")
+    length: int | None = Field(
+        default=None,
+        ge=1,
+        description="events of a user that it looks back at; none: 50, or 200 where order says nothing",
+    )
     reading: Literal["attention", "mean", "both", "set", "best"] = Field(
         default="both",
         description="how a user's events become one vector; set: their mean, and training tells each from "
@@ -155,6 +159,11 @@ class History(Description):
         if self.width % self.heads:
             raise ValueError(f"width: expected a multiple of heads ({self.heads}), received {self.width}")
         return self
+
+    @property
+    def looks_back(self) -> int:
+        """How many events of a user it looks back at."""
+        return self.length or (50 if self.attends else 200)
 
     @property
     def wants_ids(self) -> bool:

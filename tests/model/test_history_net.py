@@ -43,10 +43,10 @@ def network() -> HistoryNet:
     return reading("both")
 
 
-def reading(way: str) -> HistoryNet:
-    """Return a network with random weights that reads histories in such a way."""
+def reading(way: str, length: int = 4) -> HistoryNet:
+    """Return a network with random weights that reads so many events of a history in such a way."""
     torch.manual_seed(3)
-    settings = SETTINGS.model_copy(update={"reading": way})
+    settings = SETTINGS.model_copy(update={"reading": way, "length": length})
     network = HistoryNet(SPACE, settings, torch.ones(8), types=2)
     for parameter in network.parameters():
         parameter.data += 0.3 * torch.randn_like(parameter)

@@ -46,6 +46,24 @@ def test_the_cosine_is_the_weighted_mean_of_both(first: str, second: str) -> Non
         np.testing.assert_allclose(cosines(both, met(both)), expected_UN, atol=1e-6)
 
 
+@pytest.mark.parametrize(("first", "second"), [(2, 3), (3, 2)])
+def test_each_looks_back_as_far_as_it_does_alone(first: int, second: int) -> None:
+    one, other = in_numpy(reading("attention", first)), in_numpy(reading("set", second))
+    both = HistoryNets(one.space, one.settings, one.weights, partner=Partner(other, SHARE))
+    assert (both.length, both.events) == (3, 6)
+    met_E, type_E = np.array([0, 1, 3, 2]), np.array([0, 1, 0, 1])
+
+    def last(nets: HistoryNets, count: int) -> Tokens:
+        offsets_U1 = np.array([0, count, 2 * count])
+        vectors_SJ = nets.item_vectors(items())
+        return Tokens(offsets_U1, np.tile(met_E[-count:], 2), np.tile(type_E[-count:], 2), vectors_SJ)
+
+    expected_UN = (1 - SHARE) * cosines(one, last(one, first)) + SHARE * cosines(other, last(other, second))
+    np.testing.assert_allclose(cosines(both, last(both, both.length)), expected_UN, atol=1e-6)
+    shorter_UN = (1 - SHARE) * cosines(one, last(one, 2)) + SHARE * cosines(other, last(other, 2))
+    assert np.abs(shorter_UN - expected_UN).max() > 0.001
+
+
 def test_vectors_keep_their_length() -> None:
     nets = pair()
     assert nets.width == 16

@@ -71,7 +71,7 @@ class Histories:
 
     def tokens(self, nets: HistoryNets) -> Tokens:
         """Return the last events of each user, as the history network takes them."""
-        length = nets.settings.length
+        length = nets.length
         looked_U = np.minimum(np.diff(self.offsets_U1), nets.events)
         latest = gather_ranges(self.offsets_U1[1:] - looked_U, looked_U)
         user_E = np.repeat(np.arange(len(self)), looked_U)

@@ -94,9 +94,15 @@ class HistoryNets:
         return HistoryNets(self.space, self.settings, weights, self.prior, self.partner)
 
     @property
+    def length(self) -> int:
+        """How many things that a user met it looks back at, or its partner, if that looks farther back."""
+        own = self.settings.looks_back
+        return own if self.partner is None else max(own, self.partner.nets.length)
+
+    @property
     def events(self) -> int:
         """How many of a user's last events are looked at: more than its length, for some repeat others."""
-        return 2 * self.settings.length
+        return 2 * self.length
 
     def embed_items(self, rows: EncodedRows) -> Representations:
         """Return e_v of each row, and the prior of an item that has just come: 0 where there is no prior."""
@@ -157,7 +163,7 @@ class HistoryNets:
         if not met_U.all():
             total_UD[~met_U] += self._told(rows.take(np.flatnonzero(~met_U)))
         if tokens is not None and met_U.any():
-            step = max(1, TOKENS // self.settings.length)
+            step = max(1, TOKENS // self.settings.looks_back)
             for start in range(0, len(rows), step):
                 some = np.arange(start, min(start + step, len(rows)))
                 total_UD[some] += self._met(tokens, some)
@@ -218,7 +224,7 @@ class HistoryNets:
 
     def _met(self, tokens: Tokens, users_U: Ints) -> Floats:
         """Return the share of e_u that comes from what users met: (U, D), 0 for who met nothing."""
-        of, L = self.weights, self.settings.length
+        of, L = self.weights, self.settings.looks_back
         place_UL, type_UL = _side_by_side(tokens, users_U, L)
         known_UL = np.asarray(place_UL >= 0)
         tokens_ULD = tokens.vectors_SJ[:, : self.settings.width][place_UL] * known_UL[..., None]
@@ -237,12 +243,12 @@ class HistoryNets:
         """Return e_u, of a partner, too, with its share in the second opinion: W + 1 more coordinates."""
         D, W = self.settings.width, low_pass.width
         beside_UW = np.zeros((len(user_UD), W), dtype=np.float32)
-        step = max(1, TOKENS // self.settings.length)
+        step = max(1, TOKENS // self.length)
         for start in range(0, len(user_UD), step):
             if tokens is None or len(tokens.place_E) == 0:
                 break
             some = np.arange(start, min(start + step, len(user_UD)))
-            place_UL, _ = _side_by_side(tokens, some, self.settings.length)
+            place_UL, _ = _side_by_side(tokens, some, self.length)
             known_UL = (place_UL >= 0).astype(np.float32)
             known_UL /= np.maximum(known_UL.sum(axis=1, keepdims=True), 1)
             inward_ULW = tokens.vectors_SJ[:, D : D + W][place_UL]

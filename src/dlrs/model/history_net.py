@@ -85,7 +85,7 @@ class HistoryNet(nn.Module):
         self.table = nn.Parameter(torch.randn(space.columns, D) * SMALL)
         self.numbers = nn.Parameter(torch.randn(len(space.continuous), D) * SMALL)
         if settings.attends:
-            self.positions = nn.Parameter(torch.randn(settings.length, D) * SMALL)
+            self.positions = nn.Parameter(torch.randn(settings.looks_back, D) * SMALL)
             self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.blocks))
             self.last_norm = nn.LayerNorm(D)
         if settings.averages:

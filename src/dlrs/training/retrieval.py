@@ -274,9 +274,9 @@ def _steps(sequences: Sequences, settings: History) -> int:
     rng = np.random.default_rng(settings.seed)
     some = sequences if settings.users is None else sequences.some(settings.users, rng)
     if settings.reading == "set":
-        pieces = Pieces.of(some.offsets_U1, settings.length, settings.spread)
+        pieces = Pieces.of(some.offsets_U1, settings.looks_back, settings.spread)
         return max(1, pieces.stretches // settings.batch_size)
-    return some.batches(settings.length, settings.batch_size)
+    return some.batches(settings.looks_back, settings.batch_size)
 
 
 def _start(network: HistoryNet, log: Log) -> None:
@@ -329,10 +329,10 @@ def _batches(
 ) -> tuple[int, Iterator[SequenceBatch | SetBatch]]:
     """Return how many batches an epoch has, and them."""
     if settings.reading == "set":
-        pieces = Pieces.of(sequences.offsets_U1, settings.length, settings.spread)
+        pieces = Pieces.of(sequences.offsets_U1, settings.looks_back, settings.spread)
         chosen = pieces.batches(settings.batch_size, rng) if len(pieces) else []
         return len(chosen), set_batches(sequences, pieces, chosen)
-    starts_W, lengths_W = sequences.stretches(settings.length, rng)
+    starts_W, lengths_W = sequences.stretches(settings.looks_back, rng)
     count = -(-len(starts_W) // settings.batch_size)
     return count, sequence_batches(starts_W, lengths_W, settings.batch_size, rng)
 

@@ -86,7 +86,7 @@ class Askers:
             return bundle.nets.embed_users(rows)
         latest = [met for met in profile.history if met.features is not None][-bundle.nets.events :]
         met = _distinct(latest)
-        met = met[-bundle.nets.settings.length :]
+        met = met[-bundle.nets.length :]
         if not met:
             return bundle.nets.embed_users(rows)
         types = bundle.recipe.marketplace.interaction_types
