@@ -12,7 +12,7 @@ import torch
 
 from dlrs import held_back
 from dlrs.fitting import fit_both, write_both
-from dlrs.fitting_history import COMPARED, fit_history, save_history_net
+from dlrs.fitting_history import COMPARED, FROM_NOWHERE, fit_history, save_history_net, ways
 from dlrs.held_back import WORTH, Beside, HeldBack
 from dlrs.model.history_forward import NETS, HistoryNets
 from dlrs.model.history_net import HistoryNet
@@ -80,6 +80,27 @@ def test_the_best_reading_is_the_one_that_validates_best(prepared: Prepared, tmp
     facts = write_both((validated, refit), tmp_path / "best", tmp_path / "written")
     assert tuple(facts["refit"][name] for name in ("reading", "learning_rate", "user_ids")) == best
     assert any((tmp_path / "written/tensorboard/validated").iterdir())
+
+
+def test_a_random_start_is_tried_where_nearly_all_is_new(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = reading(prepared, "best").recipe.history
+    assert ways(settings, 0.89) == COMPARED
+    assert ways(settings, 0.9).keys() - COMPARED.keys() == {FROM_NOWHERE}
+    assert ways(settings.model_copy(update={"start": "random"}), 1.0) == COMPARED
+
+    def worth(self: HeldBack, nets: HistoryNets, **_: object) -> float:
+        return float(nets.settings.start == "random")
+
+    monkeypatch.setattr(HeldBack, "ndcg", worth)
+    monkeypatch.setattr(HeldBack, "new_share", 1.0)
+    validated, refit = fit_both(with_history(reading(prepared, "best"), {"epochs": 1}), tmp_path, ALONE)
+    for trained in (validated, refit):
+        assert isinstance(trained, TrainedHistory)
+        assert (trained.network.settings.start, trained.network.settings.reading) == ("random", "set")
+    facts = write_both((validated, refit), tmp_path, tmp_path / "written")
+    assert facts["refit"]["start"] == "random"
 
 
 def test_a_partner_that_helps_stands_beside_both_networks(

@@ -68,7 +68,7 @@ def write_both(both: tuple[AnyTrained, AnyTrained], work: Path, folder: Path) ->
         }
         if isinstance(trained, TrainedHistory):
             chosen = trained.network.settings
-            kept = ("reading", "learning_rate", "user_ids")
+            kept = ("reading", "learning_rate", "user_ids", "start", "length")
             facts[name] |= {setting: getattr(chosen, setting) for setting in kept}
             facts[name]["prior"] = None if trained.prior is None else asdict(trained.prior)
             facts[name]["partner"] = _partner_facts(trained)

@@ -39,6 +39,7 @@ class Way(NamedTuple):
     reading: Literal["set", "attention"]
     faster: float = 1.0  # than the recipe's learning rate
     user_ids: bool = False
+    start: Literal["spectral", "random"] | None = None  # none: the recipe's
 
 
 COMPARED: Mapping[str, Way] = {
@@ -52,6 +53,12 @@ COMPARED: Mapping[str, Way] = {
 Small logs are learnt by heart within an epoch or two unless the steps are short. An embedding of his own
 tells more of a user than what he met where he met much, and is learnt by heart where he met little.
 """
+
+FROM_NOWHERE = "set, from a random start"
+
+ALL_NEW = 0.9
+"""The share of what users turned to that must be new for `FROM_NOWHERE` to be tried as well: a map of what
+was met together says little of what nobody met, and holds its features back."""
 
 BOARD, FIRST, PARTNER = "tensorboard", "first", "partner"
 
@@ -78,7 +85,7 @@ def fit_history(
 
     With `like`, as that network was trained: for as many epochs as were best for it. Without, stop by NDCG@10
     of what users turned to from there to the cut: exact retrieval from all items alive then, by the network
-    with the prior that suits it. A recipe that asks for the best reading has each way of `COMPARED` trained,
+    with the prior that suits it. A recipe that asks for the best reading has several `ways` trained,
     and takes the one with the highest NDCG@10, with the other beside it that helps it most, if one does
     (`model.partner`); or one of another seed, if the recipe asks for that. What users turned to then also
     says what else stands beside the network (`held_back.HeldBack.beside`): the other training takes over the
@@ -133,13 +140,21 @@ def _chosen(
     return replace(trained[FIRST], partner=TrainedPartner(trained[PARTNER], 0.5))
 
 
+def ways(settings: History, new_share: float) -> Mapping[str, Way]:
+    """Return what `reading = "best"` trains where such a share of what users turned to was new."""
+    if settings.start == "random" or new_share < ALL_NEW:
+        return COMPARED
+    return {**COMPARED, FROM_NOWHERE: Way("set", start="random")}
+
+
 def _best(
     prepared: Prepared, settings: History, folder: Path, held_back: HeldBack, end: int, at_once: int
 ) -> TrainedHistory:
-    """Train each way of `COMPARED`; return the one that validates best, with a partner if one helps it."""
-    fits = {name: _Fit(_varied(settings, way), folder / name, end) for name, way in COMPARED.items()}
+    """Train each of the `ways`; return the one that validates best, with a partner if one helps it."""
+    compared = ways(settings, held_back.new_share)
+    fits = {name: _Fit(_varied(settings, way), folder / name, end) for name, way in compared.items()}
     trained = _fit_all(prepared, fits, held_back, at_once)
-    best = max(COMPARED, key=lambda name: trained[name].best_validation)
+    best = max(compared, key=lambda name: trained[name].best_validation)
     shutil.copytree(folder / best / BOARD, folder / BOARD, dirs_exist_ok=True)
     if settings.partner == "seed":
         return _chosen(prepared, fits[best].settings, folder / best, held_back, end, at_once)
@@ -180,7 +195,7 @@ def _ndcg(held_back: HeldBack, settings: History) -> Validate:
 def _varied(settings: History, way: Way) -> History:
     rate = settings.learning_rate * way.faster
     changed = {"reading": way.reading, "learning_rate": rate, "user_ids": way.user_ids}
-    return settings.model_copy(update=changed)
+    return settings.model_copy(update={**changed, "start": way.start or settings.start})
 
 
 def _fit(prepared: Prepared, fit: _Fit, held_back: HeldBack | None) -> TrainedHistory:

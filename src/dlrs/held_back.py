@@ -106,11 +106,16 @@ class HeldBack:
         return cls(prepared, test, histories, since)
 
     @property
-    def is_settled(self) -> bool:
-        """Whether nearly all that users turned to had been met by somebody."""
+    def new_share(self) -> float:
+        """The share of what users turned to that nobody had met."""
         test = self._test
         new, all_ = (int(test.positives(some_N).sum()) for some_N in (test.cold_N, np.ones_like(test.cold_N)))
-        return new <= NEW * all_
+        return new / all_
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nearly all that users turned to had been met by somebody."""
+        return self.new_share <= NEW
 
     def ndcg(self, nets: HistoryNets, *, prior: bool = False) -> float:
         """Return the mean NDCG@10 of exact retrieval by the network, with the prior that suits it or without.
