@@ -107,7 +107,16 @@ def _next(space: Space, done: tuple[Trial, ...], current: dict[str, Value], seed
                     params=dict(values), distributions=distributions, value=-trial.worth
                 )
             )
-    return {name: cast(Value, value) for name, value in study.ask(distributions).params.items()}
+    return {name: _short(cast(Value, value)) for name, value in study.ask(distributions).params.items()}
+
+
+def _short(value: Value) -> Value:
+    """Return a fraction to three digits, as somebody would write it into a recipe; the rest is chance.
+
+    >>> _short(0.008559477879006652), _short(1000), _short("1d")
+    (0.00856, 1000, '1d')
+    """
+    return float(f"{value:.3g}") if isinstance(value, float) else value
 
 
 def _seed(seed: int, trial: int) -> int:
