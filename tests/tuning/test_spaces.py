@@ -7,6 +7,7 @@ import pytest
 
 from dlrs.errors import DataError
 from dlrs.recipe import Recipe, Rival
+from dlrs.schema import USER, Features, UserTable
 from dlrs.tuning.search import applied, value_of
 from dlrs.tuning.spaces import (
     NAMED,
@@ -47,6 +48,11 @@ def test_ids_of_users_are_tried_only_where_they_are_there(recipe: Recipe) -> Non
     assert SPACES["history"].keys() - without.keys() == {"history.user_ids"}
     chosen = space_of("wide", OURS, with_network(recipe, "history", user_ids=False, reading="best"))
     assert "history.user_ids" in chosen
+    features = Features(categorical=(USER,))
+    users = UserTable(table="users.csv", id="user", features=features)
+    marketplace = recipe.marketplace.model_copy(update={"users": users})
+    listed = with_network(recipe.model_copy(update={"marketplace": marketplace}), "history", user_ids=True)
+    assert "history.user_ids" not in space_of("wide", OURS, listed)
 
 
 def test_a_space_can_be_narrowed(recipe: Recipe) -> None:

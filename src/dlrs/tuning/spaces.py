@@ -12,6 +12,7 @@ from typing import Literal
 
 from dlrs.errors import DataError
 from dlrs.recipe import Recipe, Rival
+from dlrs.schema import USER
 
 OURS = "ours"
 """What the recipe's own model is called here, whatever its objective."""
@@ -148,7 +149,8 @@ def space_of(name: SpaceName, model: Model, recipe: Recipe, settings: Sequence[s
     Args:
         name: which of the spaces.
         model: a baseline, or ours.
-        recipe: the settings to begin with. Only where it asks for ids of users are they there to be tried.
+        recipe: the settings to begin with. Ids of users can be tried only where it asks for them, and left
+            out only where its users do not have them as a feature.
         settings: those to look at, the others staying as the recipe has them; none: all.
 
     Raises:
@@ -161,7 +163,9 @@ def space_of(name: SpaceName, model: Model, recipe: Recipe, settings: Sequence[s
         )
     is_history = model == OURS and recipe.training.network == "history"
     space = dict(spaces["history" if is_history else model])
-    if not recipe.history.wants_ids:
+    users = recipe.marketplace.users
+    listed = users is not None and USER in users.features.names
+    if listed or not recipe.history.wants_ids:
         space.pop("history.user_ids", None)
     if not settings:
         return space
