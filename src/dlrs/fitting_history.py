@@ -193,9 +193,13 @@ def _ndcg(held_back: HeldBack, settings: History) -> Validate:
 
 
 def _varied(settings: History, way: Way) -> History:
-    rate = settings.learning_rate * way.faster
-    changed = {"reading": way.reading, "learning_rate": rate, "user_ids": way.user_ids}
-    return settings.model_copy(update={**changed, "start": way.start or settings.start})
+    changed = {
+        "reading": way.reading,
+        "learning_rate": settings.learning_rate * way.faster,
+        "user_ids": way.user_ids,
+        "start": way.start or settings.start,
+    }
+    return settings.model_copy(update=changed)
 
 
 def _fit(prepared: Prepared, fit: _Fit, held_back: HeldBack | None) -> TrainedHistory:

@@ -349,9 +349,7 @@ class Recipe(Description):
 
     @model_validator(mode="after")
     def _ids_are_asked_for(self) -> Self:
-        users = self.marketplace.users
-        listed = users is not None and USER in users.features.names
-        if listed and self.training.network == "history" and not self.history.wants_ids:
+        if self.lists_user_ids and self.training.network == "history" and not self.history.wants_ids:
             raise ValueError(
                 f"users.features: expected no {USER} for a history network without ids of users, received "
                 "it. Set user_ids = true under [history], or leave the feature out."
@@ -362,6 +360,12 @@ class Recipe(Description):
     def needs_histories(self) -> bool:
         """Whether candidates or networks ask what users met."""
         return self.candidates.needs_histories or self.training.network == "history"
+
+    @property
+    def lists_user_ids(self) -> bool:
+        """Whether the ids of users are among the features of their table."""
+        users = self.marketplace.users
+        return users is not None and USER in users.features.names
 
     @property
     def user_features(self) -> Features | None:

@@ -12,7 +12,6 @@ from typing import Literal
 
 from dlrs.errors import DataError
 from dlrs.recipe import Recipe, Rival
-from dlrs.schema import USER
 
 OURS = "ours"
 """What the recipe's own model is called here, whatever its objective."""
@@ -163,9 +162,7 @@ def space_of(name: SpaceName, model: Model, recipe: Recipe, settings: Sequence[s
         )
     is_history = model == OURS and recipe.training.network == "history"
     space = dict(spaces["history" if is_history else model])
-    users = recipe.marketplace.users
-    listed = users is not None and USER in users.features.names
-    if listed or not recipe.history.wants_ids:
+    if recipe.lists_user_ids or not recipe.history.wants_ids:
         space.pop("history.user_ids", None)
     if not settings:
         return space
