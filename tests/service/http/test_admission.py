@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -54,10 +56,27 @@ def test_reads_and_writes_have_places_of_their_own() -> None:
         ("POST", "/events", True),
         ("POST", "/items", True),
         ("POST", "/items/get", False),
+        ("POST", "/items/versions", True),  # a write of the User Profile API waits for it
+        ("POST", "/u/7/erase", True),
+        ("GET", "/u/7", False),
         ("DELETE", "/users/7", True),
     ):
         found = gates.of({"method": method, "path": path})
         assert (found is gates.writes) == writes, (method, path)
+
+
+def test_who_does_not_read_his_answers_keeps_nobody_waiting() -> None:
+    with over_http(app(Loopback(), limits=Limits(reads=1, writes=1, longest_wait=1.0))) as client:
+        address = client.base_url
+        request = f"GET /openapi.json HTTP/1.1\r\nHost: {address.host}\r\n\r\n".encode()
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.connect((address.host, address.port))
+            deaf.settimeout(1.0)
+            with suppress(TimeoutError):
+                deaf.sendall(request * 5_000)  # answers beyond what buffers on the way can hold
+            time.sleep(1)  # until all buffers are full
+            assert client.get("/recommendations/7", timeout=5).status_code == 200
 
 
 def test_what_is_too_much_is_refused_at_once_and_health_is_not() -> None:

@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import time
 from collections import deque
 from collections.abc import Callable
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dlrs.service.http.exempt import is_exempt
 
 PACE = 0.05  # weight of the newest request in the mean time of one
 WRITES = ("PUT", "PATCH", "DELETE")
-WRITING_POSTS = ("/events", "/items")
+WRITING_POSTS = re.compile(r"/events|/items|/items/versions|/u/[^/]*/(did|never|erase)")
+"""Posts that write, or that a write of another process waits for: it asks what versions users saw."""
 
 
 class Gate:
@@ -87,7 +89,7 @@ class Gates:
     def of(self, scope: Scope) -> Gate:
         """Return the gate for a request."""
         method = scope["method"]
-        writes = method in WRITES or (method == "POST" and scope["path"] in WRITING_POSTS)
+        writes = method in WRITES or (method == "POST" and WRITING_POSTS.fullmatch(scope["path"]))
         return self.writes if writes else self.reads
 
 
@@ -111,7 +113,10 @@ class Refusing:
 
 
 class Placing:
-    """Middleware, the innermost one: a request goes on when it has its place."""
+    """Middleware, the innermost one: a request goes on when it has its place.
+
+    It has it until its answer begins to be sent: who reads slowly keeps nobody waiting.
+    """
 
     def __init__(self, app: ASGIApp, *, gates: Gates) -> None:
         self._app, self._gates = app, gates
@@ -123,11 +128,22 @@ class Placing:
             return
         gate = self._gates.of(scope)
         await gate.enter()
-        began = time.perf_counter()
+        began, inside = time.perf_counter(), True
+
+        def leave() -> None:
+            nonlocal inside
+            if inside:
+                inside = False
+                gate.leave(time.perf_counter() - began)
+
+        async def sending(message: Message) -> None:
+            leave()
+            await send(message)
+
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, sending)
         finally:
-            gate.leave(time.perf_counter() - began)
+            leave()
 
 
 def refusal(wait: float) -> bytes:
