@@ -268,5 +268,5 @@ def test_what_says_nothing_does_not_stand_beside(
         assert found.low_pass is None
         assert found.prior is not None
     assert found.ndcg >= judge.ndcg(nets)
-    monkeypatch.setattr(held_back, "fit_prior", lambda *_: Prior(50, -50, -50, 50))
+    monkeypatch.setattr(held_back, "fit_prior", lambda *_, **__: Prior(50, -50, -50, 50))
     assert judge.beside(nets, None, prior=True).prior is None

@@ -8,7 +8,7 @@ It says when to stop, and what stands beside the network: a partner (`model.part
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -48,8 +48,16 @@ NEW = 0.01
 """A second opinion is asked where no larger share of what users turned to was new. It knows items by who met
 them; what it says of others, by their features alone, misleads (docs/decisions/0042-a-second-opinion.md)."""
 
+DEGREES = (1, 2)
+"""Those of priors that are tried."""
+
+ERRORS_OF_DEGREE = 4.0
+"""Standard errors by which the second degree must be better: it is asked for after every epoch, and of two
+hundred users some epoch has two (docs/decisions/0048-a-prior-of-the-second-degree.md)."""
+
 WORTH = 1.01
-"""Partner and second opinion add coordinates to all vectors: with them it must be better by this factor,"""
+"""Partner and second opinion add coordinates to all vectors, and the second degree six weights to the prior:
+with them it must be better by this factor,"""
 
 ERRORS = 2.0
 """and by so many standard errors of the mean difference: few users say little."""
@@ -63,15 +71,20 @@ class Beside(NamedTuple):
     prior: Prior | None = None
 
     @property
+    def degree(self) -> int:
+        """That of the prior."""
+        return 1 if self.prior is None else self.prior.degree
+
+    @property
     def ndcg(self) -> float:
         """The mean NDCG@10."""
         return float(self.ndcg_U.mean())
 
-    def is_worth_it(self, than: Beside) -> bool:
+    def is_worth_it(self, than: Beside, errors: float = ERRORS) -> bool:
         """Tell whether this one is better than another by more than chance, and enough."""
         gain_U = self.ndcg_U - than.ndcg_U
         error = gain_U.std() / np.sqrt(len(gain_U))
-        return bool(self.ndcg > WORTH * than.ndcg and gain_U.mean() > ERRORS * error)
+        return bool(self.ndcg > WORTH * than.ndcg and gain_U.mean() > errors * error)
 
 
 class HeldBack:
@@ -123,7 +136,7 @@ class HeldBack:
         Where users turn to new items the two may prefer different networks, and with its prior it is served.
         """
         with stage("evaluate validation"):
-            return self._with_prior(nets, *self._embedded(nets), prior=prior).ndcg
+            return self._with_prior(nets, *self._embedded(nets), degrees=DEGREES if prior else ()).ndcg
 
     def partner(
         self, nets: HistoryNets, others: Mapping[str, HistoryNets], *, prior: bool
@@ -136,14 +149,14 @@ class HeldBack:
             return None
         with stage("Weigh partners of the network"):
             users_UD, items_AD = self._embedded(nets)
-            alone = best = self._with_prior(nets, users_UD, items_AD, prior=prior)
-            chosen = None
+            alone = best = self._with_prior(nets, users_UD, items_AD, degrees=DEGREES if prior else ())
+            chosen, degrees = None, (alone.degree,) if prior else ()
             for name, other in others.items():
                 theirs_UD, theirs_AD = self._embedded(other)
                 for share in PARTNER_SHARES:
                     users_UJ = side_by_side(users_UD, theirs_UD, share)
                     items_AJ = side_by_side(items_AD, theirs_AD, share)
-                    found = self._with_prior(nets, users_UJ, items_AJ, prior=prior)
+                    found = self._with_prior(nets, users_UJ, items_AJ, degrees=degrees)
                     if found.ndcg > best.ndcg:
                         best, chosen = found, (name, share)
         return chosen if best.is_worth_it(alone) else None
@@ -157,7 +170,8 @@ class HeldBack:
             prior: whether there may be one.
         """
         with stage("Weigh what stands beside the network"):
-            alone = best = self._with_prior(nets, *self._embedded(nets), prior=prior)
+            alone = best = self._with_prior(nets, *self._embedded(nets), degrees=DEGREES if prior else ())
+            degrees = (alone.degree,) if prior else ()
             if low_pass is None:
                 return alone
             users_UJ, items_AJ = self._embedded(nets.with_low_pass(replace(low_pass, weight=1.0)))
@@ -166,22 +180,30 @@ class HeldBack:
             for share in SHARES if scale > 0 else ():
                 weighed = replace(low_pass, weight=share / scale)
                 weighed_UJ = np.hstack([users_UJ[:, :D], users_UJ[:, D:] * np.float32(weighed.weight)])
-                found = self._with_prior(nets, weighed_UJ, items_AJ, prior=prior)
+                found = self._with_prior(nets, weighed_UJ, items_AJ, degrees=degrees)
                 best = max(best, found._replace(low_pass=weighed), key=lambda one: one.ndcg)
         return best if best.is_worth_it(alone) else alone
 
-    def _with_prior(self, nets: HistoryNets, users_UJ: Floats, items_AJ: Floats, *, prior: bool) -> Beside:
-        without = Beside(self._ndcg(users_UJ, items_AJ))
-        if not prior:
-            return without
+    def _with_prior(
+        self, nets: HistoryNets, users_UJ: Floats, items_AJ: Floats, *, degrees: Sequence[int]
+    ) -> Beside:
+        """Return what embeddings are worth behind the best prior of some degrees, or alone if that is better.
+
+        The first degree need only not harm, for it has four weights; the second must be worth its ten.
+        """
+        best = Beside(self._ndcg(users_UJ, items_AJ))
         settings, test = nets.settings, self._test
         relevant_UA = sparse.csr_array(test.relevant_UN[:, test.items_A])
         examples = Examples(users_UJ, items_AJ, self._standing, relevant_UA, self._known_UA)
-        fitted = fit_prior(examples, settings.temperature, settings.seed)
-        prior_A1 = fitted.of(self._standing)[:, None] * np.float32(settings.temperature)
         ones_U1 = np.ones((len(users_UJ), 1), dtype=np.float32)
-        behind_U = self._ndcg(np.hstack([users_UJ, ones_U1]), np.hstack([items_AJ, prior_A1]))
-        return Beside(behind_U, prior=fitted) if behind_U.mean() >= without.ndcg else without
+        for degree in degrees:
+            fitted = fit_prior(examples, settings.temperature, settings.seed, degree=degree)
+            prior_A1 = fitted.of(self._standing)[:, None] * np.float32(settings.temperature)
+            behind_U = self._ndcg(np.hstack([users_UJ, ones_U1]), np.hstack([items_AJ, prior_A1]))
+            found = Beside(behind_U, prior=fitted)
+            if found.is_worth_it(best, ERRORS_OF_DEGREE) if degree > 1 else found.ndcg >= best.ndcg:
+                best = found
+        return best
 
     def _ndcg(self, users_UJ: Floats, items_AJ: Floats) -> Doubles:
         test = self._test

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple, replace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -41,12 +43,23 @@ def _unit(vectors: Doubles) -> Doubles:
 
 
 def _as_array(prior: Prior) -> Doubles:
-    return np.array([prior.new, prior.met, prior.recent, prior.age])
+    return np.array(astuple(prior))
 
 
 def test_the_weights_by_which_users_chose_are_found() -> None:
     found = fit_prior(_examples(3000, 300, TRUE, chosen=1), TEMPERATURE, seed=0)
     np.testing.assert_allclose(_as_array(found), _as_array(TRUE), atol=0.25)
+
+
+def test_those_of_the_second_degree_are_found_where_they_are_asked_for() -> None:
+    true = replace(TRUE, met_met=-0.8, recent_age=0.5)
+    examples = _examples(6000, 300, true, chosen=1)
+    standing, near = examples.standing_A, fit_prior(examples, TEMPERATURE, seed=0)
+    found = fit_prior(examples, TEMPERATURE, seed=0, degree=2)
+    assert (near.degree, found.degree) == (1, 2)
+    # single weights of facts that go together are not told apart: what they say of the items is
+    wrong, right = (np.std(one.of(standing) - true.of(standing)) for one in (near, found))
+    assert right < 0.2 < wrong
 
 
 def test_where_only_the_network_counts_the_weights_are_next_to_nothing() -> None:
@@ -83,7 +96,7 @@ def test_what_is_due_to_new_items_is_not_shared_with_their_youth() -> None:
 
 
 def test_facts_taken_apart_say_the_same_together() -> None:
-    facts_AF = _examples(5, 60, TRUE).standing_A.facts_NF
+    facts_AF = _examples(5, 60, TRUE).standing_A.facts_NF()
     inputs_AF, facts_of_FF = fitting._apart(facts_AF)
     weights_F = np.array([0.3, -1.0, 0.5, 0.2])
     centred_AF = facts_AF - facts_AF.mean(axis=0)
@@ -92,7 +105,7 @@ def test_facts_taken_apart_say_the_same_together() -> None:
 
 
 def test_a_fact_that_says_nothing_takes_nothing_from_the_next() -> None:
-    facts_AF = _examples(5, 60, TRUE).standing_A.facts_NF
+    facts_AF = _examples(5, 60, TRUE).standing_A.facts_NF()
     facts_AF[:, 0] = 1
     inputs_AF, facts_of_FF = fitting._apart(facts_AF)
     without_AF, without_FF = fitting._apart(facts_AF[:, 1:])
@@ -104,7 +117,7 @@ def test_a_fact_that_says_nothing_takes_nothing_from_the_next() -> None:
 def test_the_gradient_is_that_of_the_loss() -> None:
     examples = _examples(20, 30, TRUE)
     blocks = fitting._blocks(examples, TEMPERATURE)
-    inputs_AF = examples.standing_A.facts_NF
+    inputs_AF = examples.standing_A.facts_NF()
     weight_A = np.zeros(30)
     at = np.array([0.9, 0.4, -0.3, 0.2, 0.1])
 

@@ -2,9 +2,11 @@
 
 The cosine says whom an item suits. It was learnt from items that had been met, and knows nothing of the
 moment: that half of what users turn to next nobody has met yet, or that an ad of yesterday is looked at more
-than one of last month. So a scalar is added to each item's logit, linear in four facts: whether nobody has
-met it, how often it was met, how often of late, and how old it is. The logarithms of counts and age together
-are a rate: meetings a day. `training.prior` fits the weights on what the network has not seen.
+than one of last month. So a scalar is added to each item's logit. Of the first degree it is linear in four
+facts: whether nobody has met it, how often it was met, how often of late, and how old it is. The logarithms
+of counts and age together are a rate: meetings a day. Of the second degree their squares and products count
+as well: what was met often goes on or is over, and which of both the other facts tell. `training.prior` fits
+the weights on what the network has not seen.
 
     N items    F facts
 """
@@ -12,7 +14,7 @@ are a rate: meetings a day. `training.prior` fits the weights on what the networ
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +24,7 @@ from dlrs.arrays import Doubles, Floats, Ints
 from dlrs.errors import ArtifactError
 
 PRIOR = "prior.json"
+FACTS_OF_DEGREE = {1: 4, 2: 10}
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,13 @@ class Standing:
         """Return that of some of them, in the order given."""
         return Standing(self.met_N[rows], self.recent_N[rows], self.days_N[rows])
 
-    @property
-    def facts_NF(self) -> Doubles:
-        """What the prior is linear in: in the order of the fields of `Prior`."""
-        counts = np.log1p(self.met_N), np.log1p(self.recent_N), np.log1p(self.days_N)
-        return np.column_stack([self.met_N == 0, *counts]).astype(np.float64)
+    def facts_NF(self, degree: int = 1) -> Doubles:
+        """Return what a prior of this degree is linear in: in the order of the fields of `Prior`."""
+        met_N, recent_N, days_N = np.log1p(self.met_N), np.log1p(self.recent_N), np.log1p(self.days_N)
+        facts = [self.met_N == 0, met_N, recent_N, days_N]
+        if degree > 1:
+            facts += [met_N**2, recent_N**2, days_N**2, met_N * recent_N, met_N * days_N, recent_N * days_N]
+        return np.column_stack(facts).astype(np.float64)
 
 
 NEWBORN = Standing(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1))
@@ -58,11 +63,22 @@ class Prior:
     met: float  # ln(1 + events)
     recent: float  # ln(1 + events of late)
     age: float  # ln(1 + days)
+    met_met: float = 0.0  # the squares and products of the last three: of the second degree
+    recent_recent: float = 0.0
+    age_age: float = 0.0
+    met_recent: float = 0.0
+    met_age: float = 0.0
+    recent_age: float = 0.0
+
+    @property
+    def degree(self) -> int:
+        """Whether squares and products count: 2, or not: 1."""
+        return 2 if any(astuple(self)[FACTS_OF_DEGREE[1] :]) else 1
 
     def of(self, standing: Standing) -> Floats:
         """Return what is added to each item's logits: (N,)."""
-        weight_F = np.array([self.new, self.met, self.recent, self.age])
-        return np.asarray(standing.facts_NF @ weight_F, dtype=np.float32)
+        weight_F = np.array(astuple(self)[: FACTS_OF_DEGREE[self.degree]])
+        return np.asarray(standing.facts_NF(self.degree) @ weight_F, dtype=np.float32)
 
     def save(self, folder: Path) -> None:
         """Write the weights beside the networks."""

@@ -31,12 +31,15 @@ MOST_ITEMS = 20_000
 """Of more items that nobody turned to so many are drawn, and count for all."""
 
 CELLS = 20_000_000
-"""Of more users than have so many logits together so many are drawn: five weights need no more."""
+"""Of more users than have so many logits together so many are drawn: eleven weights need no more."""
 
 BLOCK = 256
 """Users whose logits are worked out at a time."""
 
-RIDGE = 1e-3
+RIDGE = 0.03
+"""Where there are thousands of users it changes little, where there are two hundred it helps
+(docs/decisions/0048-a-prior-of-the-second-degree.md)."""
+
 LEAST = 0.1
 """The network counts so much at least."""
 
@@ -80,10 +83,10 @@ class Examples:
         return fewer, weight_A[items]
 
 
-def fit_prior(examples: Examples, temperature: float, seed: int) -> Prior:
-    """Return the weights that make what users turned to most likely."""
+def fit_prior(examples: Examples, temperature: float, seed: int, *, degree: int = 1) -> Prior:
+    """Return the weights of a prior of a degree that make what users turned to most likely."""
     some, weight_A = examples.drawn(np.random.default_rng(seed))
-    inputs_AF, facts_of_FF = _apart(some.standing_A.facts_NF)
+    inputs_AF, facts_of_FF = _apart(some.standing_A.facts_NF(degree))
     start = np.concatenate([[1.0], np.zeros(inputs_AF.shape[1])])
     bounds = [(LEAST, None), *[(None, None)] * inputs_AF.shape[1]]
     with threadpool_limits(1, "blas"):
