@@ -20,12 +20,21 @@ def _set(content: dict[str, Any], key: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
-        ("marketplace.prise", 1, ["marketplace.prise", "not permitted"]),
+        ("marketplace.prise", 1, ["marketplace.prise: unknown key", "name, items, events", "received 1"]),
+        (
+            "marketplace.profiles.refesh",
+            "1d",
+            ["profiles.refesh: unknown key; did you mean 'refresh'?", "window, refresh", "received '1d'"],
+        ),
+        ("marketplace.items.windw", 1, ["items.windw: unknown key. The keys here: table, database"]),
+        ("marketplace.window", "1d", ["There is one of that name in [marketplace.profiles]."]),
+        ("marketplace.features.continuous", {"price": {"mn": 1}}, ["price.mn", "'min'", "kind, format"]),
+        ("trainig", {}, ["trainig: unknown key; did you mean 'training'?"]),
         ("marketplace.negatives_by", "price", ["categorical features (colour, kind)", "'price'"]),
         ("marketplace.profiles.window", "a month", ["marketplace.profiles.window", "'30d'", "'a month'"]),
         ("marketplace.profiles.window", "0d", ["longer than zero"]),
         ("marketplace.split.test_from", "2020-01-27T00:00:00", ["marketplace.split.test_from", "zone"]),
-        ("marketplace.split.test_from", "2020-01-28T00:00:00Z", ["whole number of profile refreshes"]),
+        ("marketplace.split.test_from", "2020-01-28T00:00:00Z", ["whole number of profile refreshes (7d)"]),
         ("marketplace.split.test_until", "2020-01-01T00:00:00Z", ["validation_from < test_from"]),
         ("marketplace.features.categorical", [], ["there are none; add one"]),
         ("marketplace.features.categorical", ["kind", "price"], ["received twice: price"]),

@@ -177,6 +177,19 @@ def test_a_data_set_has_the_same_bits(market: str, tmp_path: Path) -> None:
         assert on_duckdb.equals(on_spark)
 
 
+def test_an_unknown_operation_is_the_same_error(tmp_path: Path) -> None:
+    _write_ads(tmp_path, version="")
+    items = pq.read_table(tmp_path / "items.parquet")
+    done = ["Removed" if row in (7, 9) else name for row, name in enumerate(items["what"].to_pylist())]
+    pq.write_table(
+        items.set_column(items.column_names.index("what"), "what", [done]), tmp_path / "items.parquet"
+    )
+    says = r"column 'what', row 8: expected one of the operations .* received 'Removed'"
+    for name in (engine.DUCKDB, MASTER):
+        with pytest.raises(DataError, match=says):
+            pipeline.prepare(tmp_path / "recipe.toml", tmp_path / name, engine=name)
+
+
 def test_everybody_gets_the_same_lists(tmp_path: Path) -> None:
     write_games(tmp_path)
     folders = pipeline.run(tmp_path / "recipe.toml", tmp_path / "run")

@@ -13,10 +13,14 @@ from dlrs.schema import Description, Duration
 class Evaluation(Description):
     """Whom the models are judged on and how precisely (method §7)."""
 
-    k: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 5, 10, 30, 100), min_length=1)
+    k: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        default=(1, 5, 10, 30, 100),
+        min_length=1,
+        description="lengths of the lists that are judged, the shortest first",
+    )
     max_users: int = Field(default=20_000, ge=1, description="more test users than this: a seeded sample")
     resamples: int = Field(default=1000, ge=1, description="of the bootstrap over users")
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, description="of what is drawn at random")
     seeds: int = Field(
         default=1, ge=1, description="evaluate --all: trainings of each model that draws at random"
     )

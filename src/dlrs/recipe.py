@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from dlrs.errors import SchemaError
 from dlrs.evaluation_settings import Evaluation, Prequential
+from dlrs.recipe_keys import unknown_key
 from dlrs.schema import USER, Description, Duration, Features, Marketplace
 
 DATA_VARIABLE = "DLRS_DATA"
@@ -45,7 +46,11 @@ class Training(Description):
         description="what orders the candidates; moment: the ranker of the moment, which also looks at what "
         "happens now, behind the history network",
     )
-    objective: Literal["single", "multi-cos", "multi-cos-bar"] = "multi-cos"
+    objective: Literal["single", "multi-cos", "multi-cos-bar"] = Field(
+        default="multi-cos",
+        description="single: whether an item was turned to, alone; the others: beside it how similar user "
+        "and item are (method §4, docs/objectives.md)",
+    )
     similarity_weight: float = Field(default=0.5, ge=0, description="λ of the similarity term")
     similarity_optimiser: Literal["joint", "separate"] = Field(
         default="joint",
@@ -53,15 +58,17 @@ class Training(Description):
     )
     learning_rate: float = Field(default=0.003, gt=0, description="of Adam: embeddings and deep part")
     wide_learning_rate: float = Field(default=0.05, gt=0, description="of FTRL: wide part")
-    batch_size: int = Field(default=2048, ge=2)
+    batch_size: int = Field(default=2048, ge=2, description="pairs of a profile and an item a step")
     together: int = Field(
         default=4, ge=1, description="pairs of one profile side by side in an epoch, at most; 1: any order"
     )
-    epochs: int = Field(default=5, ge=1)
+    epochs: int = Field(default=5, ge=1, description="passes over all pairs, at most")
     patience: int = Field(default=2, ge=1, description="epochs without a better validation before stopping")
     dropout: float = Field(default=0.5, ge=0, lt=1, description="share of layer 2 that is dropped")
-    bias_init: Literal["zeros", "normal"] = "normal"
-    seed: int = Field(default=0, ge=0)
+    bias_init: Literal["zeros", "normal"] = Field(
+        default="normal", description="the biases at first: 0, or drawn from N(0, 1)"
+    )
+    seed: int = Field(default=0, ge=0, description="of what is drawn at random")
 
     @model_validator(mode="after")
     def _second_adam(self) -> Self:
@@ -105,7 +112,7 @@ class History(Description):
         default=False, description="each user of the log has an embedding of his own, beside what he met"
     )
     blocks: int = Field(default=1, ge=1, description="of self-attention")
-    heads: int = Field(default=1, ge=1)
+    heads: int = Field(default=1, ge=1, description="of self-attention; width is a multiple of it")
     unordered: Duration | None = Field(
         default=None, description="events of one user within such a span of time have no order"
     )
@@ -121,7 +128,9 @@ class History(Description):
         default=0, ge=0, description="beside them for each event, from its user's events of negative_types"
     )
     temperature: float = Field(default=0.08, gt=0, description="the cosine is divided by it")
-    dropout: float = Field(default=0.4, ge=0, lt=1)
+    dropout: float = Field(
+        default=0.4, ge=0, lt=1, description="share of what a history became that is dropped in training"
+    )
     field_dropout: float = Field(
         default=0.1, ge=0, lt=1, description="share of features left out in training"
     )
@@ -150,9 +159,9 @@ class History(Description):
         description="epochs whose weights have a mean, the last the most, that is kept; 0: no mean",
     )
     batch_size: int = Field(default=128, ge=1, description="stretches of users' histories a step")
-    epochs: int = Field(default=30, ge=1)
+    epochs: int = Field(default=30, ge=1, description="passes over all histories, at most")
     patience: int = Field(default=5, ge=1, description="epochs without a better validation before stopping")
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, description="of what is drawn at random")
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> Self:
@@ -191,9 +200,9 @@ class Quotas(Description):
 
     popular: float = Field(default=1, ge=0, description="what drew most events in recent_window")
     last_met: float = Field(default=2, ge=0, description="what is near the last item that a user met")
-    pseudo_user: float = Field(default=4, ge=0)
-    cluster: float = Field(default=0, ge=0)
-    direct: float = Field(default=2, ge=0)
+    pseudo_user: float = Field(default=4, ge=0, description="as the strategy pseudo-user finds it")
+    cluster: float = Field(default=0, ge=0, description="as the strategy cluster finds it")
+    direct: float = Field(default=2, ge=0, description="as the strategy direct finds it")
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -217,8 +226,13 @@ class Quotas(Description):
 class Candidates(Description):
     """How the catalogue is narrowed before ranking (method §5)."""
 
-    index: Literal["annoy", "exact", "ivf", "ivf-pq", "kmeans", "lopq"] = "exact"
-    metric: Literal["cosine", "inner-product", "euclidean"] = "cosine"
+    index: Literal["annoy", "exact", "ivf", "ivf-pq", "kmeans", "lopq"] = Field(
+        default="exact",
+        description="how the items near a vector are found: exact looks at all, the others at some",
+    )
+    metric: Literal["cosine", "inner-product", "euclidean"] = Field(
+        default="cosine", description="what near means"
+    )
     count: int = Field(default=1000, ge=1, description="T: candidates ranked per user")
     probes: int = Field(
         default=64, ge=1, description="ivf, ivf-pq, kmeans: clusters looked at for 1,000 candidates"
@@ -229,7 +243,11 @@ class Candidates(Description):
     )
     lopq_looks: int = Field(default=50, ge=1, description="items looked at for each of 1,000 candidates")
     lopq_bytes: int = Field(default=16, ge=2, multiple_of=2, description="bytes of an item's code")
-    strategy: Literal["direct", "pseudo-user", "cluster", "mixed"] = "direct"
+    strategy: Literal["direct", "pseudo-user", "cluster", "mixed"] = Field(
+        default="direct",
+        description="near what: e_u itself, items that the user met, or groups of items; mixed: see "
+        "[candidates.quotas]",
+    )
     cluster_count: int | None = Field(
         default=None, ge=1, description="cluster: groups that the catalogue is put into; none: about 2 √N"
     )
@@ -273,21 +291,23 @@ class Baselines(Description):
     """Which models ours is compared with, and their settings (method §7)."""
 
     models: tuple[Rival, ...] = Field(default=get_args(Rival), description="those that compete")
-    recent_window: Duration = timedelta(days=7)
-    cf_factors: int = Field(default=100, ge=1)
-    cf_iterations: int = Field(default=15, ge=1)
+    recent_window: Duration = Field(
+        default=timedelta(days=7), description="recently popular: how far back events count"
+    )
+    cf_factors: int = Field(default=100, ge=1, description="CF: width of its vectors")
+    cf_iterations: int = Field(default=15, ge=1, description="CF: times that users and items are solved for")
     # Of some twenty pairs tried on MovieLens-1M, Gowalla and the validation week of a simulated marketplace,
     # these two are at worst 10 % below the best for each. A larger λ does better there, but on little data
     # it shrinks all to 0.
     cf_confidence: float = Field(default=4, gt=0, description="α: an interaction's weight; its absence has 1")
     cf_regularisation: float = Field(default=10, ge=0, description="λ")
-    warp_factors: int = Field(default=64, ge=1)
-    warp_epochs: int = Field(default=10, ge=1)
-    warp_learning_rate: float = Field(default=0.03, gt=0)
-    bpr_factors: int = Field(default=64, ge=1)
+    warp_factors: int = Field(default=64, ge=1, description="width of its vectors")
+    warp_epochs: int = Field(default=10, ge=1, description="passes over all interactions")
+    warp_learning_rate: float = Field(default=0.03, gt=0, description="of Adagrad")
+    bpr_factors: int = Field(default=64, ge=1, description="width of its vectors")
     bpr_iterations: int = Field(default=50, ge=1, description="as many draws as there are interactions, each")
-    bpr_learning_rate: float = Field(default=0.05, gt=0)
-    bpr_regularisation: float = Field(default=0.01, ge=0)
+    bpr_learning_rate: float = Field(default=0.05, gt=0, description="of gradient descent")
+    bpr_regularisation: float = Field(default=0.01, ge=0, description="λ")
     item_knn_neighbours: int = Field(default=30, ge=1, description="of each item of a history")
     item_knn_shrinkage: float = Field(default=10, ge=0, description="beside the norms in the cosine")
     ease_size: int = Field(default=5000, ge=1, description="most rows of the inverse, items or users")
@@ -299,10 +319,10 @@ class Baselines(Description):
     )
     content_idf_power: float = Field(default=1, ge=0, description="of how telling a value is; 0: all alike")
     content_count_power: float = Field(default=1, ge=0, description="of how often an item was met; 0: once")
-    hybrid_factors: int = Field(default=64, ge=1)
-    hybrid_epochs: int = Field(default=10, ge=1)
-    hybrid_learning_rate: float = Field(default=0.03, gt=0)
-    seed: int = Field(default=0, ge=0)
+    hybrid_factors: int = Field(default=64, ge=1, description="width of its vectors")
+    hybrid_epochs: int = Field(default=10, ge=1, description="passes over all interactions")
+    hybrid_learning_rate: float = Field(default=0.03, gt=0, description="of Adagrad")
+    seed: int = Field(default=0, ge=0, description="of what is drawn at random")
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -420,10 +440,13 @@ def parse_recipe(content: dict[str, object], *, source: str) -> Recipe:
         lines = [f"{source}: the recipe does not fit its schema."]
         for problem in error.errors():
             key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+            says = problem["msg"]
+            if problem["type"] == "extra_forbidden":
+                says = unknown_key(Recipe, problem["loc"])
             received = (
                 "" if problem["type"] in ("missing", "value_error") else f", received {problem['input']!r}"
             )
-            lines.append(f"  {key}: {problem['msg']}{received}")
+            lines.append(f"  {key}: {says}{received}")
         raise SchemaError("\n".join(lines)) from error
 
 

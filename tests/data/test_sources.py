@@ -198,6 +198,61 @@ def test_a_table_that_cannot_be_read_says_so(
     assert "secret" not in str(error.value)
 
 
+CARS = [f"a{n},Volvo,{n * 100}" for n in range(40_000)]
+
+
+@pytest.mark.parametrize("before", [150, 39_000])  # among the rows that DuckDB guesses from, and far behind
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (b"b1,Fiat,100,?", ["CSV Error on Line: {line}; Original Line: b1,Fiat,100,?", "3 Found: 4. Mend"]),
+        (b"b1,Fiat", ["CSV Error on Line: {line}; Original Line: b1,Fiat;", "Columns: 3 Found: 2. Mend"]),
+        (
+            b'b1,"Fiat,100',
+            ["CSV Error on Line: {line}; Original Line: b1", "unterminated quote", "Close the"],
+        ),
+        (b"b1,Citro\xebn,100", ["CSV Error on Line: {line}; Invalid unicode", "Save the file as UTF-8."]),
+    ],
+)
+def test_a_row_of_a_csv_that_cannot_be_read_is_named(
+    tmp_path: Path, connection: Engine, before: int, row: bytes, says: list[str]
+) -> None:
+    cars = [car.encode() for car in CARS]
+    (tmp_path / "t.csv").write_bytes(b"\n".join([b"id,make,price", *cars[:before], row, *cars[before:]]))
+    source = Source(tmp_path, "t.csv")
+    with pytest.raises(DataError) as error, connection.reading(source):
+        connection.kept("read", source.read(connection, "raw"))
+    for words in says:
+        assert words.format(line=before + 2) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        (
+            "t.csv",
+            b"id;price\n1;2,5\n",
+            "parted by commas, received semicolons in its first line, 'id;price'",
+        ),
+        ("t.csv.gz", gzip.compress(b"id\tprice\n1\t2\n"), "parted by commas, received tabs"),
+        ("t.tsv", b"id,price\n1,2\n", "parted by tabs, received commas"),
+        ("t.csv", "id,price\n1,2\n".encode("utf-16"), "text in UTF-8, received UTF-16"),
+        ("t.csv.gz", b"id,price\n1,2\n", "not a GZIP stream"),
+    ],
+)
+def test_a_csv_that_is_none_says_so(
+    tmp_path: Path, connection: Engine, name: str, content: bytes, says: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=says):
+        Source(tmp_path, name).read(connection, "raw")
+
+
+def test_a_table_of_one_column_is_a_table(tmp_path: Path, connection: Engine) -> None:
+    (tmp_path / "t.csv").write_text("\ufeffid\n1\n2\n", encoding="utf-8")
+    assert Source(tmp_path, "t.csv").read(connection, "raw").to_pyarrow()["id"].to_pylist() == ["1", "2"]
+
+
 def test_variables_in_a_database_url_are_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     described = EventTable(table="log", database="$SHOP/log", user="u", item="i", time="t")
     with pytest.raises(SchemaError, match=r"database = .*SHOP is not set"):

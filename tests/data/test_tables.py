@@ -86,6 +86,15 @@ def test_nothing_is_dropped_silently(recipe: Recipe, write_tables: WriteTables) 
     assert items.quarantine.rows["_row"].to_pylist() == [4, 7]
 
 
+def test_operations_are_read_in_any_letters(recipe: Recipe, write_tables: WriteTables) -> None:
+    rows = [
+        (*row[:3], operation, *row[4:])
+        for row, operation in zip(ITEMS, ["INSERT", "Update", "Delete"], strict=False)
+    ]
+    _, _, versions, _ = _load(recipe, write_tables(rows, EVENTS))
+    assert [(v["version"], v["valid_to"].day) for v in versions] == [("1", 8), ("2", 20)]
+
+
 def test_the_last_row_of_a_moment_holds(recipe: Recipe, write_tables: WriteTables) -> None:
     rows = [ITEMS[0], ITEMS[1], (*ITEMS[2][:2], ITEMS[1][2], *ITEMS[2][3:])]
     items, _, versions, _ = _load(recipe, write_tables(rows, EVENTS))
@@ -226,6 +235,8 @@ def _with(rows: list[Any], row: int, column: int, value: object) -> list[Any]:
         (_with(ITEMS, 2, 2, "soon"), EVENTS, ["items.csv", "'since'", "row 3", "a time", "'soon'"]),
         (_with(ITEMS, 3, 0, ""), EVENTS, ["items.csv", "'id'", "row 4", "an empty cell"]),
         (_with(ITEMS, 1, 2, ""), EVENTS, ["items.csv", "'since'", "row 2", "an empty cell"]),
+        (_with(ITEMS, 2, 3, "removed"), EVENTS, ["items.csv", "'what'", "row 3", "delete)", "'removed'"]),
+        (_with(ITEMS, 2, 3, ""), EVENTS, ["items.csv", "'what'", "row 3", "an empty cell"]),
         (ITEMS, _with(EVENTS, 4, 3, ""), ["events.csv", "'when'", "row 5", "an empty cell"]),
         (ITEMS, _with(EVENTS, 2, 4, "like"), ["events.csv", "'did'", "row 3", "view, contact", "'like'"]),
         ([], EVENTS, ["items.csv", "at least one row"]),

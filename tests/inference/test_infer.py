@@ -164,7 +164,7 @@ def test_a_recipe_is_never_overwritten(folder: Path, tmp_path: Path) -> None:
     ("names", "says"),
     [
         (["books.csv"], "expected two or three files in one folder"),
-        (["books.csv", "people.csv"], "found no such pair"),
+        (["books.csv", "people.csv"], "no column of one table has an id in common"),
         (["books.csv", "no.csv"], "no such file"),
         (["books.csv", "empty.csv"], "expected at least one row"),
     ],
@@ -196,5 +196,143 @@ def test_a_log_is_cut_by_its_length(
 
 
 def test_too_short_a_log_is_an_error() -> None:
-    with pytest.raises(DataError, match="log of 7 hours at least"):
+    with pytest.raises(DataError, match="log of 7 hours at least, received one of 6h"):
         guess_cuts(START, START + timedelta(hours=6))
+
+
+def test_wider_windows_leave_half_of_the_time_to_learn_from() -> None:
+    cuts = guess_cuts(START, START + timedelta(days=29))
+    assert [choice.window.days for choice in cuts.wider] == list(range(4, 13))
+    assert all(choice.train_from - choice.window == cuts.train_from - cuts.window for choice in cuts.wider)
+    assert cuts.wider[-1].train_from == cuts.test_from - timedelta(days=13)
+    assert cuts.wider[-1].train_from < cuts.validation_from
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop")
+    _write(folder / "ads.csv", [{"ad_id": f"a{n}", "make": ["Volvo", "Fiat"][n % 2]} for n in range(30)])
+    return folder
+
+
+def _visits(users: int, each: int, days: int) -> list[dict[str, Any]]:
+    """Every user comes at even intervals, his first time on a day of his own."""
+    return [
+        {
+            "user": f"u{user}",
+            "ad_id": f"a{(user + n) % 30}",
+            "time": f"{START + timedelta(hours=user + n * 24 * days / each):%Y-%m-%d %H:%M:%S}",
+            "type": ["view", "contact"][n % 2],
+            "session": f"s{user}-{n // 2}",
+        }
+        for user in range(users)
+        for n in range(each)
+    ]
+
+
+def _infer_log(shop: Path, rows: list[dict[str, Any]], items: str = "ads.csv") -> str:
+    _write(shop / "log.csv", rows)
+    return infer_recipe([shop / items, shop / "log.csv"], shop / "recipe.toml")
+
+
+def _with(**columns: str | None) -> list[dict[str, Any]]:
+    """Visits with other columns: {} is the user's number, {time} what stands there else; None: out."""
+    rows = _visits(users=24, each=6, days=28)
+    for row in rows:
+        old = dict(row)
+        for name, value in columns.items():
+            if value is None:
+                del row[name]
+            else:
+                row[name] = value.format(old["user"][1:], **old)
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("columns", "user", "why"),
+    [
+        ({}, "user", "by its name; 24 of them, 6.0 events each on average"),
+        ({"user": None, "uid": "x{time:.10}"}, "uid", "by its name"),
+        ({"user": None, "email": "{user}@b.de", "device_no": "{}7"}, "email", "by its name"),
+        ({"user": None, "userid": "{}", "user_country": "{session:.2}"}, "userid", "by its name"),
+        ({"user": None, "Customer Number": "{}"}, "Customer Number", "by its name"),
+        ({"user": "web"}, "session", "no column called like a user tells them apart; 72 of them, 2.0 events"),
+        ({"user": None, "user_agent": "Mozilla{}"}, "session", "no column called like a user"),
+    ],
+)
+def test_users_are_known_by_their_column_s_name(
+    shop: Path, columns: dict[str, str | None], user: str, why: str
+) -> None:
+    line = next(line for line in _infer_log(shop, _with(**columns)).splitlines() if line.startswith("user ="))
+    assert line.startswith(f'user = "{user}"  # {why}')
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        ({"user": None}, "'ad_id' (the item), 'time' (the time), 'type' (the type)"),
+        ({"user": "web"}, "'user' (only 'web' in every row)"),
+    ],
+)
+def test_without_a_user_s_column_nothing_is_guessed(
+    shop: Path, columns: dict[str, str | None], shown: str
+) -> None:
+    with pytest.raises(DataError, match="expected a column with the user's id") as error:
+        _infer_log(shop, _with(session=None, **columns))
+    assert shown in str(error.value)
+    assert "Call the column 'user'" in str(error.value)
+
+
+def test_a_table_of_users_tells_which_column_is_the_user(shop: Path) -> None:
+    _write(shop / "people.csv", [{"no": f"u{n}", "town": ["Trier", "Metz"][n % 2]} for n in range(24)])
+    _write(shop / "log.csv", _with(nutzer="{user}", user=None))
+    files = [shop / name for name in ("ads.csv", "log.csv", "people.csv")]
+    text = infer_recipe(files, shop / "recipe.toml")
+    assert 'user = "nutzer"  # by its values, which people.csv has; 24 of them' in text
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        (
+            {"ad_id": None},
+            ["no column of one table has an id in common", "ad_id ('a0' and", "user ('u0' and"],
+        ),
+        ({"time": None}, ["log.csv has no column with the time", "user, ad_id, type, session. Add it."]),
+        ({"time": "{time} CET"}, ["The nearest is 'time', with cells like '2024-03-", "00 CET'. Write them"]),
+        ({"time": None, "on": "{time} h"}, ["The nearest is 'on', with cells like '2024-03-"]),
+        (
+            {"ad_id": "X-{}"},
+            ["column 'ad_id' of log.csv, like 'X-", "'ad_id' of ads.csv, like 'a0'", " 0 % of"],
+        ),
+        (
+            {"ad_id": "X-{}", "time": "{time} CET"},
+            [" 0 % of", "And no column of log.csv can be read as times"],
+        ),
+    ],
+)
+def test_no_log_or_no_items_says_what_is_missing_and_what_is_nearest(
+    shop: Path, columns: dict[str, str | None], says: list[str]
+) -> None:
+    with pytest.raises(DataError) as error:
+        _infer_log(shop, _with(**columns))
+    for words in says:
+        assert words in str(error.value)
+
+
+def test_items_without_an_id_say_so(shop: Path) -> None:
+    _write(shop / "makes.csv", [{"make": ["Volvo", "Fiat"][n % 2]} for n in range(30)])
+    with pytest.raises(DataError, match=r"of makes\.csv: make \('Fiat' and 'Volvo'\)") as error:
+        _infer_log(shop, _with(), "makes.csv")
+    assert "time of each event" not in str(error.value)
+
+
+def test_a_sparse_log_has_a_wider_window(shop: Path) -> None:
+    dense = _infer_log(shop, _visits(users=24, each=28, days=28))
+    assert (
+        'window = "4d"  # of 24 users of the test with 2 events before it 24 have them within this' in dense
+    )
+    sparse = _infer_log(shop, _visits(users=24, each=6, days=28))
+    recipe = parse_recipe(tomllib.loads(sparse), source="inferred").marketplace
+    assert timedelta(days=4) < recipe.profiles.window <= timedelta(days=12)
+    assert recipe.split.train_from - recipe.profiles.window >= START - timedelta(days=1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import csv
+import gzip
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +38,19 @@ MEMORY = "2GB"
 MADE = "made"
 """The schema of what a recipe's SQL makes: its names and ours, as `items`, do not meet."""
 
+SNIFFING = "Error when sniffing"
+"""What DuckDB says of a delimited file that it cannot make out; it names no line then."""
+
+OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
+"""What may part the cells of a file that is called otherwise."""
+
+TELLING = {
+    "Expected Number of Columns": 'Mend this line; a cell with the separator in it stands in quotes: "a, b".',
+    "Value with unterminated quote": "Close the quote; a quote within a quoted cell is written twice.",
+    "Invalid unicode": "Save the file as UTF-8.",
+}
+"""What DuckDB finds wrong with a line of a delimited file, and how to mend it."""
+
 NO_ROOM = ("No space left on device", "Out of Memory")
 """What DuckDB says when the results of a query, not the table, are the trouble."""
 
@@ -52,11 +67,20 @@ class DuckDB:
 
     def read_delimited(self, file: Path, delimiter: str) -> Table:
         """See `engine.Engine`."""
+        header = _header(file)
+        _require_parted(file, header, delimiter)
         # quotes named, for a first quoted cell may come after the rows that DuckDB guesses from
-        table = self.backend.read_csv(
-            file, header=True, all_varchar=True, delim=delimiter, quote='"', escape='"'
-        )
-        return _numbered(table)
+        settings: dict[str, Any] = {"header": True, "delim": delimiter, "quote": '"', "escape": '"'}
+        try:
+            return _numbered(self.backend.read_csv(file, all_varchar=True, **settings))
+        except duckdb.Error as error:
+            if SNIFFING in str(error):
+                # told how many cells to expect it names the first line that has not as many
+                cells = len(next(csv.reader([header], delimiter=delimiter), []))
+                columns = {f"c{number}": "VARCHAR" for number in range(cells)}
+                named = self.backend.read_csv(file, auto_detect=False, columns=columns, **settings)
+                named.count().to_pyarrow()
+            raise
 
     def read_json_lines(self, file: Path) -> Table:
         """See `engine.Engine`."""
@@ -152,8 +176,33 @@ def _as_text(column: Table) -> Table:
     return json_extract_string(column, "$") if column.type().is_json() else column.cast("string")
 
 
+def _header(file: Path) -> str:
+    """Return the first line of a delimited file; an empty one where it cannot be read, which DuckDB says."""
+    try:
+        with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as stream:
+            return stream.readline(1_000_000).decode("utf-8-sig", errors="replace")
+    except (OSError, EOFError, zlib.error):
+        return ""
+
+
+def _require_parted(file: Path, header: str, delimiter: str) -> None:
+    """Refuse what DuckDB would take for a table of one column."""
+    if "\0" in header:
+        raise DataError(f"{file}: expected text in UTF-8, received UTF-16 or no text. Save it as UTF-8.")
+    there = [name for mark, name in OTHERS.items() if mark in header]
+    if delimiter not in header and there:
+        raise DataError(
+            f"{file}: expected cells parted by {OTHERS[delimiter]}, received {there[0]} in its first line, "
+            f"'{header.strip()[:80]}'. Export the table again with {OTHERS[delimiter]}."
+        )
+
+
 def _in_short(error: Exception) -> str:
-    """Return what DuckDB says of a file, without the pages of advice that follow it."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    telling = [line for line in lines[1:] if re.match(r"(CSV Error|Original Line|Expected Number)", line)]
-    return " ".join([*lines[:1], *telling[:3]])
+    """Return what DuckDB says of a file, without the pages of advice that follow it; and ours."""
+    lines = [line.strip() for line in str(error).removeprefix("Invalid Input Error: ").splitlines()]
+    found = next(((line, mend) for line in lines for sign, mend in TELLING.items() if sign in line), None)
+    if found is None:
+        return " ".join(lines[:1])
+    # of bytes that are no UTF-8 it may show the line before
+    shown = [line for line in lines if line.startswith("Original Line") and "Invalid unicode" not in found[0]]
+    return "; ".join([*lines[:1], *shown[:1], found[0].rstrip(".")]) + f". {found[1]}"

@@ -20,12 +20,23 @@ from dlrs.data.placing import column_of
 from dlrs.data.sources import Source
 from dlrs.data.versions import Versions
 from dlrs.errors import DataError
-from dlrs.schema import DELETE, ITEM, LONGEST_ID, OPERATION, VALID_FROM, VALID_TO, VERSION, Marketplace
+from dlrs.schema import (
+    DELETE,
+    ITEM,
+    LONGEST_ID,
+    OPERATION,
+    OPERATIONS,
+    VALID_FROM,
+    VALID_TO,
+    VERSION,
+    Marketplace,
+)
 
 ITEM_ROW = "item_row"
 VERSION_ROW = "version_row"
 REPEAT = "repeat"
 DELETED = "deleted"
+UNKNOWN = "unknown"
 ENDS = "ends"
 KEYS = "item_keys"
 ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
@@ -58,10 +69,11 @@ def load_items(connection: Engine, marketplace: Marketplace, folder: Path) -> It
     read = _with_starts(read_typed(connection, "items_read", source, _columns(marketplace)), marketplace)
     with connection.reading(source):
         rows = connection.kept(KEYS, _reasons(_keys(read, marketplace)))
+    _require_operations(rows, marketplace, source)
     left_out = rows.filter(rows[REASON].notnull()).select(ROW, ITEM, VALID_FROM, REASON).order_by(ROW)
     quarantine = Quarantine(left_out.to_pyarrow())
     rows_read = rows.count().to_pyarrow().as_py()
-    usable = rows.filter(rows[REASON].isnull() & ~rows[DELETED]).drop(REASON, ENDS, DELETED)
+    usable = rows.filter(rows[REASON].isnull() & ~rows[DELETED]).drop(REASON, ENDS, DELETED, UNKNOWN)
     known = connection.kept("items", _numbered(usable.select(ITEM).distinct(), ITEM_ROW, [ITEM]))
     with_items = usable.join(known, ITEM).drop(ITEM)
     versions = connection.kept("versions", _numbered(with_items, VERSION_ROW, [ITEM_ROW, VALID_FROM]))
@@ -156,7 +168,7 @@ def _with_starts(read: Table, marketplace: Marketplace) -> Table:
 
 def _keys(read: Table, marketplace: Marketplace) -> Table:
     """Return what decides about a row, and `REASON`: the first thing that makes it unusable, or null."""
-    deleted = _deleted(read)
+    deleted, unknown = _operations(read)
     wrong = [
         *out_of_bounds(read, marketplace.features),
         (read[ENDS] <= read[VALID_FROM], "it ends before it begins"),
@@ -165,7 +177,7 @@ def _keys(read: Table, marketplace: Marketplace) -> Table:
     ]
     reason = first_reason([(check.fill_null(False) & ~deleted, reason) for check, reason in wrong])
     names = [name for name in (ROW, ITEM, VALID_FROM, ENDS, VERSION) if name in read.columns]
-    return read.select(*names, deleted.name(DELETED), reason.name(REASON))
+    return read.select(*names, deleted.name(DELETED), unknown.name(UNKNOWN), reason.name(REASON))
 
 
 def _reasons(rows: Table) -> Table:
@@ -191,7 +203,22 @@ def _add_reason(rows: Table, wrong: Table, reason: str) -> Table:
     return rows.mutate(ibis.ifelse(rows[REASON].isnull() & wrong, reason, rows[REASON]).name(REASON))
 
 
-def _deleted(rows: Table) -> Table:
+def _operations(rows: Table) -> tuple[Table, Table]:
+    """Return whether each row ends its item's life, and what it says if that is no operation."""
     if OPERATION not in rows.columns:
-        return ibis.literal(False)
-    return rows[OPERATION].lower() == DELETE
+        return ibis.literal(False), ibis.null("string")
+    named = rows[OPERATION].lower()
+    return named == DELETE, ibis.ifelse(named.isin(OPERATIONS), ibis.null("string"), rows[OPERATION])
+
+
+def _require_operations(rows: Table, marketplace: Marketplace, source: Source) -> None:
+    """Raise a DataError at the first row whose operation is none: a deletion called otherwise is lost."""
+    if marketplace.items.operation is None:
+        return
+    unknown = rows.filter(rows[UNKNOWN].notnull()).order_by(ROW).limit(1).select(ROW, UNKNOWN)
+    for row in unknown.to_pyarrow().to_pylist():
+        raise DataError.at(
+            file=str(source), column=marketplace.items.operation, row=row[ROW],
+            expected=f"one of the operations ({', '.join(OPERATIONS)})", received=f"'{row[UNKNOWN]}'",
+            mend=f"Write '{DELETE}' where an item's life ends, or leave 'operation' out of the recipe.",
+        )  # fmt: skip

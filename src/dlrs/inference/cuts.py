@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dlrs.errors import DataError
+from dlrs.schema.description import written
 
 REFRESHES = (
     timedelta(days=91),
@@ -30,6 +31,17 @@ class Cuts:
     test_from: datetime
     test_until: datetime
 
+    @property
+    def wider(self) -> tuple[Cuts, ...]:
+        """The same with this window and longer ones, the longest half of the time before the test.
+
+        Training begins later by as much, for the first profiles need the window, too.
+        """
+        begin = self.train_from - self.window
+        shortest, longest = self.window // self.refresh, (self.test_from - begin) // 2 // self.refresh
+        windows = [count * self.refresh for count in range(shortest, max(shortest, longest) + 1)]
+        return tuple(replace(self, window=window, train_from=begin + window) for window in windows)
+
 
 def guess_cuts(since: datetime, until: datetime) -> Cuts:
     """Divide the time from the first event to the last: the last sixth is the test, about.
@@ -40,7 +52,9 @@ def guess_cuts(since: datetime, until: datetime) -> Cuts:
     span = until - since
     refresh = next((r for r in REFRESHES if span >= PERIODS * r), None)
     if refresh is None:
-        raise DataError(f"events: expected a log of {PERIODS} hours at least, received {span}.")
+        raise DataError(
+            f"events: expected a log of {PERIODS} hours at least, received one of {written(span)}."
+        )
     step = timedelta(days=1) if refresh >= timedelta(days=1) else timedelta(hours=1)
     test_until = _floor(until, step) + step
     periods = (test_until - since) // refresh

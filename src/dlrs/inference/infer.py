@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,7 +18,8 @@ from dlrs.inference.columns import SeenTable, look_at
 from dlrs.inference.cuts import guess_cuts
 from dlrs.inference.features import Guesses, guess_features
 from dlrs.inference.roles import Roles, find_roles
-from dlrs.schema import RESERVED
+from dlrs.inference.windows import MINIMUM_EVENTS, choose_window
+from dlrs.schema import RESERVED, written
 
 MANY_IDS = 200_000
 """Items that are too many to have an embedding each."""
@@ -63,6 +64,8 @@ def _rendered(roles: Roles, folder: Path, recipe_file: Path) -> str:
     features = guess_features(items.columns, _taken(roles))
     user_features = _user_features(roles)
     count = items[roles.item_id].distinct
+    cuts = guess_cuts(log_time.since.astimezone(UTC), log_time.until.astimezone(UTC))
+    cuts, why_window = choose_window(cuts, events, roles.event_user, roles.event_time)
     text = _environment().get_template("recipe.toml.jinja").render(
         files=" and ".join(t.source.table for t in (items, events, *([roles.users] if roles.users else []))),
         recipe_name=recipe_file.name,
@@ -77,7 +80,9 @@ def _rendered(roles: Roles, folder: Path, recipe_file: Path) -> str:
         last_event=f"{log_time.until:%Y-%m-%d %H:%M}",
         item_features=_with_id(features, roles, count),
         user_features=user_features,
-        cuts=guess_cuts(log_time.since.astimezone(UTC), log_time.until.astimezone(UTC)),
+        cuts=cuts,
+        why_window=why_window,
+        minimum_events=MINIMUM_EVENTS,
         is_small=events.rows < MANY_EVENTS,
         candidates=int(min(1000, max(100, SHARE_OF_CANDIDATES * count))),
         item_count=count,
@@ -136,10 +141,5 @@ def _environment() -> Environment:
     )
     environment.filters["toml"] = lambda value: json.dumps(value, ensure_ascii=False)
     environment.filters["time"] = lambda time: time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    environment.filters["duration"] = _duration
+    environment.filters["duration"] = lambda value: f'"{written(value)}"'
     return environment
-
-
-def _duration(value: timedelta) -> str:
-    days = value / timedelta(days=1)
-    return f'"{days:.0f}d"' if days >= 1 else f'"{value / timedelta(hours=1):.0f}h"'

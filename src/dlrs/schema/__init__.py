@@ -10,6 +10,7 @@ from dlrs.schema.columns import (
     ITEM,
     LONGEST_ID,
     OPERATION,
+    OPERATIONS,
     RESERVED,
     TIME,
     TYPE,
@@ -18,7 +19,7 @@ from dlrs.schema.columns import (
     VALID_TO,
     VERSION,
 )
-from dlrs.schema.description import Description, Duration, Instant
+from dlrs.schema.description import Description, Duration, Instant, written
 from dlrs.schema.features import Continuous, Date, Features, MultiValued, Text
 from dlrs.schema.marketplace import Marketplace, Profiles, Split
 from dlrs.schema.tables import EventTable, ItemTable, UserTable
@@ -29,6 +30,7 @@ __all__ = [
     "ITEM",
     "LONGEST_ID",
     "OPERATION",
+    "OPERATIONS",
     "RESERVED",
     "TIME",
     "TYPE",
@@ -50,4 +52,5 @@ __all__ = [
     "Split",
     "Text",
     "UserTable",
+    "written",
 ]

@@ -33,7 +33,10 @@ RESERVED = frozenset(
 """Columns that stand beside the features in tables inside dlrs."""
 
 DELETE = "delete"
-"""The operation that ends an item's life; every other value creates or updates it."""
+"""The operation that ends an item's life."""
+
+OPERATIONS = ("create", "insert", "update", DELETE)
+"""All of them, in small letters or others; the others create or update an item."""
 
 LONGEST_ID = 1024
 """Bytes of an item's id. In an index each takes as many as the longest: one of a megabyte would ruin all."""

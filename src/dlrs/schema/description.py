@@ -25,6 +25,20 @@ def _duration(value: object) -> object:
     return timedelta(**{unit: int(match.group(1))})
 
 
+def written(duration: timedelta) -> str:
+    """Return a duration as a recipe has it: in days, else hours, else minutes, whichever are whole.
+
+    What has a part of a minute is rounded.
+
+    >>> written(timedelta(days=4)), written(timedelta(hours=36)), written(timedelta(minutes=5, seconds=20))
+    ('4d', '36h', '5m')
+    """
+    for unit, letter in ((timedelta(days=1), "d"), (timedelta(hours=1), "h")):
+        if duration and duration % unit == timedelta(0):
+            return f"{duration // unit}{letter}"
+    return f"{duration / timedelta(minutes=1):.0f}m"
+
+
 def _zoned(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError(f"expected a time with its zone, like 2017-10-14T03:00:00Z, received '{value}'")

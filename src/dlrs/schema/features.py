@@ -15,7 +15,9 @@ DatePart = Literal["year", "month", "day", "weekday", "hour"]
 class Continuous(Description):
     """One continuous feature: `number`, or `time` (read as seconds since the epoch)."""
 
-    kind: Literal["number", "time"] = "number"
+    kind: Literal["number", "time"] = Field(
+        default="number", description="what its cells hold; a time is read as seconds since 1970"
+    )
     format: TimeFormat | None = None
     transform: Literal["log"] | None = Field(
         default=None, description="'log': the model sees ln(1 + x), for prices and counts with a long tail"
@@ -50,14 +52,18 @@ class Continuous(Description):
 class Date(Description):
     """One column of times, taken apart: each part is a categorical feature of its own."""
 
-    parts: tuple[DatePart, ...] = Field(min_length=1)
+    parts: tuple[DatePart, ...] = Field(
+        min_length=1, description="what is taken of its times, a feature each: NAME_month"
+    )
     format: TimeFormat | None = None
 
 
 class MultiValued(Description):
     """One column of lists: text cut at the separator, a JSON list, or a list column of Parquet."""
 
-    separator: str = Field(default=",", min_length=1)
+    separator: str = Field(
+        default=",", min_length=1, description="what stands between the values of a cell that is a text"
+    )
 
 
 class Text(Description):
@@ -71,7 +77,9 @@ class Features(Description):
     """All features of an item or of a user, by the name of their column."""
 
     continuous: dict[str, Continuous] = Field(default_factory=dict)
-    categorical: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = Field(
+        default=(), description="columns whose cells hold one value of a vocabulary each"
+    )
     dates: dict[str, Date] = Field(default_factory=dict)
     multi_valued: dict[str, MultiValued] = Field(default_factory=dict)
     text: dict[str, Text] = Field(default_factory=dict)

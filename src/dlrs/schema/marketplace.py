@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from dlrs.schema.columns import ITEM, RESERVED, USER, VERSION
-from dlrs.schema.description import Description, Duration, Instant
+from dlrs.schema.description import Description, Duration, Instant, written
 from dlrs.schema.features import Features
 from dlrs.schema.tables import EventTable, ItemTable, UserTable
 
@@ -18,8 +18,14 @@ from dlrs.schema.tables import EventTable, ItemTable, UserTable
 class Profiles(Description):
     """Which events describe a user, and how often the description is renewed (method §2)."""
 
-    window: Duration = timedelta(days=30)
-    refresh: Duration = timedelta(days=7)
+    window: Duration = Field(
+        default=timedelta(days=30), description="how far back a profile's events reach, and a history's"
+    )
+    refresh: Duration = Field(
+        default=timedelta(days=7),
+        description="from one profile of a user to the next; the cuts of [marketplace.split] lie a multiple "
+        "of it apart",
+    )
     minimum_events: int = Field(default=2, ge=1, description="fewer events in the window: no profile")
     weights: Literal["domain", "user", "user-item"] = Field(
         default="domain", description="whose Markov chain weighs the interaction types"
@@ -29,10 +35,12 @@ class Profiles(Description):
 class Split(Description):
     """Cuts in time. Train is [train_from, test_from), test is [test_from, test_until)."""
 
-    train_from: Instant
-    validation_from: Instant
-    test_from: Instant
-    test_until: Instant
+    train_from: Instant = Field(description="events before it serve the first profiles alone")
+    validation_from: Instant = Field(
+        description="what happens from here to test_from tells when to stop learning"
+    )
+    test_from: Instant = Field(description="nothing from here on is learned from when models are judged")
+    test_until: Instant = Field(description="where the test ends")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -44,7 +52,7 @@ class Split(Description):
 class Marketplace(Description):
     """The whole description. Its hash travels with everything that is computed under it."""
 
-    name: str
+    name: str = Field(description="what it is called in reports")
     items: ItemTable
     events: EventTable
     users: UserTable | None = Field(default=None, description="if users have features of their own")
@@ -99,7 +107,7 @@ class Marketplace(Description):
         for start in (self.split.train_from, self.split.validation_from):
             if (self.split.test_from - start) % self.profiles.refresh:
                 raise ValueError(
-                    f"split: expected a whole number of profile refreshes ({self.profiles.refresh}) "
+                    f"split: expected a whole number of profile refreshes ({written(self.profiles.refresh)}) "
                     f"between {start} and test_from {self.split.test_from}"
                 )
         return self

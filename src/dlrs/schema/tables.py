@@ -48,7 +48,11 @@ class ItemTable(Description):
     )
     time_format: TimeFormat | None = None
     version: str | None = Field(default=None, description="column with the version's name, if ads change")
-    operation: str | None = Field(default=None, description="column with create / update / delete")
+    operation: str | None = Field(
+        default=None,
+        description="column with what was done to the item: create (or insert), update, delete; delete ends "
+        "its life, anything else is an error",
+    )
 
     @property
     def has_versions(self) -> bool:
