@@ -65,6 +65,10 @@ app = typer.Typer(
     "recommendations. See it work: dlrs demo. Your own data: dlrs run RECIPE --out RUN.",
 )
 
+TABLES = ("items", "events", "users")
+FEW = 0.05
+"""Share of the events that may be left out without a warning."""
+
 RecipeFile = Annotated[
     Path, typer.Argument(help="TOML that describes the tables and the run", metavar="RECIPE")
 ]
@@ -205,11 +209,7 @@ def prepare(
 
     facts = pipeline.prepare(recipe, out, after=after, engine=engine).facts
     _say(f"{facts['events']['kept']:,} events, {facts['profiles']:,} profiles, {facts['pairs']:,} pairs.")
-    for table in ("items", "events", "users"):
-        if table not in facts:
-            continue
-        for reason, rows in facts[table]["quarantined"].items():
-            _say(f"Left out {rows:,} rows of {table}: {reason}.")
+    _say_left_out(facts, out)
     if after is not None:
         _say(_reuse(facts["profile_buckets"], after))
     _say(f"Prepared {out}. Next: dlrs train {out} --out TRAINED")
@@ -237,9 +237,10 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Train UserNet, ItemNet and RankNet. Killed and started again, it goes on where it was.
+    """Train what the recipe's `network` says: a history network, or UserNet, ItemNet and RankNet.
 
-    Settings are those that the recipe had when PREPARED was written.
+    Settings are those that the recipe had when PREPARED was written. Killed and started again, it goes on
+    where it was.
     """
     from dlrs import pipeline
 
@@ -282,10 +283,17 @@ def run(
     ] = None,
     engine: Engine = "duckdb",
 ) -> None:
-    """Run every stage: prepare, train, evaluate, publish. Then try: dlrs recommend OUT."""
+    """Run every stage: prepare, train, evaluate, publish. Then try: dlrs recommend OUT.
+
+    Killed and started again, it goes on behind the last stage that was done, or within the training. After a
+    run that ended, or with other tables or another recipe, it does everything anew.
+    """
     from dlrs import pipeline
+    from dlrs.bundle import open_folder
+    from dlrs.prepared import KIND
 
     folders = pipeline.run(recipe, out or Path("runs") / recipe.stem, engine=engine)
+    _say_left_out(open_folder(folders.prepared, KIND).facts, folders.prepared)
     show_report(folders.path)
     _say(f"Next: dlrs recommend {folders.path}")
 
@@ -316,7 +324,7 @@ def demo(
     folders = pipeline.run(data / "recipe.toml", out)
     prepared = open_prepared(folders.prepared)
     found = showcase.recommend_to_user(prepared, folders.registry, showcase.active_user(prepared), 5)
-    console.print(showcase.as_text(found, prepared.recipe.marketplace.features))
+    console.print(showcase.as_text(found, prepared.recipe.marketplace.features), highlight=False)
     show_report(out)
     if no_serve:
         _say(f"Next: dlrs serve {out} --as-of watermark")
@@ -324,6 +332,24 @@ def demo(
     # a process of its own, without all that training brought into this one
     command = [sys.executable, "-m", "dlrs", "serve", str(out), "--as-of", "watermark", "--port", str(port)]
     os.execv(sys.executable, command)
+
+
+def _say_left_out(facts: Mapping[str, Any], prepared: Path) -> None:
+    """Say which rows were not used and where they are listed; warn of more than a few events."""
+    from dlrs.prepared import QUARANTINE
+
+    left_out = {table: facts[table]["quarantined"] for table in TABLES if table in facts}
+    for table, reasons in left_out.items():
+        for reason, rows in reasons.items():
+            _say(f"Left out {rows:,} rows of {table}: {reason}.")
+    if any(left_out.values()):
+        _say(f"They are listed in {prepared / QUARANTINE}")
+    lost, read = sum(left_out["events"].values()), facts["events"]["rows_read"]
+    if lost > FEW * read:
+        _complain(
+            f"[yellow]warning:[/yellow] {100 * lost / read:.1f} % of the events were left out. "
+            "More than a few per cent means as a rule that the recipe does not describe the tables."
+        )
 
 
 def _reuse(buckets: Mapping[str, Any], after: Path) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from dlrs.fitting_history import fit_history, save_history_net
 from dlrs.model.network import Network, save_nets
-from dlrs.prepared import REUSE, Prepared
+from dlrs.prepared import ITEMS_AS_OF, REUSE, Prepared
 from dlrs.samples.pairs import Pairs
 from dlrs.training.loop import Trained, train
 from dlrs.training.retrieval import TrainedHistory
@@ -29,7 +29,7 @@ HELD_BACK = 1_000_000
 
 def checkpoints(prepared: Prepared, out: Path) -> Path:
     """Return where this training leaves its checkpoints on the way to `out`."""
-    facts = {name: fact for name, fact in prepared.facts.items() if name != REUSE}
+    facts = {name: fact for name, fact in prepared.facts.items() if name not in (REUSE, ITEMS_AS_OF)}
     described = json.dumps([facts, prepared.recipe.model_dump(mode="json")], sort_keys=True)
     identity = hashlib.sha256((described + prepared.encoding.hash).encode()).hexdigest()[:12]
     out = out.absolute()

@@ -10,7 +10,7 @@ is handed in here. examples/quickstart.py shows it in use.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,11 +38,13 @@ from dlrs.judging import headline_test, judge
 from dlrs.model.forward import load_nets
 from dlrs.model.nets import open_nets
 from dlrs.model.onnx_nets import require_onnx, write_onnx
+from dlrs.ongoing import Ongoing
 from dlrs.past.moments import write_moment
 from dlrs.past.writing import write_past
+from dlrs.prepared import ITEMS_AS_OF, Prepared, open_earlier, open_prepared
 from dlrs.prepared import KIND as PREPARED
-from dlrs.prepared import Prepared, open_earlier, open_prepared
 from dlrs.preparing import prepare as prepare_arrays
+from dlrs.progress import console
 from dlrs.published import write_content
 from dlrs.recipe import Recipe, data_folder, read_recipe
 from dlrs.recommending import recommend_to_all
@@ -272,6 +274,7 @@ def _bundle_facts(prepared: Prepared, items: int) -> dict[str, Any]:
         "schema_hash": prepared.recipe.marketplace.hash,
         "encoding_hash": prepared.encoding.hash,
         "watermark": prepared.recipe.marketplace.split.test_until.isoformat(),
+        ITEMS_AS_OF: prepared.facts[ITEMS_AS_OF],
         "items": items,
         "interaction_weights": prepared.facts["interaction_weights"],
     }
@@ -313,15 +316,30 @@ def recommend_users_for_all(registry: Path, out: Path, k: int = 5) -> dict[str, 
 
 
 def run(recipe_file: Path, out: Path, *, engine: str = DUCKDB) -> RunFolder:
-    """Run every stage from the recipe to a published bundle; `out` has links to the two reports."""
+    """Run every stage from the recipe to a published bundle; `out` has links to the two reports.
+
+    After a kill the same call goes on behind the last stage that was done, if recipe and tables are as they
+    were. A run that ended leaves nothing to go on from: the next one does everything anew.
+    """
     require_extras(*EXTRAS)
-    folders = RunFolder(out)
-    prepare(recipe_file, folders.prepared, engine=engine)
-    train(folders.prepared, folders.trained)
-    evaluated = evaluate(folders.prepared, folders.trained, folders.evaluated)
+    folders, ongoing = RunFolder(out), Ongoing.of(out, recipe_file)
+    stages: dict[tuple[Path, str], Callable[[], Folder]] = {
+        (folders.prepared, PREPARED): lambda: prepare(recipe_file, folders.prepared, engine=engine),
+        (folders.trained, TRAINED): lambda: train(folders.prepared, folders.trained),
+        (folders.evaluated, EVALUATED): lambda: evaluate(
+            folders.prepared, folders.trained, folders.evaluated
+        ),
+    }
+    for (folder, kind), make in stages.items():
+        if ongoing.has(folder, kind):
+            console.print(f"  [green]✓[/green] {folder.name}: done before, used again")
+        else:
+            make()
+        ongoing.made(folder, kind)
     for name in REPORTS:
-        _link(out / name, evaluated / name)
+        _link(out / name, folders.evaluated / name)
     publish(folders.prepared, folders.trained, folders.registry, evaluated_folder=folders.evaluated)
+    ongoing.ended()
     return folders
 
 

@@ -50,7 +50,8 @@ INTERACTIONS, PROFILES, FACTS, OWN, ENCODED_VERSIONS, PAIRS, BUCKETS, QUARANTINE
 )
 NEGATIVES = "negatives"
 OWN_RAW = "own.parquet"
-REUSE = "profile_buckets"
+REUSE, ITEMS_AS_OF = "profile_buckets", "items_as_of"
+"""Facts about how it was prepared: nothing is learned from them."""
 """The fact that says how buckets came about: all that may differ between preparations of the same data."""
 
 

@@ -22,6 +22,7 @@ from dlrs.data.engine import DUCKDB, Engine, connect
 from dlrs.data.events import Events, load_events
 from dlrs.data.interactions import ALL_TIME, Interactions, micros
 from dlrs.data.items import Items, catalog, load_items, microseconds, version_table
+from dlrs.data.sources import Source
 from dlrs.data.users import Users, listed_users, load_users
 from dlrs.data.versions import Versions
 from dlrs.errors import DataError
@@ -34,6 +35,7 @@ from dlrs.prepared import (
     ENCODING,
     FACTS,
     INTERACTIONS,
+    ITEMS_AS_OF,
     NEGATIVES,
     OWN,
     OWN_RAW,
@@ -175,6 +177,7 @@ def _read(recipe: Recipe, data: Path, folder: Path, engine: str) -> tuple[_Table
             data = data.resolve()
             with stage("Run the recipe's SQL"):
                 connection.run_sql(recipe.sql, data)
+        as_of = min(marketplace.split.test_until, Source.of(marketplace.items, data).as_of())
         with stage("Read items"):
             items = load_items(connection, marketplace, data)
             versions = Versions.write(version_table(items), folder / VERSIONS)
@@ -193,7 +196,7 @@ def _read(recipe: Recipe, data: Path, folder: Path, engine: str) -> tuple[_Table
     write_quarantine({name: table.quarantine.rows for name, table in named.items()}, folder)
     own = _with_ids(None if users is None else users.table, events.user_ids, recipe)
     tables = _Tables(folder, versions, events.user_ids, own)
-    return tables, _facts(tables, named, marketplace)
+    return tables, {**_facts(tables, named, marketplace), ITEMS_AS_OF: as_of.isoformat()}
 
 
 def _windows(

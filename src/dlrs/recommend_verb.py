@@ -9,7 +9,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from dlrs.folders import RunFolder
 from dlrs.progress import FOLLOWS
+
+PARQUET = ".parquet"
 
 console = Console(quiet=FOLLOWS)
 
@@ -21,7 +24,9 @@ def recommend(
     everybody: Annotated[
         bool, typer.Option("--all", help="for every user with a profile, into --out")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Parquet file for the lists of --all")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Parquet file for the lists of --all or --for-every-item")
+    ] = None,
     for_item: Annotated[
         str | None, typer.Option(help="the other way round: the users who suit this item best")
     ] = None,
@@ -47,12 +52,13 @@ def recommend(
     --all --out FILE writes user_id, item_id, rank and score, and so does --for-every-item --out FILE. --where
     and --relax are for one user: docs/filters.md says what they look like.
     """
-    from dlrs import pipeline, showcase
+    from dlrs import showcase
     from dlrs.candidates.filtering.wishes import read_filters, read_steps
-    from dlrs.folders import RunFolder
     from dlrs.prepared import open_prepared
 
     folders = RunFolder(run)
+    if out is not None and out.suffix != PARQUET:
+        raise typer.BadParameter(f"--out: expected a name that ends in {PARQUET}, received {out.name}")
     if for_item is not None or for_every_item:
         alone = (user, where, relax) == (None, None, None) and not everybody
         if not alone or (for_item is None) != for_every_item or for_every_item != (out is not None):
@@ -66,8 +72,7 @@ def recommend(
             raise typer.BadParameter("--where and --relax are for one user, not for --all")
         if out is None or user is not None:
             raise typer.BadParameter("--all needs --out FILE, and no --user")
-        facts = pipeline.recommend_all(folders.prepared, folders.registry, out, k, engine=engine)
-        _say(f"{facts['rows']:,} items for {facts['users']:,} users from bundle {facts['bundle_id']}: {out}")
+        _say_lists(folders, out, k, engine)
         return
     if out is not None:
         raise typer.BadParameter("--out is for --all")
@@ -75,7 +80,21 @@ def recommend(
     prepared = open_prepared(folders.prepared)
     user_id = showcase.active_user(prepared) if user is None else user
     found = showcase.recommend_to_user(prepared, folders.registry, user_id, k, filters, steps)
-    console.print(showcase.as_text(found, prepared.recipe.marketplace.features))
+    console.print(showcase.as_text(found, prepared.recipe.marketplace.features), highlight=False)
+
+
+def _say_lists(folders: RunFolder, out: Path, k: int, engine: str) -> None:
+    """Write everybody's list, and say how many there are and who has none."""
+    from dlrs import pipeline
+    from dlrs.bundle import open_folder
+    from dlrs.prepared import KIND
+
+    facts = pipeline.recommend_all(folders.prepared, folders.registry, out, k, engine=engine)
+    _say(f"{facts['rows']:,} items for {facts['users']:,} users from bundle {facts['bundle_id']}: {out}")
+    without = open_folder(folders.prepared, KIND).facts["events"]["users"] - facts["users"]
+    if without:
+        have = "user of the log has" if without == 1 else "users of the log have"
+        _say(f"{without:,} {have} no profile at its end, so no list.")
 
 
 def _say_users(registry: Path, item_id: str | None, k: int, out: Path | None) -> None:

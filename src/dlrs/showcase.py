@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 from rich.console import Group
-from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -29,6 +29,8 @@ from dlrs.published import Rank, open_current
 from dlrs.schema import ITEM, Features
 
 EXAMPLES = 3
+MISSING = "–"
+"""What `item_in_words` has for no value."""
 
 
 @dataclass(frozen=True)
@@ -93,17 +95,21 @@ def _by_the_moment(moment: AtWatermark | None, user_1: Ints) -> Rank | None:
 
 
 def as_text(found: Recommendation, features: Features) -> Group:
-    """Return a profile in words and the items beside it, a column each, for a terminal."""
-    items = Table(title=f"The {len(found.items)} best of bundle {found.bundle_id}, best first")
-    items.add_column("feature")
-    for item in found.items:
-        items.add_column(escape(str(item[ITEM])))
-    described = [item_in_words(item, features) for item in found.items]
-    for name in features.names:
-        items.add_row(escape(name), *(escape(item[name]) for item in described))
+    """Return a profile in words and the items below it, a block each, for a terminal of any width.
+
+    A feature that an item has no value of is left out.
+    """
+    items = Table.grid(padding=(0, 2))
+    items.add_column(justify="right")
+    items.add_column(overflow="fold")
+    for rank, item in enumerate(found.items, start=1):
+        described = item_in_words(item, features).items()
+        values = " · ".join(f"{name}: {value}" for name, value in described if value != MISSING)
+        items.add_row(str(rank), Text.assemble((str(item[ITEM]), "bold"), "\n" if values else "", values))
     return Group(
         Text(f"User {found.user_id}", style="bold"),
-        *map(Text, found.profile),
+        *(Padding(Text(line), (0, 0, 0, 2)) for line in found.profile),
+        Text(f"\nThe {len(found.items)} best of bundle {found.bundle_id}, best first", style="bold"),
         items,
         *map(Text, _remarks(found)),
     )

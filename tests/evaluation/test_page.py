@@ -40,8 +40,22 @@ def test_sentence_about_the_golden_log(report):
     # precision@3 of user 0: 2/3 against 1/3; of user 2: 1/3 against 0
     assert compare(report, "rival", "precision") == (
         "At k = 3 ours reaches Precision 50.00 %, rival 16.67 %: 3.00 times as much (+200%), at least 2.00, "
-        "beyond chance (difference +33.33 points, 95 % interval +33.33 to +33.33)."
+        "too few users (2) to say (difference +33.33 points, 95 % interval +33.33 to +33.33)."
     )
+
+
+def test_page_says_that_users_are_too_few_instead_of_stars(report, page):
+    said = "Too few users (2) to say which model is better: with fewer than 40 chance looks like a difference"
+    assert said in " ".join(page.split())
+    assert "A star marks" not in page.split("Warm and cold items")[0]
+    assert "too few users (2) to say" in cells(page, "The others minus ours, in points")
+    gaps = {
+        name: {key: replace(gap, users=40) for key, gap in metrics.items()}
+        for name, metrics in report.differences.items()
+    }
+    enough = render(replace(report, differences=gaps), title="enough")
+    assert "Too few users" not in enough.split("Strict")[0]
+    assert "A star marks" in enough
 
 
 def many(report, count):

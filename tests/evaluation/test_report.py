@@ -49,7 +49,8 @@ def test_json_holds_intervals_and_differences_to_the_reference(report):
     gap = content["differences"]["rival"]["precision@3"]
     # four comparisons have 400 resamples: all below zero in each, 2 / 401, and Holm's 4 · that
     p = 2 / 401
-    assert gap == pytest.approx({"mean": -1 / 3, "low": -1 / 3, "high": -1 / 3, "p": p, "adjusted": 4 * p})
+    judged = {"mean": -1 / 3, "low": -1 / 3, "high": -1 / 3, "p": p, "adjusted": 4 * p}
+    assert gap == pytest.approx(judged | {"users": 2})
     assert set(content["differences"]) == {"rival"}
     assert set(content["differences"]["rival"]) == {"precision@1", "precision@3", "map@1", "map@3"}
 
@@ -82,8 +83,8 @@ def test_headline_k_is_the_nearest_to_five(report):
 
 def test_table_is_in_percent_with_the_best_in_bold(report):
     shown = table(report)
-    assert [column.header for column in shown.columns] == ["model", "k = 1", "k = 3"]
-    names, _, at_three = (list(column.cells) for column in shown.columns)
+    assert [column.header for column in shown.columns] == ["model", "k = 1", "k = 3", "95 % interval"]
+    names, _, at_three, spans = (list(column.cells) for column in shown.columns)
     assert names == [
         "[bold]Precision@k[/bold]",
         "  ours",
@@ -94,14 +95,26 @@ def test_table_is_in_percent_with_the_best_in_bold(report):
     ]
     # precision: ours 1/2, the rival 1/6; MAP: 2/3, and (1/2 of user 0, a hit at place 2 over R = 2) / 2 users
     assert at_three == ["", "[bold]50.00[/bold]", "16.67", "", "[bold]66.67[/bold]", "12.50"]
+    # precision: from the user with less to the one with more
+    assert spans[1:3] == ["33.33 – 66.67", "0.00 – 33.33"]
+
+
+def test_table_says_that_users_are_too_few(report):
+    assert "Too few users (2) to say which model is better" in str(table(report).caption)
+    enough = {"rival": {"precision@3": replace(report.differences["rival"]["precision@3"], users=40)}}
+    assert "Too few" not in str(table(replace(report, differences=enough)).caption)
 
 
 def test_table_with_every_k_fits_a_terminal_of_80_columns(report):
     ks = (1, 5, 10, 30, 100)
     means = {f"{metric}@{k}": 0.9999 for metric in ("precision", "map") for k in ks}
-    wide = replace(report, ks=ks, models={"popular in category": means})
+    bounds = dict.fromkeys(means, (0.8888, 0.9988))
+    wide = replace(
+        report, ks=ks, models={"popular in category": means}, intervals={"popular in category": bounds}
+    )
     console = Console(width=80, file=StringIO(), record=True)
     console.print(table(wide))
     shown = console.export_text()
     assert "popular in category" in shown
     assert shown.count("99.99") == 2 * len(ks)
+    assert shown.count("88.88 – 99.88") == 2

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 
 from dlrs.evaluation import significance
 from dlrs.evaluation.significance import (
+    LEAST_USERS,
     Difference,
     Ratio,
     differences,
@@ -44,7 +47,7 @@ def test_a_model_does_not_differ_from_its_copy():
         {"a": {"map@5": values_U}, "b": {"map@5": values_U.copy()}}, "a", resamples=40, seed=0
     )
     assert set(found) == {"b"}
-    assert found["b"]["map@5"] == significance.Difference(0.0, 0.0, 0.0, p=1.0, adjusted=1.0)
+    assert found["b"]["map@5"] == significance.Difference(0.0, 0.0, 0.0, p=1.0, adjusted=1.0, users=101)
     assert not found["b"]["map@5"].beyond_chance
 
 
@@ -149,6 +152,37 @@ def test_what_is_beyond_chance_alone_need_not_stand_among_many():
     assert gap.reversed() == Difference(-0.1, -0.2, -0.01, p=0.03, adjusted=0.3)
     assert Difference(0.1, 0.01, 0.2).stands
     assert not Difference(0.1, -0.01, 0.2, p=0.06, adjusted=0.06).stands
+
+
+def test_of_too_few_users_nothing_is_beyond_chance():
+    sure = Difference(0.1, 0.1, 0.1, p=0.001, adjusted=0.001)
+    few, enough = replace(sure, users=LEAST_USERS - 1), replace(sure, users=LEAST_USERS)
+    assert (few.too_few, few.beyond_chance, few.stands) == (True, False, False)
+    assert (enough.too_few, enough.beyond_chance, enough.stands) == (False, True, True)
+    assert sure.stands
+    assert few.reversed() == replace(few, mean=-0.1, low=-0.1, high=-0.1)
+
+
+def family_of_alike(rng, users):
+    """Precision at 1, 5 and 20 of nine models, minus that of a tenth; of each user all find as much."""
+    chance_U = rng.beta(0.5, 4.5, users)  # a tenth in the mean, next to nothing for many
+    hits_MUK = (rng.random((10, users, 20)) < chance_U[:, None]).astype(float)
+    at_k = {f"precision@{k}": hits_MUK[:, :, :k].mean(axis=2) for k in (1, 5, 20)}
+    return {
+        f"model {number}": {name: values_MU[number] - values_MU[0] for name, values_MU in at_k.items()}
+        for number in range(1, 10)
+    }
+
+
+@pytest.mark.parametrize("users", [1, 3, 12, LEAST_USERS - 1, LEAST_USERS])
+def test_models_that_are_alike_seldom_differ_however_few_the_users(users):
+    rng = np.random.default_rng(users)
+    families = [judge_gaps(family_of_alike(rng, users), resamples=1, seed=seed) for seed in range(40)]
+    found = [[gap for metrics in family.values() for gap in metrics.values()] for family in families]
+    # some 7 % with the least number: more than 8 of 40 come once in 1,000 times
+    assert sum(any(gap.stands for gap in gaps) for gaps in found) <= (8 if users >= LEAST_USERS else 0)
+    uncounted = sum(any(replace(gap, users=None).stands for gap in gaps) for gaps in found)
+    assert uncounted > 4 or users > 3  # what the least number is for
 
 
 def test_ratio_is_the_references_mean_over_the_others():

@@ -61,7 +61,7 @@ def test_a_report_of_an_older_dlrs_is_read(report):
         del content[name], content["strict"][name]
     for metrics in content["differences"].values():
         for gap in metrics.values():
-            del gap["p"], gap["adjusted"]
+            del gap["p"], gap["adjusted"], gap["users"]
     old = Report.from_json(json.dumps(content))
     assert old.models == report.models
     assert against_reference(old)[0]["p"] == against_reference(old)[0]["ours, times as much"] == "–"
@@ -106,10 +106,11 @@ def test_marks_and_verdicts_follow_the_corrected_p(report):
     sure = with_gap(Difference(-0.1, -0.2, -0.05, p=0.002, adjusted=0.004))
     alone = with_gap(Difference(-0.1, -0.2, -0.01, p=0.03, adjusted=0.3))
     chance = with_gap(Difference(-0.1, -0.2, 0.01, p=0.08, adjusted=0.08))
-    assert [mark(one, "rival", "precision@3") for one in (sure, alone, chance)] == ["*", "(*)", ""]
+    few = with_gap(Difference(-0.1, -0.2, -0.05, p=0.002, adjusted=0.004, users=39))
+    assert [mark(one, "rival", "precision@3") for one in (sure, alone, chance, few)] == ["*", "(*)", "", ""]
     assert mark(sure, "ours", "precision@3") == mark(sure, "rival", "recall@3") == ""
-    verdicts = [against_reference(one)[0]["verdict"] for one in (sure, alone, chance)]
-    assert verdicts == ["beyond chance", "only if alone", "may be chance"]
+    verdicts = [against_reference(one)[0]["verdict"] for one in (sure, alone, chance, few)]
+    assert verdicts == ["beyond chance", "only if alone", "may be chance", "too few users (39) to say"]
     assert against_reference(sure)[0]["95 % interval"] == "-20.00 to -5.00"
     assert "but not among all 2 comparisons" in compare(alone, "rival", "precision")
 
@@ -150,6 +151,8 @@ def test_results_have_a_table_and_the_commands_for_each_data_set(staged_report):
     assert rival.endswith("| 2.00, at least 0.00 |")  # user 0 has 2/3 over 1/3, user 2 nothing over nothing
     assert "```\ndlrs evaluate P T --out R --all\n```" in first
     assert "means over 3 seeds" in first
+    assert "Too few users (2) to say which model is better" in first
+    assert "stars are over" not in first
     assert "only items alive at the cut" in first
     assert "| ours | 4 | 25.0 | 0.0 | 25.0 | 0.0 | 0.0 | 50.0 | 16.67 | 33.33 |" in first
     assert "### Replayed" in first

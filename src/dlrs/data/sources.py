@@ -7,6 +7,7 @@ so that a bad cell is an error with a row and not another type. Parquet brings i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -51,6 +52,13 @@ class Source:
         url = urlsplit(self.database)
         host = url.netloc.rpartition("@")[2]
         return f"table '{self.table}' of {urlunsplit(url._replace(netloc=host))}"
+
+    def as_of(self) -> datetime:
+        """Return since when its rows may be out of date: the file's last change; of anything else, now."""
+        file = self.folder / self.table
+        if self.database is None and file.is_file():
+            return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        return datetime.now(UTC)
 
     def read(self, connection: Engine, name: str) -> Table:
         """Return the columns and `ROW`. What is copied from a database is called `name`.

@@ -14,7 +14,7 @@ from dlrs.evaluation import thesis
 from dlrs.evaluation.data_section import data_section
 from dlrs.evaluation.figures import bar_key, key, line_key
 from dlrs.evaluation.measures import AT_K, BEYOND, PAIRS, RANKED, STAGES, USER_GROUPS, Measure
-from dlrs.evaluation.page_stages import against_reference, bounds, gains, losses, mark, reach, times
+from dlrs.evaluation.page_stages import against_reference, bounds, doubt, gains, losses, mark, reach, times
 from dlrs.evaluation.report import HEADLINE, Report
 from dlrs.evaluation.report_figures import STAGE_PLACES, curve, funnel, skew_curve, trade_off
 from dlrs.statistics import DataStatistics
@@ -112,7 +112,9 @@ def compare(report: Report, rival: str, metric: str) -> str:
     ratio = report.ratio(rival, at_k)
     relation = "no ratio to zero" if ratio is None else f"{ratio:.2f} times as much ({ratio - 1:+.0%})"
     between = bounds(report.ratios.get(rival, {}).get(at_k))
-    if gap.beyond_chance and not gap.stands:
+    if gap.too_few:
+        sure = doubt(gap)
+    elif gap.beyond_chance and not gap.stands:
         sure = f"beyond chance alone, but not among all {report.comparisons} comparisons"
     else:
         sure = "beyond chance" if gap.beyond_chance else "which may be chance"

@@ -102,10 +102,13 @@ def gap_cells(gap: Difference) -> dict[str, str]:
         f"{100 * CONFIDENCE:.0f} % interval": f"{100 * gap.low:+.2f} to {100 * gap.high:+.2f}",
         "p": _p(gap.p),
         "p, Holm": _p(gap.adjusted),
-        "verdict": "beyond chance"
-        if gap.stands
-        else ("only if alone" if gap.beyond_chance else "may be chance"),
+        "verdict": _verdict(gap),
     }
+
+
+def doubt(gap: Difference) -> str:
+    """Return what is to be said of a difference that too few users show."""
+    return f"too few users ({gap.users}) to say"
 
 
 def bounds(ratio: Ratio | None) -> str:
@@ -123,6 +126,14 @@ def times(report: Compared, name: str, key: str) -> str:
     if ratio is None or ratio.mean is None:
         return "–"
     return f"{ratio.mean:.2f}{bounds(ratio)}"
+
+
+def _verdict(gap: Difference) -> str:
+    if gap.too_few:
+        return doubt(gap)
+    if gap.stands:
+        return "beyond chance"
+    return "only if alone" if gap.beyond_chance else "may be chance"
 
 
 def _share(count: int, total: int) -> str:

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from dlrs.evaluation.significance import Difference, Interval, Ratio
+from dlrs.evaluation.significance import LEAST_USERS, Difference, Interval, Ratio
 from dlrs.statistics import DataStatistics
 
 HEADLINE = {"precision": "Precision@k", "map": "MAP@k"}
@@ -129,6 +130,17 @@ class Report:
         """How many differences to the reference Holm's correction is over."""
         return sum(len(metrics) for metrics in self.differences.values())
 
+    @property
+    def reservation(self) -> str:
+        """What is to be said of all differences where users are too few; '' where they are enough."""
+        few = [gap for metrics in self.differences.values() for gap in metrics.values() if gap.too_few]
+        if not few:
+            return ""
+        return (
+            f"Too few users ({few[0].users}) to say which model is better: with fewer than {LEAST_USERS} "
+            "chance looks like a difference too often."
+        )
+
     def best(self, metric: str) -> float:
         """Return the highest mean of any model."""
         return max(means[metric] for means in self.models.values() if metric in means)
@@ -154,21 +166,39 @@ def headline_k(ks: Sequence[int]) -> int:
 
 
 def table(report: Report) -> Table:
-    """Return Precision@k and MAP@k of every model in percent, the best of each in bold."""
+    """Return Precision@k and MAP@k of every model in percent, the best of each in bold.
+
+    The k that decides has its interval beside it.
+    """
     shown = Table(
         title=f"{report.test['users']:,} users, {report.test['items']:,} items; percent",
-        caption='The thesis calls mean Precision@k "MAP@k".',
+        caption=f"Interval: bootstrap over users, of k = {report.headline_k}. {report.reservation}\n"
+        'The thesis calls mean Precision@k "MAP@k".',
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
     )
     shown.add_column("model")
     for k in report.ks:
         shown.add_column(f"k = {k}", justify="right")
+        if k == report.headline_k:
+            shown.add_column("95 % interval", justify="right", no_wrap=True)
     for metric, heading in HEADLINE.items():
         shown.add_row(f"[bold]{heading}[/bold]")
-        for name, means in report.models.items():
-            keys = [f"{metric}@{k}" for k in report.ks]
-            shown.add_row(f"  {escape(name)}", *(_cell(means[key], report.best(key)) for key in keys))
+        for name in report.models:
+            shown.add_row(f"  {escape(name)}", *_cells(report, name, metric))
         shown.add_section()
     return shown
+
+
+def _cells(report: Report, name: str, metric: str) -> list[str]:
+    cells = []
+    for k in report.ks:
+        key = f"{metric}@{k}"
+        cells.append(_cell(report.models[name][key], report.best(key)))
+        if k == report.headline_k:
+            bounds = report.intervals.get(name, {}).get(key)
+            cells.append("" if bounds is None else " – ".join(f"{100 * bound:.2f}" for bound in bounds))
+    return cells
 
 
 def _cell(mean: float, best: float) -> str:

@@ -73,7 +73,8 @@ def _facts(report: Report) -> str:
     return (
         f"{test['users']:,} users, {test['items']:,} items ({test['cold_items']:,} cold), "
         f"{test['pairs']:,} new positives ({test['pairs_of_cold_items']:,} of cold items). "
-        f"Our model is *{report.reference}*; stars are over {report.comparisons} comparisons.{seeds}"
+        f"Our model is *{report.reference}*; "
+        f"{report.reservation or f'stars are over {report.comparisons} comparisons.'}{seeds}"
     )
 
 

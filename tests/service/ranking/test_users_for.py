@@ -225,7 +225,7 @@ def test_what_cannot_be_asked_is_named(world: RunFolder, tmp_path: Path) -> None
     with pytest.raises(ArtifactError, match="older dlrs made"):
         Crowd.open(tmp_path)
     assert len(Crowd.open(bundle)) > 100
-    for options in (["--user", "7"], ["--all"], ["--out", "x"]):
+    for options in (["--user", "7"], ["--all"], ["--out", "x.parquet"]):
         wrong = CliRunner().invoke(app, ["recommend", str(world.path), "--for-item", "7", *options])
         assert wrong.exit_code == 2
 
