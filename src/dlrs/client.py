@@ -5,12 +5,15 @@
         for item in client.recommendations("7", k=10)["items"]:
             print(item["id"], item["score"], item["reason"])
 
-Answers are the service's JSON. An `Unavailable` may be tried again soon, and events and items, which carry
-their ids, may always be sent again; what is safe to repeat the client repeats itself a few times.
+Answers are the service's JSON. All that can be asked is safe to ask again, and the client does so a few times
+where there is no answer, or one of those in `AGAIN`. `Unavailable` then says nothing against what was asked:
+the service did not answer, or somebody else did in its place. Send the same later. `RequestError` and
+`DataError` are about the request or its key: the same would fail again.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
@@ -26,8 +29,12 @@ Filters = Sequence[Mapping[str, Any]]
 """Filters and steps of relaxing as docs/filters.md describes them."""
 
 ATTEMPTS = 3
-TIMEOUT = httpx.Timeout(5.0, connect=1.0)
+TIMEOUT = httpx.Timeout(10.0, connect=1.0)  # twice what the service takes to say 503 to `users_for`
 LONGEST_PAUSE = 5.0  # seconds, whatever Retry-After says
+AGAIN = frozenset({408, 429, 502, 503, 504})  # statuses, the service's or a proxy's, that pass
+MOST_TEXT = 200  # characters of somebody else's answer that an error shows
+USUAL: Mapping[str, Any] = {"k": 20, "page": "home", "where": "[]", "relax": "[]"}
+"""What the service takes for a list where nothing is said. Lists asked for so are its quickest."""
 RAISED: Mapping[str, type[DlrsError]] = {
     "DataError": DataError,
     "Unavailable": Unavailable,
@@ -37,7 +44,11 @@ RAISED: Mapping[str, type[DlrsError]] = {
 
 
 class Client:
-    """A service at a URL. Safe for threads; connections stay open until `close`."""
+    """A service at a URL. Safe for threads; connections stay open until `close`.
+
+    Raises:
+        RequestError: the URL, the key or the number of attempts cannot be used.
+    """
 
     def __init__(
         self,
@@ -48,8 +59,11 @@ class Client:
         timeout: httpx.Timeout = TIMEOUT,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
+        if attempts < 1:
+            raise RequestError(f"attempts: expected 1 or more, received {attempts}.")
+        self._http = httpx.Client(
+            base_url=_address(url), headers=_headers(key), timeout=timeout, transport=transport
+        )
         self._attempts = attempts
 
     def __enter__(self) -> Self:
@@ -69,7 +83,8 @@ class Client:
     ) -> Json:
         """Return a user's list."""
         asked = {"k": k, "page": page, "where": _text(where), "relax": _text(relax)}
-        return self._ask("GET", "/recommendations/{}", user, params=asked)
+        said = {name: value for name, value in asked.items() if value != USUAL[name]}
+        return self._ask("GET", "/recommendations/{}", user, params=said)
 
     def recommend(self, **wish: Any) -> Json:
         """Return a list for `user_id`, a guest's `events` or a given `profile`; k, page, filters, relax."""
@@ -188,7 +203,10 @@ class Client:
             answer = self._http.get("/health/ready")
         except httpx.HTTPError as error:
             raise self._away(error) from error
-        return dict(orjson.loads(answer.content))
+        content = _json(answer)
+        if isinstance(content, dict) and (answer.is_success or "checks" in content):
+            return content
+        raise _error(answer)
 
     def metrics(self) -> str:
         """Return the numbers for Prometheus."""
@@ -199,7 +217,12 @@ class Client:
     ) -> Json:
         path = template.format(*(_in_path(id) for id in ids))
         answer = self._answer(method, path, params, body)
-        return dict(orjson.loads(answer.content)) if answer.content else {}
+        if method == "DELETE" and answer.status_code == 204:
+            return {}
+        content = _json(answer)
+        if not isinstance(content, dict):
+            raise _error(answer)
+        return content
 
     def _answer(self, method: str, path: str, params: Mapping[str, Any] | None, body: Any) -> httpx.Response:
         """Ask until there is an answer. All that can be asked is safe to ask again."""
@@ -214,15 +237,39 @@ class Client:
                     raise self._away(error) from error
                 time.sleep(0.1 * attempt)
                 continue
-            if answer.status_code != 503 or last:
+            if answer.status_code not in AGAIN or last:
                 break
             time.sleep(_pause(answer.headers.get("Retry-After", "")))
-        if answer.is_error:
+        if not answer.is_success:
             raise _error(answer)
         return answer
 
     def _away(self, error: httpx.HTTPError) -> Unavailable:
-        return Unavailable(f"{self._http.base_url}: no answer ({type(error).__name__}).")
+        return Unavailable(
+            f"{_shown(self._http.base_url)}: expected an answer, received none "
+            f"({type(error).__name__}: {error}). Ask again soon."
+        )
+
+
+def _address(url: str) -> httpx.URL:
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL:
+        address = httpx.URL()
+    if address.scheme not in ("http", "https") or not address.host:
+        raise RequestError(f"url: expected one like http://127.0.0.1:8000, received {url!r}.")
+    return address
+
+
+def _headers(key: str | None) -> dict[str, str]:
+    if key is None:
+        return {}
+    if not re.fullmatch("[!-~]+", key):  # the message goes into logs, the key does not
+        raise RequestError(
+            "key: expected one as `dlrs keys new` prints it, received an empty one, or one with a space, "
+            "the end of a line or a letter that is not ASCII. Strip what does not belong to it."
+        )
+    return {"Authorization": f"Bearer {key}"}
 
 
 def _pause(retry_after: str) -> float:
@@ -231,14 +278,51 @@ def _pause(retry_after: str) -> float:
 
 
 def _error(answer: httpx.Response) -> DlrsError:
-    """Return the service's error as the exception that it was there."""
+    """Return the service's error as the exception that it was there, or what somebody else's answer means."""
+    status = answer.status_code
+    if answer.is_redirect:
+        return Unavailable(_elsewhere(answer))
+    about_request = 400 <= status < 500 and status not in AGAIN
+    otherwise = RequestError if about_request else Unavailable
+    match _json(answer):
+        case {"error": {"type": "WrongBundle", "asked": str(asked), "held": list(held)}}:
+            return WrongBundle(asked, [str(id) for id in held])
+        case {"error": {"type": "InternalError", "message": str(message), "request_id": str(id)}}:
+            return Unavailable(f"{message} The id is {id}.")
+        case {"error": {"type": str(name), "message": str(message)}}:
+            return RAISED.get(name, otherwise)(message)
+    return otherwise(
+        f"{_asked(answer)}, received {status} and {answer.text[:MOST_TEXT]!r}. "
+        "See that the client has the service's address, and that the service is there."
+    )
+
+
+def _elsewhere(answer: httpx.Response) -> str:
+    """Return what to say of a redirect. It is not followed: a POST would come there as a GET."""
+    there = answer.next_request
+    return (
+        f"{_asked(answer)}, received {answer.status_code}, which points to "
+        f"{'nowhere' if there is None else _shown(there.url)}. It was not followed. "
+        "If the service is there now, give the client that address, as far as it is the service's own."
+    )
+
+
+def _asked(answer: httpx.Response) -> str:
+    asked = answer.request
+    return f"{asked.method} {_shown(asked.url)}: expected an answer of a dlrs service"
+
+
+def _shown(url: httpx.URL) -> str:
+    """Return a URL for a message: without a password, which may be a key."""
+    return str(url.copy_with(userinfo=b""))
+
+
+def _json(answer: httpx.Response) -> Any:
+    """Return what an answer holds, None where that is no JSON."""
     try:
-        error: Json = orjson.loads(answer.content)["error"]
-    except (ValueError, KeyError, TypeError):
-        error = {"type": "", "message": f"{answer.request.url}: received {answer.status_code}."}
-    if error["type"] == "WrongBundle":
-        return WrongBundle(error["asked"], error["held"])
-    return RAISED.get(error["type"], RequestError)(error["message"])
+        return orjson.loads(answer.content)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _in_path(id: str) -> str:

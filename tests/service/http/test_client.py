@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import unquote
 
 import httpx
 import pytest
 
-from dlrs.client import Client, _pause
-from dlrs.errors import DataError, RequestError, StorageFull, Unavailable, WrongBundle
+from dlrs.client import USUAL, Client
 from dlrs.service.candidates.routes import router as candidate_routes
 from dlrs.service.http.access import Loopback
 from dlrs.service.http.app import Limits, create_app
 from dlrs.service.http.logs import start_logs
 from dlrs.service.metrics import Metrics
 from dlrs.service.profiles.routes import router as profile_routes
+from dlrs.service.ranking.quick_lists import QuickLists
 from dlrs.service.ranking.routes import router as ranking_routes
-from service_stub import app, over_http
 
 CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "recommendations": (("a/b",), {}),
@@ -106,48 +104,32 @@ def _operation(request: httpx.Request, operations: dict[tuple[str, str], Any]) -
     return found
 
 
-@pytest.mark.parametrize(
-    ("how", "error"),
-    [
-        ("request", RequestError),
-        ("data", DataError),
-        ("bundle", WrongBundle),
-        ("away", Unavailable),
-        ("full", StorageFull),
-    ],
-)
-def test_errors_come_back_as_what_they_were(how: str, error: type[Exception]) -> None:
-    with (
-        over_http(app(Loopback())) as http,
-        Client(str(http.base_url), attempts=1) as client,
-        pytest.raises(error) as raised,
-    ):
-        client._ask("GET", f"/fails/{how}")
-    if isinstance(raised.value, WrongBundle):
-        assert raised.value.held == ("a",)
-
-
-def test_what_is_not_there_now_is_asked_again() -> None:
-    statuses = iter([503, 503, 200])
+def test_lists_without_wishes_go_the_quick_way() -> None:
+    asked: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(next(statuses), json={"new": 1}, headers={"Retry-After": "0"})
+        asked.append(request)
+        return httpx.Response(200, json={})
 
+    quick = QuickLists(cast(Any, None), waits=False)
     with Client("http://service", transport=httpx.MockTransport(answer)) as client:
-        assert client.events([{"id": "a"}]) == {"new": 1}
+        client.recommendations("a/b")
+        client.recommendations("a/b", k=10)
+        client.recommendations("a/b", page="search", where=[{"feature": "price", "max": 9}])
+    ways = [quick.known(request.url.path, request.url.query) for request in asked]
+    assert [way is not None for way in ways] == [True, True, False]
+    assert [dict(request.url.params) for request in asked] == [
+        {},
+        {"k": "10"},
+        {"page": "search", "where": '[{"feature":"price","max":9}]'},
+    ]
 
 
-@pytest.mark.parametrize(
-    ("said", "seconds"), [("0", 0), ("3", 3), ("600", 5), ("", 1), ("Wed, 21 Oct 2026 07:28:00 GMT", 1)]
-)
-def test_how_long_it_waits(said: str, seconds: float) -> None:
-    assert _pause(said) == seconds
-
-
-@pytest.mark.parametrize("ask", [Client.live, Client.ready])
-def test_nobody_there_is_unavailable(ask: Callable[[Client], object]) -> None:
-    with Client("http://127.0.0.1:9", attempts=1) as client, pytest.raises(Unavailable):
-        ask(client)
+def test_what_is_not_sent_is_what_the_service_takes() -> None:
+    (path,) = (path for path in document()["paths"] if path.startswith("/recommendations/"))
+    parameters = document()["paths"][path]["get"]["parameters"]
+    taken = {one["name"]: one["schema"].get("default") for one in parameters}
+    assert {name: taken[name] for name in USUAL} == USUAL
 
 
 @pytest.mark.parametrize("id", [".", "..", "a/../b", "a b", "ä?#%"])
