@@ -19,7 +19,7 @@ from dlrs.candidates.generator import Candidates
 from dlrs.comparing import objectives
 from dlrs.comparing.compare import compare
 from dlrs.comparing.figures import front
-from dlrs.comparing.gold import some_users
+from dlrs.comparing.gold import gold, some_users
 from dlrs.comparing.grid import INDEXES, Grid, installed
 from dlrs.comparing.measuring import Measured, Question, errors, measure
 from dlrs.comparing.objectives import Goal, goals
@@ -31,6 +31,7 @@ from dlrs.prepared import open_prepared
 from dlrs.recipe import Training
 from dlrs.simulator.settings import Simulation
 from scored_pairs import some_pairs
+from small_run import NARROW
 
 NAMED = ("single", "exact", "direct")
 SINGLE, COS = Goal("single", 0.0), Goal("multi-cos", 0.5)
@@ -234,6 +235,27 @@ def test_trained_networks_are_taken(prepared: Path, out: Path, tmp_path: Path) -
     manifest.write_text(json.dumps(other))
     with pytest.raises(ArtifactError, match="Train again"):
         compare(prepared, tmp_path / "out", grid, [trained.path])
+
+
+def test_a_history_network_has_no_ranknet_to_compare_with(prepared: Path, tmp_path: Path) -> None:
+    """The networks count, not what the recipe of a prepared folder with the same encoding would train."""
+    content = (prepared.parent / "data" / "recipe.toml").read_text()
+    changed = {'network = "thesis"': 'network = "history"', "user_ids = true": "user_ids = false"}
+    for written, wanted in {**NARROW, **changed, "epochs = 10": "epochs = 1"}.items():
+        assert written in content
+        content = content.replace(written, wanted)
+    recipe = prepared.parent / "data" / "history.toml"
+    recipe.write_text(content)
+    history = pipeline.prepare(recipe, tmp_path / "prepared").path
+    trained = pipeline.train(history, tmp_path / "trained").path
+    refused = r'received a history network.* Set network = "thesis"'
+    for folder in (prepared, history):
+        with pytest.raises(ArtifactError, match=refused):
+            gold(folder, trained, tmp_path / "gold", users=5, keep=7)
+        with pytest.raises(ArtifactError, match=refused):
+            compare(folder, tmp_path / "out", replace(SMALL, goals=()), [trained])
+    assert not (tmp_path / "gold").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_some_users_are_the_same_ones_each_time(prepared: Path) -> None:

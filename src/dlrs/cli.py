@@ -239,8 +239,9 @@ def train(
 ) -> None:
     """Train what the recipe's `network` says: a history network, or UserNet, ItemNet and RankNet.
 
-    Settings are those that the recipe had when PREPARED was written. Killed and started again, it goes on
-    where it was.
+    Settings are those that the recipe had when PREPARED was written.
+
+    Killed and started again, it goes on where it was.
     """
     from dlrs import pipeline
 

@@ -121,7 +121,7 @@ def describe(prepared_folder: Path, out: Path) -> Folder:
 
 
 def train(prepared_folder: Path, out: Path, *, seed_step: int = 0, at_once: int | None = None) -> Folder:
-    """Train the three networks twice and keep both (method §9).
+    """Train the networks twice and keep both (method §9).
 
     `validated` leaves what follows `validation_from` to early stopping; `refit` sees all of it, for
     as many epochs as were best there. Checkpoints lie beside `out` until both are done: after a

@@ -43,6 +43,9 @@ def serve(
     ] = None,
     keys: Annotated[Path | None, typer.Option(help="file of API keys (dlrs keys new)")] = None,
     deadline: Annotated[float, typer.Option(min=0.01, help="seconds for a list, degraded if need be")] = 0.25,
+    decisions: Annotated[
+        int, typer.Option(min=0, help="newest lists that can be replayed, some 10 kB each; 0: keep none more")
+    ] = 100_000,
 ) -> None:
     """Serve recommendations over HTTP from the current bundle, and follow the registry to the next ones."""
     require_services()
@@ -67,6 +70,7 @@ def serve(
             as_of=as_of,
             keys=keys,
             services_key=os.environ.get("DLRS_SERVICES_KEY"),
+            decisions=decisions,
         )
     )
     raise typer.Exit(status)

@@ -26,7 +26,7 @@ from dlrs.comparing.figures import draw
 from dlrs.comparing.gold import all_pairs, embed_catalogue, open_or_write, some_users
 from dlrs.comparing.grid import Grid, installed
 from dlrs.comparing.measuring import Measured, Question, errors, means
-from dlrs.comparing.objectives import Goal, open_or_train
+from dlrs.comparing.objectives import Goal, open_or_train, open_thesis_pair
 from dlrs.comparing.result import Comparison, Network
 from dlrs.comparing.tables import as_markdown
 from dlrs.comparing.ways import Built, Ways
@@ -35,7 +35,7 @@ from dlrs.evaluation.gold_standard import AllPairs
 from dlrs.evaluation.static import StaticTest
 from dlrs.judging import headline_test
 from dlrs.model.forward import load_nets
-from dlrs.pipeline import open_pair, require_extras
+from dlrs.pipeline import require_extras
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.progress import stage
 from dlrs.recipe import Training
@@ -87,7 +87,7 @@ def compare(prepared_folder: Path, out: Path, grid: Grid, trained: Sequence[Path
         trained: folders by `dlrs train`, whose `validated` networks are taken for their goals.
 
     Raises:
-        ArtifactError: networks of another encoding, or something else is in the way.
+        ArtifactError: networks of another encoding, or a history network, or something else is in the way.
     """
     require_extras("matplotlib")
     if not set(grid.indexes) <= set(installed()):  # before networks are trained for hours
@@ -106,7 +106,7 @@ def compare(prepared_folder: Path, out: Path, grid: Grid, trained: Sequence[Path
 
 
 def _given(prepared_folder: Path, folder: Path) -> tuple[Goal, tuple[Path, Mapping[str, Any]]]:
-    trained = open_pair(prepared_folder, folder)[1]
+    trained = open_thesis_pair(prepared_folder, folder)[1]
     goal = Goal.of(Training.model_validate(trained.facts["settings"]))
     return goal, (trained / "validated", trained.facts["validated"])
 

@@ -11,12 +11,12 @@ from scipy import sparse
 
 from dlrs import bundle
 from dlrs.bundle import Folder
+from dlrs.comparing.objectives import open_thesis_pair
 from dlrs.errors import ArtifactError
 from dlrs.evaluation.gold_standard import IDENTITY, KIND, AllPairs, GoldStandard, write_gold
 from dlrs.evaluation.static import StaticTest
 from dlrs.judging import headline_test
 from dlrs.model.forward import Nets, Representations, load_nets
-from dlrs.pipeline import open_pair
 from dlrs.prepared import Prepared
 from dlrs.recommender import Audience
 
@@ -26,8 +26,11 @@ def gold(prepared_folder: Path, trained_folder: Path, out: Path, *, users: int, 
 
     The users are those of the headline test, or a seeded sample of so many of them; the items are the test's
     catalogue; what a user knew at the cut is left out.
+
+    Raises:
+        ArtifactError: networks of another encoding, or a history network, or something else is in the way.
     """
-    prepared, trained = open_pair(prepared_folder, trained_folder)
+    prepared, trained = open_thesis_pair(prepared_folder, trained_folder)
     test = some_users(headline_test(prepared), users, prepared.recipe.evaluation.seed)
     facts: dict[str, Any] = {"encoding_hash": prepared.encoding.hash}
     nets = load_nets(trained / "validated")

@@ -15,6 +15,7 @@ from dlrs import bundle
 from dlrs.arrays import digest_of
 from dlrs.bundle import Folder
 from dlrs.errors import ArtifactError, SchemaError
+from dlrs.pipeline import open_pair
 from dlrs.prepared import Prepared
 from dlrs.recipe import Training
 
@@ -86,6 +87,22 @@ def _goals(name: str, weights: Sequence[float]) -> Iterator[Goal]:
         f"candidates compare, objectives: expected some of {', '.join(OBJECTIVES)}, with its λ or without, "
         f"received {name}. Choose among these, with a λ from 0 on; write for example: 'multi-cos 0.5'."
     )
+
+
+def open_thesis_pair(prepared_folder: Path, trained_folder: Path) -> tuple[Prepared, Folder]:
+    """Open a data set and networks with a RankNet, which alone makes a gold standard.
+
+    Raises:
+        ArtifactError: the networks were trained on another encoding, or are a history network.
+    """
+    prepared, trained = open_pair(prepared_folder, trained_folder)
+    if trained.facts["settings"].get("network") == "history":
+        raise ArtifactError(
+            f"{trained_folder}: expected the thesis's three networks, whose RankNet makes the gold standard, "
+            'received a history network, which has none. Set network = "thesis" in the recipe\'s [training], '
+            "prepare and train again."
+        )
+    return prepared, trained
 
 
 def open_or_train(prepared: Prepared, goal: Goal, folder: Path) -> Folder:

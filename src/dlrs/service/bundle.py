@@ -29,6 +29,7 @@ class ServingBundle:
     nets: AnyNets
     weights: Mapping[str, float]  # ψ of the interaction types, of the whole domain
     watermark: datetime  # what happened before is in the bundle
+    items_as_of: datetime  # and so is what came of items before; not after the watermark
     folder: Path
 
     @cached_property
@@ -51,6 +52,7 @@ class ServingBundle:
     @classmethod
     def load(cls, bundle: Folder) -> Self:
         """Read a bundle. ArtifactError if it is damaged."""
+        watermark = bundle.facts["watermark"]
         content = json.loads((bundle / "recipe.json").read_text(encoding="utf-8"))
         return cls(
             bundle.facts["bundle_id"],
@@ -58,6 +60,7 @@ class ServingBundle:
             Encoding.load(bundle / "encoding.json"),
             open_nets(bundle.path),
             bundle.facts.get("interaction_weights", {}),
-            datetime.fromisoformat(bundle.facts["watermark"]),
+            datetime.fromisoformat(watermark),
+            datetime.fromisoformat(bundle.facts.get("items_as_of", watermark)),
             bundle.path,
         )

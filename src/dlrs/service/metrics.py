@@ -58,6 +58,12 @@ class Metrics:
         )
         self.index_items = gauge("dlrs_index_items", "Items that can be recommended", "livemin")
         self.items_skipped = counter("dlrs_items_skipped_total", "Changes of items that could not be indexed")
+        self.folds_failed = counter(
+            "dlrs_index_folds_failed_total", "Folds of the live index into a new snapshot that failed"
+        )
+        self.decisions_dropped = counter(
+            "dlrs_decisions_dropped_total", "Decisions that could not be kept for replay"
+        )
         self.bundle = gauge("dlrs_bundle_info", "1 for the bundle that is served", "livemax", "bundle_id")
 
     def text(self) -> bytes:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from dlrs.bundle import open_folder
 from dlrs.candidates.bundled import BundledItems
+from dlrs.data.interactions import micros
 from dlrs.errors import RequestError
 from dlrs.model.forward import Representations
 from dlrs.schema import ITEM
@@ -167,9 +168,9 @@ def _represented(
     items: ItemStore,
 ) -> tuple[list[str], Representations]:
     """Return those of some items that were there, and what this bundle's ItemNet makes of them."""
-    watermark = int(bundle.watermark.timestamp()) * 1_000_000 + bundle.watermark.microsecond
+    as_of = micros(bundle.items_as_of)
     changes = _changes(decision, wanted, items)
-    newer = {id: change for id, change in changes.items() if change.time >= watermark}
+    newer = {id: change for id, change in changes.items() if change.time >= as_of}
     rows_A = _rows_in(stored.table, [id for id in wanted if id not in newer])
     before = stored.representations.take(np.array(list(rows_A.values()), dtype=np.int64))
     raws = {id: change.features for id, change in newer.items() if change.features is not None}

@@ -36,7 +36,7 @@ class Settings:
     keys: Path | None = None  # JSON file of API keys and their scopes
     services_key: str | None = None  # API key that this service shows to the others
     largest_body: int = 2_000_000  # bytes
-    decisions: int = 100_000  # kept for replay; 0: none
+    decisions: int = 100_000  # the newest, kept for replay; 0: none more than there are
     fold_at: int = FOLD_AT  # changes of items after which a live index gets a new snapshot
 
     def __post_init__(self) -> None:

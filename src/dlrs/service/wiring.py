@@ -164,7 +164,9 @@ class _Parts:
         self._first = loaded
         self._clock: Clock = clock(settings.clock_offset)
         self._database = Database.open(
-            database_url(settings.database, settings.state), decisions=settings.decisions
+            database_url(settings.database, settings.state),
+            decisions=settings.decisions,
+            dropped=metrics.decisions_dropped.inc,
         )
         stack.callback(self._database.close)
         self._held = Held(settings.registry, self._load, self._close)
@@ -207,8 +209,13 @@ class _Parts:
             lambda: self._current()[0],
             self._clock,
             self._metrics,
-            lambda: self._current()[1].some_users(EXAMPLES),
+            self._examples,
         )
+
+    def _examples(self) -> list[str]:
+        """Return ids of users to begin with; those that were erased are in the bundle's log only."""
+        ids = self._current()[1].some_users(EXAMPLES)
+        return [id for id in ids if self._database.users.get(id).erased is None]
 
     def checks(self) -> Mapping[str, Check]:
         """Return what must be well for this process to be ready."""
@@ -224,23 +231,31 @@ class _Parts:
     def _load(self, folder: Folder) -> Serving:
         first = self._first.bundle.id == folder.facts["bundle_id"]
         loaded = self._first if first else Loaded.of(folder)
-        catalogue = None
-        if self._settings.only in (None, "candidates"):
-            catalogue = Catalogue.open(
-                loaded.bundle,
-                self._settings.state,
-                self._database.items,
-                self._metrics,
-                fold_at=self._settings.fold_at,
-            )
-            catalogue.start()
+        with ExitStack() as undo:
+            catalogue = self._catalogue(loaded)
+            if catalogue is not None:
+                undo.callback(catalogue.close)
+            serving = Serving(loaded, catalogue, self._live_moment(loaded))
+            undo.pop_all()
         self._metrics.bundle.labels(loaded.bundle.id).set(1)
-        serving = Serving(loaded, catalogue, self._live_moment(loaded))
         if first:  # the start does not wait for it
             Thread(target=serving.warm, name="warming", daemon=True).start()
         else:
             serving.warm()
         return serving
+
+    def _catalogue(self, loaded: Loaded) -> Catalogue | None:
+        if self._settings.only not in (None, "candidates"):
+            return None
+        catalogue = Catalogue.open(
+            loaded.bundle,
+            self._settings.state,
+            self._database.items,
+            self._metrics,
+            fold_at=self._settings.fold_at,
+        )
+        catalogue.start()
+        return catalogue
 
     def _close(self, serving: Serving) -> None:
         self._metrics.bundle.labels(serving.loaded.bundle.id).set(0)
@@ -282,7 +297,9 @@ class _Parts:
             client = HttpCandidates.at(url, key=self._settings.services_key)
             self._stack.callback(client.close)
             return client
-        return CandidateService(self._catalogues, self._database.items, self._clock, self._metrics)
+        return CandidateService(
+            self._catalogues, self._database.items, self._clock, self._metrics, self._held.use
+        )
 
     def _profile_source(self) -> ProfileSource | None:
         url = self._settings.profiles_url
@@ -368,7 +385,7 @@ def _reaches(url: str | None) -> Check:
             status = httpx.get(f"{url}/health/live", timeout=1.0).status_code
         except httpx.HTTPError as error:
             raise Unavailable(f"{url} does not answer ({type(error).__name__}).") from error
-        return None if status == 200 else f"{url} answers {status}"
+        return None if status == 200 else f"answers with status {status}"
 
     return check
 

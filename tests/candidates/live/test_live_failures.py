@@ -187,13 +187,15 @@ def test_files_of_others_among_the_snapshots_are_in_nobodys_way(folder: Path) ->
 
 
 def test_a_fold_that_fails_loses_nothing(folder: Path) -> None:
-    with LiveIndex.open(folder, fold_at=2) as live:
+    told: list[Exception] = []
+    with LiveIndex.open(folder, fold_at=2, failed=told.append) as live:
         (folder / "snapshots" / "2").mkdir()
         (folder / "snapshots" / "2" / "mine").write_text("")  # something is where it wants to write
         upsert(live, [3, 9], 1)
         with pytest.raises(ArtifactError, match="left as it is"):
             live.fold()
         assert isinstance(live.failure, ArtifactError)
+        assert told == [live.failure]  # who asked for a fold has its error already
         expected = {"ad-0": 0, "ad-1": 0, "ad-2": 0, "ad-3": 1, "ad-4": 0, "ad-9": 1}
         assert contents(live) == expected
     with LiveIndex.open(folder) as live:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from dlrs import bundle
-from dlrs.errors import ArtifactError, Unavailable, WrongBundle
+from dlrs.errors import ArtifactError, Unavailable
 from dlrs.service.bundles.held import Held
 
 
@@ -48,6 +48,11 @@ def publish(registry: Path, text: str) -> str:
     return bundle.publish(registry, content, facts={}).path.name
 
 
+def served(held: Held[Opened]) -> str:
+    """Return the name of the bundle that is served."""
+    return next(iter(held.held()))
+
+
 def eventually(true: Callable[[], bool]) -> None:
     """Wait for what a thread does; a test that waits in vain for a minute fails."""
     until = time.monotonic() + 60
@@ -75,28 +80,25 @@ def test_the_next_bundle_takes_the_place_and_the_old_one_is_closed(
     one = held.current()
     assert one.text == "one"
     two = publish(registry, "two")
-    eventually(lambda: held.id == two)
+    eventually(lambda: served(held) == two)
     assert held.current().text == "two"
     eventually(lambda: one.closed)
     assert [*held.held()] == [two]
     assert not held.current().closed
 
 
-def test_a_pinned_bundle_stays_open_and_can_be_asked_for(registry: Path, held: Held[Opened]) -> None:
-    first = held.id
-    with held.pinned() as one:
-        two = publish(registry, "two")
-        eventually(lambda: held.id == two)
-        time.sleep(0.1)  # several times as long as it is kept
-        assert not one.closed
-        assert held.get(first) is one
-        assert [*held.held()] == [two, first]
-        with held.pinned(first) as again:
-            assert again is one
+def test_a_bundle_that_somebody_asks_for_stays_open(registry: Path, held: Held[Opened]) -> None:
+    first, one = served(held), held.current()
+    two = publish(registry, "two")
+    eventually(lambda: served(held) == two)
+    for _ in range(50):  # for several times as long as it is kept
+        held.use(first)
+        time.sleep(0.005)
+    assert not one.closed
+    assert [*held.held()] == [two, first]
     eventually(lambda: one.closed)
-    with pytest.raises(WrongBundle) as raised:
-        held.get(first)
-    assert raised.value.held == (two,)
+    held.use(first)  # too late: nothing comes of it
+    assert [*held.held()] == [two]
 
 
 def test_a_rollback_within_the_time_loads_nothing(registry: Path) -> None:
@@ -107,11 +109,11 @@ def test_a_rollback_within_the_time_loads_nothing(registry: Path) -> None:
         return load(folder)
 
     held = Held(registry, counted, close, keep_seconds=600, poll=0.005)
-    first, one = held.id, held.current()
+    first, one = served(held), held.current()
     two = publish(registry, "two")
-    eventually(lambda: held.id == two)
+    eventually(lambda: served(held) == two)
     bundle.make_current(registry, first)
-    eventually(lambda: held.id == first)
+    eventually(lambda: served(held) == first)
     assert held.current() is one
     assert loads == [first, two]
     assert [*held.held()] == [first, two]
@@ -122,14 +124,14 @@ def test_a_rollback_within_the_time_loads_nothing(registry: Path) -> None:
 def test_a_broken_bundle_changes_nothing_and_the_next_one_is_tried(
     registry: Path, held: Held[Opened], caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = held.id
+    first = served(held)
     with caplog.at_level(logging.ERROR):
         publish(registry, "broken")
         eventually(lambda: "it is broken" in caplog.text)
-    assert held.id == first
+    assert served(held) == first
     assert held.current().text == "one"
     three = publish(registry, "three")
-    eventually(lambda: held.id == three)
+    eventually(lambda: served(held) == three)
 
 
 def test_what_was_in_the_way_for_a_moment_is_overcome(
@@ -146,7 +148,7 @@ def test_what_was_in_the_way_for_a_moment_is_overcome(
     held = Held(registry, shaky, close, poll=0.002, again=0.01)
     with caplog.at_level(logging.ERROR):
         two = publish(registry, "two")
-        eventually(lambda: held.id == two)
+        eventually(lambda: served(held) == two)
     assert caplog.text.count("the database restarts") == 1  # not said each time
     held.stop()
 
@@ -154,15 +156,15 @@ def test_what_was_in_the_way_for_a_moment_is_overcome(
 def test_a_pointer_to_nowhere_changes_nothing(
     registry: Path, held: Held[Opened], caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = held.id
+    first = served(held)
     with caplog.at_level(logging.ERROR):
         (registry / "CURRENT").write_text("nowhere\n")
         eventually(lambda: "nowhere" in caplog.text)
         (registry / "CURRENT").unlink()
-    assert held.id == first
+    assert served(held) == first
     bundle.make_current(registry, first)
     two = publish(registry, "two")
-    eventually(lambda: held.id == two)
+    eventually(lambda: served(held) == two)
 
 
 def test_without_a_bundle_there_is_nothing_to_hold(tmp_path: Path) -> None:
@@ -180,51 +182,29 @@ def test_after_the_end_all_is_closed(registry: Path) -> None:
         held.current()
 
 
-def test_the_end_waits_for_who_uses_a_bundle(registry: Path) -> None:
-    held = Held(registry, load, close)
-    entered, leave = threading.Event(), threading.Event()
-    seen: list[bool] = []
-
-    def use() -> None:
-        with held.pinned() as one:
-            entered.set()
-            leave.wait()
-            seen.append(one.closed)
-
-    user = threading.Thread(target=use)
-    user.start()
-    entered.wait()
-    stopping = threading.Thread(target=held.stop)
-    stopping.start()
-    leave.set()
-    stopping.join()
-    user.join()
-    assert seen == [False]
-
-
 def test_no_reader_ever_sees_a_closed_bundle(registry: Path) -> None:
-    """Bundles change as fast as they are loaded, none is kept, and every reader works on open ones only."""
+    """Bundles change as fast as they are loaded, and every reader works on open ones only."""
     names = [publish(registry, text) for text in ("two", "three", "four")]
-    held = Held(registry, load, close, keep_seconds=0, poll=0.001)
+    held = Held(registry, load, close, keep_seconds=0.5, poll=0.001)
     stop = threading.Event()
     seen: list[set[str]] = [set() for _ in range(4)]
     wrong: list[str] = []
 
     def read(texts: set[str]) -> None:
         while not stop.is_set():
-            with held.pinned() as opened:
-                before = opened.closed
-                time.sleep(0.0005)
-                if before or opened.closed:
-                    wrong.append(opened.text)
-                texts.add(opened.text)
+            opened = held.current()
+            before = opened.closed
+            time.sleep(0.0005)
+            if before or opened.closed:
+                wrong.append(opened.text)
+            texts.add(opened.text)
 
     readers = [threading.Thread(target=read, args=(texts,)) for texts in seen]
     for reader in readers:
         reader.start()
     for name in names * 10:
         bundle.make_current(registry, name)
-        eventually(lambda name=name: held.id == name)
+        eventually(lambda name=name: served(held) == name)
     stop.set()
     for reader in readers:
         reader.join()
@@ -262,5 +242,5 @@ def test_killed_at_any_moment_a_publisher_leaves_a_whole_current_bundle(
             os.kill(publisher.pid, signal.SIGKILL)
         found = bundle.current_bundle(registry)
         found.verify()
-        eventually(lambda found=found: held.id == found.path.name)
+        eventually(lambda found=found: served(held) == found.path.name)
         assert held.current().text == (found / "text").read_text()

@@ -50,7 +50,7 @@ def market(bundle: ServingBundle, tmp_path: Path) -> Iterator[Market]:
     store, metrics = MemoryItems(), Metrics()
     catalogue = Catalogue.open(bundle, tmp_path / "state", store, metrics)
     service = CandidateService(
-        lambda: {bundle.id: catalogue}, store, lambda: catalogue.watermark + 10, metrics
+        lambda: {bundle.id: catalogue}, store, lambda: catalogue.items_as_of + 10, metrics
     )
     with _served(service, bundle) as client:
         yield Market(store, catalogue, service, client, tmp_path / "state")

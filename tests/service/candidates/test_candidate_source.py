@@ -53,6 +53,19 @@ def test_several_sources_filters_and_what_is_known(candidates: CandidateSource, 
     assert set(popular) - {first} <= set(answer.ids)
 
 
+def test_who_met_more_than_a_request_can_say_gets_nothing_of_it_again(
+    candidates: CandidateSource, market: Market
+) -> None:
+    _, query = _of(market, 5)
+    bundle_id = market.catalogue.bundle.id
+    nearest = candidates.candidates(CandidateRequest(bundle_id, (query,), 10)).ids
+    since = [f"{number:0>40}" for number in range(60_000)]  # 2.6 MB
+    answer = candidates.candidates(CandidateRequest(bundle_id, (query,), 30, [*nearest[:5], *since]))
+    assert nearest[5] in answer.ids
+    assert not set(nearest[:5]) & set(answer.ids)
+    assert len(answer.items) == len(answer.similarity_T) == len(answer.ids)
+
+
 def test_what_is_wanted_beside_them_comes_last_as_far_as_it_may(
     candidates: CandidateSource, market: Market
 ) -> None:
@@ -114,7 +127,7 @@ def test_versions_are_what_an_item_was(candidates: CandidateSource, market: Mark
     id, _ = _of(market, 5)
     old = candidates.items([id])[id].features
     candidates.put({id: {**old, "price": 1.0}, "new": old})
-    now = market.catalogue.watermark + 10
+    now = market.catalogue.items_as_of + 10
     wanted = [(id, now - 1), (id, now), (id, 0), ("new", 0), ("nobody", 0)]
     found = candidates.versions([Wanted(*one) for one in wanted])
     assert found == [old, {**old, "price": 1.0}, old, old, None]

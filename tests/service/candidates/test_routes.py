@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from dlrs.errors import Unavailable
 from dlrs.service.seams import Item
 from service.candidates.conftest import Market
 
@@ -56,10 +57,36 @@ def test_an_item_comes_changes_and_goes(api: httpx.Client, item_id: str) -> None
     assert api.patch("/items/a/b", json={"features": {"price": 17}}).json() == {"seq": 2}
     assert api.get("/items/a/b").json() == {"id": "a/b", "features": features | {"price": 17}, "gone": False}
     assert api.delete("/items/a/b").json() == {"deleted": ["a/b"]}
-    assert api.delete("/items/a/b").status_code == 404
+    assert api.delete("/items/a/b").json() == {"deleted": []}  # asked again, for its answer was lost, say
+    assert api.delete("/items/a/c").status_code == 404
     assert api.patch("/items/a/b", json={"features": {"price": 18}}).status_code == 404
     assert api.get("/items/a/b").json()["gone"]
     assert api.patch("/items/nobody", json={"features": {"price": 18}}).status_code == 404
+
+
+def test_what_comes_and_goes_in_bulk_does_so_in_one_step(
+    market: Market, api: httpx.Client, item_id: str
+) -> None:
+    features = api.get(f"/items/{item_id}").json()["features"]
+    body = {"upsert": {"new": features, "both": features}, "delete": [item_id, "both", "unheard of", item_id]}
+    answer = api.post("/items", json=body).json()
+    assert answer == {"seq": 3, "upserted": 2, "deleted": [item_id, "both"], "refused": []}
+    assert len({change.time for change in market.store.after(0, 10)}) == 1
+    assert api.post("/items", json={"delete": [item_id]}).json()["deleted"] == []
+
+
+def test_what_goes_in_bulk_goes_even_if_what_comes_is_not_found_yet(
+    market: Market, api: httpx.Client, item_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = api.get(f"/items/{item_id}").json()["features"]
+
+    def slow(seq: int) -> None:
+        raise Unavailable("not found yet")
+
+    monkeypatch.setattr(market.catalogue, "wait_for", slow)
+    answer = api.post("/items", json={"upsert": {"new": features}, "delete": [item_id]})
+    assert answer.status_code == 503
+    assert api.get(f"/items/{item_id}").json()["gone"]
 
 
 def test_changes_of_one_item_at_the_same_time_are_all_there(

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -55,7 +56,7 @@ def opens() -> Iterator[Opens]:
     """Opens databases, and closes them at the end."""
     opened: list[Database] = []
 
-    def open_one(url: str, **options: int) -> Database:
+    def open_one(url: str, **options: Any) -> Database:
         opened.append(Database.open(url, **options))
         return opened[-1]
 

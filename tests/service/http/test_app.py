@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from dlrs.errors import Unavailable
+from dlrs.service.http import health
 from dlrs.service.http.access import Loopback
 from dlrs.service.http.app import Limits
+from dlrs.service.http.health import Check
 from service_stub import FAILURES, app, over_http
 
 EXPECTED = {
@@ -141,11 +145,20 @@ def test_a_fault_is_logged_with_its_request(capfdbinary: pytest.CaptureFixture[b
     assert "ValueError: insides" in fault["exception"]
 
 
-def test_health_says_what_is_missing() -> None:
+def raising(error: Exception) -> Check:
     def raises() -> str | None:
-        raise FAILURES["away"]
+        raise error
 
-    checks = {"database": raises, "bundle": lambda: None, "index": lambda: "7 changes behind"}
+    return raises
+
+
+def test_health_says_what_is_missing() -> None:
+    checks = {
+        "database": raising(FAILURES["away"]),
+        "disk": raising(FAILURES["disk"]),
+        "bundle": lambda: None,
+        "index": lambda: "7 changes behind",
+    }
     with over_http(app(Loopback(), checks=checks)) as client:
         assert client.get("/health/live").json() == {"status": "live"}
         answer = client.get("/health/ready")
@@ -153,11 +166,48 @@ def test_health_says_what_is_missing() -> None:
     assert answer.json() == {
         "status": "not ready",
         "checks": {
-            "database": "The database does not answer.",
+            "database": "does not answer",
+            "disk": "OSError",
             "bundle": "good",
             "index": "7 changes behind",
         },
     }
+
+
+def test_why_a_check_fails_stands_in_the_log_once(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    why = "postgresql://dlrs:***@10.0.0.7/shop: connection refused"
+    failing: list[Exception] = [Unavailable(why)]
+
+    def database() -> str | None:
+        if failing:
+            raise failing[0]
+        return None
+
+    with over_http(app(Loopback(), checks={"database": database})) as client:
+        texts = [client.get("/health/ready").text for _ in range(3)]
+        failing.clear()
+        assert client.get("/health/ready").is_success
+    assert "10.0.0.7" not in "".join(texts)
+    lines = [json.loads(line) for line in capfdbinary.readouterr().err.splitlines()]
+    told = [(line["event"], line.get("error")) for line in lines if line.get("check") == "database"]
+    assert told == [("not ready", f"Unavailable: {why}"), ("ready again", None)]
+
+
+def test_a_check_that_hangs_keeps_no_other_from_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PATIENCE", 0.2)
+    go_on = threading.Event()
+
+    def hangs() -> str | None:
+        go_on.wait(60)
+        return None
+
+    checks = {"database": hangs, "bundle": lambda: None}
+    with over_http(app(Loopback(), checks=checks)) as client:
+        try:
+            found = [client.get("/health/ready").json()["checks"] for _ in range(4)]
+        finally:
+            go_on.set()
+    assert found == [{"database": "no answer in time", "bundle": "good"}] * 4
 
 
 def test_metrics_count_requests_by_route(client: httpx.Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,45 @@ def test_a_list_is_rebuilt(decisions: list[str], world: RunFolder, tmp_path: Pat
         assert status != 0
         assert expected in told
     assert not (tmp_path / "other").exists()
+
+
+def test_how_many_decisions_are_kept_is_asked_for(
+    world: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Settings] = []
+
+    def start(settings: Settings) -> int:
+        asked.append(settings)
+        return 0
+
+    monkeypatch.setattr("dlrs.service.starting.start", start)
+    where = ("serve", str(world.path), "--state", str(tmp_path / "state"))
+    for words in ((), ("--decisions", "2"), ("--decisions", "0")):
+        assert run(*where, *words)[0] == 0
+    assert [settings.decisions for settings in asked] == [100_000, 2, 0]
+    assert run(*where, "--decisions", "-1")[0] != 0
+    settings = replace(asked[1], as_of="watermark", deadline=10)
+    settings.state.mkdir()
+    with opened(settings, read(settings)) as service, over_http(service.app) as client:
+        paths = [f"/recommendations/nobody?k={k}" for k in (1, 2, 3)]
+        ids = [client.get(path).json()["decision_id"] for path in paths]
+        assert "dlrs_decisions_dropped_total 0.0" in client.get("/metrics").text
+    statuses = [run("replay", id, "--from", *where[1:])[0] for id in ids]
+    assert [status == 0 for status in statuses] == [False, True, True]
+
+
+def test_who_asks_how_a_part_is_learns_no_address(
+    world: RunFolder, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    address = "http://127.0.0.1:1"
+    settings = Settings(world.registry, tmp_path, only="profiles", candidates_url=address)
+    with opened(settings, read(settings)) as service, over_http(service.app) as client:
+        answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["candidates"] == "does not answer"
+    assert "127.0.0.1" not in answer.text
+    lines = [line for line in capfdbinary.readouterr().err.splitlines() if b"not ready" in line]
+    assert address in json.loads(lines[0])["error"]
 
 
 def test_addresses_of_other_services_are_looked_at(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -87,3 +88,9 @@ def test_erased_users_begin_anew(http: httpx.Client) -> None:
     answer = http.post("/u/z/erase", data={})
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert http.get("/users/z/profile").json()["events"] == 0
+
+
+def test_erased_users_are_not_offered(http: httpx.Client) -> None:
+    first, *others = re.findall(r'href="(/u/[^"]+)"', http.get("/").text)
+    http.post(f"{first}/erase", data={})
+    assert re.findall(r'href="(/u/[^"]+)"', http.get("/").text) == others

@@ -182,4 +182,4 @@ class Clock:
 
 def bundle(name: str = "b1", watermark: datetime = WATERMARK) -> ServingBundle:
     weights = dict(zip(TYPES, WEIGHTS.tolist(), strict=True))
-    return ServingBundle(name, recipe(), encoding(), cast(Any, None), weights, watermark, Path())
+    return ServingBundle(name, recipe(), encoding(), cast(Any, None), weights, watermark, watermark, Path())

@@ -109,7 +109,7 @@ def test_a_new_version_of_an_item_keeps_its_prior_and_a_new_item_has_that_of_one
     first, second = (int(row) for row in np.argsort(items.wide_N)[[0, -1]])
     catalogue = Catalogue.open(stage.bundle, tmp_path, store, Metrics())
     raw = catalogue.items.features([ids[second]])[ids[second]]
-    store.put({ids[first]: raw, "came": raw}, catalogue.watermark + 1)
+    store.put({ids[first]: raw, "came": raw}, catalogue.items_as_of + 1)
     catalogue.catch_up()
     found = represent(catalogue, encoded([ids[first], ids[second], "came"]))
     catalogue.close()

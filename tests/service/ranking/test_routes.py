@@ -91,6 +91,10 @@ def test_guests(http: httpx.Client, stage: Stage, users: list[User]) -> None:
     assert [i["id"] for i in by_profile["items"]] == [i["id"] for i in by_id["items"]]
     events = [{"item_id": stage.ids()[0], "type": "view", "time": "2017-05-07T00:00:00Z"}]
     assert http.post("/recommendations", json={"events": events}).json()["basis"] == "popular"  # of the fake
+    named = [{**events[0], "id": "e1", "user_id": "visitor"}]  # as the User Profile API takes them
+    assert http.post("/recommendations", json={"events": named}).status_code == 200
+    seconds = [{**events[0], "time": 1_710_000_000}]
+    assert http.post("/recommendations", json={"events": seconds}).status_code == 422
 
 
 def test_similar_rank_and_decisions(http: httpx.Client, stage: Stage, users: list[User]) -> None:

@@ -16,7 +16,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -52,10 +52,19 @@ FOLD_AT = 20_000
 class LiveIndex(Searched):
     """Upsert, delete and search; see the module's docstring."""
 
-    def __init__(self, folder: Path, log: Log, generation: Generation, fold_at: int, held: ExitStack) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        log: Log,
+        generation: Generation,
+        fold_at: int,
+        failed: Callable[[Exception], object] | None,
+        held: ExitStack,
+    ) -> None:
         """Take what `open` opened, and what is to be let go by `close`."""
         self.folder = folder
         self.fold_at = fold_at
+        self._tell = failed
         self._log, self._generation, self._held = log, generation, held
         self._view = generation.view()  # replaced, never changed: a search takes it once, without a lock
         self._writing = threading.Lock()
@@ -116,8 +125,19 @@ class LiveIndex(Searched):
             shutil.copytree(snapshot_folder, new / SNAPSHOTS / FIRST, copy_function=_second_name)
 
     @classmethod
-    def open(cls, folder: Path, *, fold_at: int = FOLD_AT) -> Self:
+    def open(
+        cls,
+        folder: Path,
+        *,
+        fold_at: int = FOLD_AT,
+        failed: Callable[[Exception], object] | None = None,
+    ) -> Self:
         """Open what `create` wrote and others changed: the snapshot and the changes since.
+
+        Args:
+            folder: of the index.
+            fold_at: changes after which a fold begins by itself.
+            failed: is told why a fold failed that began so, in the fold's thread.
 
         Raises:
             ArtifactError: there is none, it is damaged, or another process writes to it.
@@ -132,7 +152,7 @@ class LiveIndex(Searched):
             _remove_others(folder / SNAPSHOTS, log.snapshot)
             generation = replayed(log, snapshot)
             snapshot.warm()
-            return cls(folder, log, generation, fold_at, held.pop_all())
+            return cls(folder, log, generation, fold_at, failed, held.pop_all())
 
     def view(self) -> View:
         """Return what there is now: a moment that no later change touches."""
@@ -225,7 +245,15 @@ class LiveIndex(Searched):
             raise
         self._view = self._generation.view()
         if self._view.seq >= self._due and (self._folding is None or self._folding.done()):
-            self._folding = self._folds.submit(self._fold)
+            self._folding = self._folds.submit(self._fold_by_itself)
+
+    def _fold_by_itself(self) -> None:
+        try:
+            self._fold()
+        except Exception as error:
+            if self._tell is not None:
+                self._tell(error)
+            raise
 
     def _fold(self) -> None:
         view = self._view

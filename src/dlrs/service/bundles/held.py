@@ -1,8 +1,8 @@
 """Held: follows the registry's CURRENT, so that a service moves to a new bundle without a pause.
 
 A thread looks at CURRENT. What it names is loaded in the background while the old bundle goes on serving;
-then both change places at once. The old one is kept for a while, for requests that began with it and for
-services that have not followed yet, and closed when nobody uses it any more. A rollback is the same.
+then both change places at once. The old one is kept for a while after its last use, for requests that began
+with it and for services that have not followed yet, and then closed. A rollback is the same.
 
 A bundle that cannot be loaded changes nothing: the old one goes on, the log says why, and it is tried again
 every few seconds, for what was in the way may have passed: a database that restarts, a full disk.
@@ -13,27 +13,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from dlrs.bundle import CURRENT, Folder, current_bundle
-from dlrs.errors import Unavailable, WrongBundle
+from dlrs.errors import Unavailable
 
 T = TypeVar("T")
 LOG = logging.getLogger(__name__)
-
-PATIENCE = 10.0
-"""Seconds that `stop` waits for those who still use a bundle. What they hold then stays open."""
 
 
 @dataclass
 class _Entry(Generic[T]):
     value: T
-    users: int = 0
-    used: float = 0.0  # when somebody last asked for it, or was done with it; of the monotonic clock
+    used: float = 0.0  # when somebody last asked for it; of the monotonic clock
 
 
 class Held(Generic[T]):
@@ -65,7 +60,7 @@ class Held(Generic[T]):
         self._registry, self._load, self._close = registry, load, close
         self._keep, self._poll, self._again = keep_seconds, poll, again
         self._due, self._failure = float("inf"), ""  # when what failed is tried again, and how it failed
-        self._changed = threading.Condition()  # guards all that follows
+        self._lock = threading.Lock()  # guards all that follows
         self._entries: dict[str, _Entry[T]] = {}  # in the order in which they were loaded
         self._stopping = threading.Event()
         self._seen = self._pointer()
@@ -77,19 +72,18 @@ class Held(Generic[T]):
         self._follower = threading.Thread(target=self._follow, name="bundles", daemon=True)
         self._follower.start()
 
-    @property
-    def id(self) -> str:
-        """Name of the bundle that is served."""
-        with self._changed:
-            return self._current
-
     def current(self) -> T:
         """Return the bundle that is served. Open for `keep_seconds` at least; Unavailable at the end."""
-        return self._asked(None).value
+        with self._lock:
+            if not self._entries:
+                raise Unavailable("bundle: expected a service that runs, received one that has stopped.")
+            return self._use(self._current).value
 
-    def get(self, bundle_id: str) -> T:
-        """Return a bundle by its name; as for `current`. WrongBundle if it is not held."""
-        return self._asked(bundle_id).value
+    def use(self, bundle_id: str) -> None:
+        """Keep a bundle open for `keep_seconds` more, if it is held."""
+        with self._lock:
+            if bundle_id in self._entries:
+                self._use(bundle_id)
 
     def held(self) -> Mapping[str, T]:
         """Return all that are held by name: the current one first, then the others, newest first."""
@@ -101,39 +95,20 @@ class Held(Generic[T]):
         names = [self._current, *others] if self._entries else []
         self._values = {name: self._entries[name].value for name in names}
 
-    @contextmanager
-    def pinned(self, bundle_id: str | None = None) -> Iterator[T]:
-        """Give the current bundle, or one by its name, and keep it open until the end of the block."""
-        entry = self._asked(bundle_id, pin=True)
-        try:
-            yield entry.value
-        finally:
-            with self._changed:
-                entry.users -= 1
-                entry.used = time.monotonic()
-                self._changed.notify_all()
-
     def stop(self) -> None:
-        """Follow no more, wait for those who use a bundle, and close all. Safe to call twice."""
+        """Follow no more, and close all. Safe to call twice."""
         self._stopping.set()
         self._follower.join()
-        with self._changed:
-            self._changed.wait_for(lambda: not any(e.users for e in self._entries.values()), PATIENCE)
-            unused = {name: entry for name, entry in self._entries.items() if not entry.users}
+        with self._lock:
+            entries = dict(self._entries)
             self._entries.clear()
             self._tell()
-        self._close_all(unused)
+        self._close_all(entries)
 
-    def _asked(self, bundle_id: str | None, *, pin: bool = False) -> _Entry[T]:
-        with self._changed:
-            if not self._entries:
-                raise Unavailable("bundle: expected a service that runs, received one that has stopped.")
-            entry = self._entries.get(bundle_id or self._current)
-            if entry is None:
-                raise WrongBundle(bundle_id or self._current, [*self._entries])
-            entry.used = time.monotonic()
-            entry.users += pin
-            return entry
+    def _use(self, name: str) -> _Entry[T]:
+        entry = self._entries[name]
+        entry.used = time.monotonic()
+        return entry
 
     def _follow(self) -> None:
         while not self._stopping.wait(self._poll):
@@ -155,22 +130,22 @@ class Held(Generic[T]):
             self._due, self._failure = time.monotonic() + self._again, str(error)
             return
         self._due, self._failure = float("inf"), ""
-        with self._changed:
+        with self._lock:
             before, self._current = self._current, name
             if loaded is not None:
                 self._entries[name] = loaded
-            self._entries[before].used = time.monotonic()
+            self._use(before)
             self._tell()
         if name != before:
             LOG.info("Bundle %s follows %s", name, before)
 
     def _close_old(self) -> None:
         latest = time.monotonic() - self._keep
-        with self._changed:
+        with self._lock:
             old = {
                 name: entry
                 for name, entry in self._entries.items()
-                if name != self._current and not entry.users and entry.used < latest
+                if name != self._current and entry.used < latest
             }
             for name in old:
                 del self._entries[name]

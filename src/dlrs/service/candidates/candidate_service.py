@@ -30,10 +30,18 @@ class CandidateService:
     """The Candidate Service of this process; see `seams.CandidateSource`."""
 
     def __init__(
-        self, held: Callable[[], Mapping[str, Catalogue]], store: ItemStore, clock: Clock, metrics: Metrics
+        self,
+        held: Callable[[], Mapping[str, Catalogue]],
+        store: ItemStore,
+        clock: Clock,
+        metrics: Metrics,
+        used: Callable[[str], None] = lambda bundle_id: None,
     ) -> None:
-        """Serve the catalogues that are `held` at the moment of each call, by the ids of their bundles."""
-        self._held, self._store, self._clock, self._metrics = held, store, clock, metrics
+        """Serve the catalogues that are `held` at the moment of each call, by the ids of their bundles.
+
+        `used` hears which bundle was asked for, so that it stays open.
+        """
+        self._held, self._store, self._clock, self._metrics, self._used = held, store, clock, metrics, used
 
     def candidates(self, request: CandidateRequest) -> CandidateAnswer:
         """Return candidates; see `seams.CandidateSource`."""
@@ -74,6 +82,18 @@ class CandidateService:
         """
         return self._put(items)
 
+    def change(self, items: Mapping[str, Raw], gone: Sequence[str]) -> tuple[int | None, Sequence[str]]:
+        """Add items or new versions as `put` does, and delete others, all in one step.
+
+        Returns:
+            The number of the change, None where there was nothing to do; and who of `gone` was there.
+        """
+        known = self.items(gone)
+        there = [id for id in dict.fromkeys(gone) if id in items or (id in known and not known[id].gone)]
+        if not items and not there:
+            return None, there
+        return self._put({**items, **dict.fromkeys(there)}), there
+
     def patch(self, item_id: str, changed: Raw) -> int | None:
         """Change some features of an item, as `put` does; return None if it is not there.
 
@@ -96,25 +116,25 @@ class CandidateService:
         Raises:
             Unavailable: it is safe, but an item may be found for some moments.
         """
-        began = time.perf_counter()
-        there = [item.id for item in self.items(ids).values() if not item.gone]
-        if there:
-            self._change(dict.fromkeys(there))
-        self._metrics.item_gone.observe(time.perf_counter() - began)
-        return there
+        return self.change({}, ids)[1]
 
-    def _put(self, items: Mapping[str, Raw], unchanged_since: int | None = None) -> int:
+    def _put(self, items: Mapping[str, Raw | None], unchanged_since: int | None = None) -> int:
         began = time.perf_counter()
-        encoded(list(items))
-        self._require_sound(items)
+        came = {id: raw for id, raw in items.items() if raw is not None}
+        encoded(list(came))
+        self._require_sound(came)
         if seq := self._change(items, unchanged_since):
-            self._metrics.item_found.observe(time.perf_counter() - began)
+            spent = time.perf_counter() - began
+            if came:
+                self._metrics.item_found.observe(spent)
+            if len(came) < len(items):
+                self._metrics.item_gone.observe(spent)
         return seq
 
     def _change(self, items: Mapping[str, Raw | None], unchanged_since: int | None = None) -> int:
         catalogues = self._newest_first()
-        # a bundle holds all until its watermark, so nothing new may be older
-        at = max([self._clock(), *(catalogue.watermark for catalogue in catalogues)])
+        # a bundle holds all that came of items until then, so nothing new may be older
+        at = max([self._clock(), *(catalogue.items_as_of for catalogue in catalogues)])
         seq = self._store.put(items, at, unchanged_since=unchanged_since)
         for catalogue in catalogues:
             catalogue.wake()
@@ -123,7 +143,7 @@ class CandidateService:
         return seq
 
     def _require_sound(self, items: Mapping[str, Raw]) -> None:
-        for catalogue in self._newest_first()[:1]:
+        for catalogue in self._newest_first()[:1] if items else ():
             table = raw_table(catalogue.bundle.recipe.marketplace.features, list(items.values()))
             sound_N = sound(embedded(catalogue.bundle, table))
             if not sound_N.all():
@@ -139,7 +159,8 @@ class CandidateService:
             if not held:
                 raise Unavailable("candidates: expected a bundle, received none yet. Ask again soon.")
             raise WrongBundle(bundle_id, list(held))
+        self._used(bundle_id)
         return held[bundle_id]
 
     def _newest_first(self) -> list[Catalogue]:
-        return sorted(self._held().values(), key=lambda catalogue: -catalogue.watermark)
+        return sorted(self._held().values(), key=lambda catalogue: -catalogue.items_as_of)

@@ -76,7 +76,7 @@ class Catalogue:
     ) -> None:
         """Take what `open` opened."""
         self.bundle, self.items, self.folder = bundle, items, folder
-        self.watermark = micros(bundle.watermark)
+        self.items_as_of = micros(bundle.items_as_of)
         self._store, self._metrics, self._fold_at = store, metrics, fold_at
         self._held = ExitStack()  # the writer's lock
         self._writer: LiveIndex | None = None
@@ -145,7 +145,7 @@ class Catalogue:
                 if not changes:
                     self._metrics.index_lag.set(0)
                     break
-                apply(self._writer, changes, self.bundle, self.items, self.watermark, self._metrics)
+                apply(self._writer, changes, self.bundle, self.items, self.items_as_of, self._metrics)
                 if len(changes) == TOGETHER:
                     self._metrics.index_lag.set(self._store.last() - self._writer.mark)
             self._metrics.index_items.set(len(self._live))
@@ -214,7 +214,14 @@ class Catalogue:
         return True
 
     def _open_to_write(self) -> None:
-        self._writer = self._live = LiveIndex.open(self.folder / INDEX, fold_at=self._fold_at)
+        self._writer = self._live = LiveIndex.open(
+            self.folder / INDEX, fold_at=self._fold_at, failed=self._fold_failed
+        )
+
+    def _fold_failed(self, error: Exception) -> None:
+        self._metrics.folds_failed.inc()
+        known = isinstance(error, DlrsError | OSError)
+        log.error("fold failed", bundle=self.bundle.id, error=str(error), exc_info=None if known else error)
 
     def _follow_storage(self) -> None:
         failing, tried = False, time.monotonic()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Self
 
 import httpx
+import numpy as np
 import orjson
 
 from dlrs.candidates.filtering.filters import Filter
@@ -13,6 +15,9 @@ from dlrs.errors import DataError
 from dlrs.service.candidates.forms import BINARY, MOST_ITEMS, answer_of, filters_json
 from dlrs.service.other_service import PATIENCE, OtherService
 from dlrs.service.seams import CandidateAnswer, CandidateRequest, Gone, Item, Raw, Wanted
+
+KNOWN_BYTES = 1_000_000
+"""What the known ids of one request may take: a crawler met more items than a body may hold."""
 
 WRITING = httpx.Timeout(30.0, connect=0.5)
 """The same of changes, which wait until they are found."""
@@ -31,17 +36,19 @@ class HttpCandidates:
 
     def candidates(self, request: CandidateRequest) -> CandidateAnswer:
         """Return candidates."""
+        sent = _fitting(request.known_ids)
         queries = [{"vector": one.vector_D.tolist(), "share": one.share} for one in request.queries]
         body = {
             "bundle_id": request.bundle_id,
             "queries": queries,
             "count": request.count,
-            "known_ids": list(request.known_ids),
+            "known_ids": sent,
             "filters": filters_json(request.filters),
             "popular": request.popular,
             "also_ids": list(request.also_ids),
         }
-        return answer_of(self._ask("POST", "/candidates", body, accept=BINARY))
+        answer = answer_of(self._ask("POST", "/candidates", body, accept=BINARY))
+        return answer if len(sent) == len(request.known_ids) else _without(answer, request.known_ids)
 
     def represent(self, bundle_id: str, ids: Sequence[str]) -> CandidateAnswer:
         """Return what ItemNet made of those items that are there."""
@@ -94,3 +101,21 @@ class HttpCandidates:
             body = {"delete": list(ids[first : first + MOST_ITEMS])}
             deleted += orjson.loads(self._ask("POST", "/items", body, timeout=WRITING))["deleted"]
         return deleted
+
+
+def _fitting(known_ids: Sequence[str]) -> list[str]:
+    """Return the ids that go into one request: all, or of very many the last ones, which are the newest."""
+    bytes_K = np.array([len(id.encode()) + 3 for id in reversed(known_ids)], dtype=np.int64)  # "",
+    kept = int(np.searchsorted(np.cumsum(bytes_K), KNOWN_BYTES, side="right"))
+    return list(known_ids[len(known_ids) - kept :])
+
+
+def _without(answer: CandidateAnswer, ids: Sequence[str]) -> CandidateAnswer:
+    known = frozenset(ids)
+    places = [place for place, id in enumerate(answer.ids) if id not in known]
+    return replace(
+        answer,
+        ids=[answer.ids[place] for place in places],
+        items=answer.items.take(np.array(places, dtype=np.int64)),
+        similarity_T=answer.similarity_T[places],
+    )

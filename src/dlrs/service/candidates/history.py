@@ -1,7 +1,7 @@
 """History: which features an item has, had, or had last: the item storage, and the bundles held.
 
-A bundle holds all until its watermark. So an item is what the newest bundle says of it, until a change of the
-item storage that is younger than the bundle.
+A bundle holds all that came of items before their table was read (`ServingBundle.items_as_of`). So an item is
+what the newest bundle says of it, until a change of the item storage that is younger than that.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def items_now(store: ItemStore, catalogues: Sequence[Catalogue], ids: Sequence[s
     found, without = {}, []
     for id in ids:
         change = latest.get(id)
-        if change is not None and not (catalogues and change.time < catalogues[0].watermark):
+        if change is not None and not (catalogues and change.time < catalogues[0].items_as_of):
             if change.features is None:
                 without.append(id)
             else:
@@ -53,8 +53,8 @@ def _version(
     bundled: Sequence[dict[str, dict[str, object]]],
 ) -> Raw | None:
     for catalogue, features in zip(catalogues, bundled, strict=True):
-        older = change is None or change.time < catalogue.watermark
-        if older and catalogue.watermark <= wanted.time and wanted.item_id in features:
+        older = change is None or change.time < catalogue.items_as_of
+        if older and catalogue.items_as_of <= wanted.time and wanted.item_id in features:
             return features[wanted.item_id]
     if change is not None:
         return change.features

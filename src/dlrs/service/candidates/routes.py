@@ -104,10 +104,9 @@ def _changing(routes: APIRouter, candidates: CandidateService, features: Callabl
 
     @routes.delete("/items/{item_id:path}", dependencies=[needs("items")])
     def delete_item(item_id: ItemId) -> Response:
-        """Delete an item; when this answers, nobody finds it."""
-        if not candidates.delete([item_id]):
-            raise _unknown(item_id)
-        return _json({"deleted": [item_id]})
+        """Delete an item; when this answers, nobody finds it. One that is gone already is no mistake."""
+        _known(candidates, item_id)
+        return _json({"deleted": list(candidates.delete([item_id]))})
 
 
 def _bulk(routes: APIRouter, candidates: CandidateService, features: Callable[[], Features]) -> None:
@@ -115,8 +114,7 @@ def _bulk(routes: APIRouter, candidates: CandidateService, features: Callable[[]
     def change_items(body: BulkForm) -> Response:
         """Add, change and delete many items; one that is wrong is refused, and the others are taken."""
         read, refused = _read(features(), body.upsert)
-        seq = candidates.put(read) if read else None
-        deleted = candidates.delete(body.delete) if body.delete else []
+        seq, deleted = candidates.change(read, body.delete)
         return _json({"seq": seq, "upserted": len(read), "deleted": list(deleted), "refused": refused})
 
 

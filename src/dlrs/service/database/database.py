@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from typing import Self
 
@@ -23,7 +24,15 @@ from dlrs.service.database.writing import Writer
 class Database:
     """The stores of `seams` in one database. For all threads; several processes may share one."""
 
-    def __init__(self, reading: Engine, writing: Engine, where: str, decisions: int, waiting: int) -> None:
+    def __init__(
+        self,
+        reading: Engine,
+        writing: Engine,
+        where: str,
+        decisions: int,
+        waiting: int,
+        dropped: Callable[[int], object] | None = None,
+    ) -> None:
         """See `open`."""
         self._engines = (reading, writing)
         reader, writer = Reader(reading, where), Writer(writing, where)
@@ -31,18 +40,27 @@ class Database:
         self.where = where
         self.events = Events(reader, writer)
         self.items = Items(reader, writer)
-        self.decisions = Decisions(reader, writer, decisions, waiting)
+        self.decisions = Decisions(reader, writer, decisions, waiting, dropped)
         self.users = Users(reader, writer, self.decisions.forget)
 
     @classmethod
-    def open(cls, url: str, *, decisions: int = 100_000, waiting: int = 2_000, connections: int = 8) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        decisions: int = 100_000,
+        waiting: int = 2_000,
+        connections: int = 8,
+        dropped: Callable[[int], object] | None = None,
+    ) -> Self:
         """Open a database, made or migrated first if it is new or of an older revision.
 
         Args:
             url: sqlite:///FILE, in a folder that exists, or postgresql://USER@HOST/NAME.
-            decisions: how many are kept for replay.
+            decisions: how many are kept for replay; 0: none more than there are.
             waiting: how many decisions wait in memory at most.
             connections: kept open for reading; ten more while they are needed.
+            dropped: is told how many decisions could not be kept, when that happens.
 
         Raises:
             RequestError: the URL names neither kind of database.
@@ -51,7 +69,7 @@ class Database:
             MissingExtra: PostgreSQL needs psycopg.
         """
         reading, writing, where = _ready(url, connections)
-        return cls(reading, writing, where, decisions, waiting)
+        return cls(reading, writing, where, decisions, waiting, dropped)
 
     def close(self) -> None:
         """Write the decisions that wait, and let go of all connections."""

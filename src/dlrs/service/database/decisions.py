@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 
-from sqlalchemy import Connection, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, literal_column, select, update
 
 from dlrs.errors import DlrsError, StorageFull, Unavailable
 from dlrs.service.database.contents import decoded, encoded
+from dlrs.service.database.engines import ERASING
 from dlrs.service.database.reading import Reader
 from dlrs.service.database.tables import FOLLOWED, decision, number, user_record
 from dlrs.service.database.writing import Row, Writer
@@ -21,7 +22,10 @@ BATCH = 200  # decisions in one transaction
 PAUSE = 0.25  # seconds between transactions: events want the disk, too
 AGAIN = 1.0  # seconds until the next try after a trouble
 
-OLDEST = delete(decision).where(decision.c.number <= bindparam("until"))
+BITE = 2_000  # deleted in one transaction: there may be a million more than are wanted now
+
+FIRST = select(func.coalesce(func.min(decision.c.number), literal_column("0"))).scalar_subquery()
+OLDEST = delete(decision).where(decision.c.number <= bindparam("until"), decision.c.number < FIRST + BITE)
 MARGIN = 10_000_000
 """Microseconds: a decision has the time of its answer, and its profile may have been read before an erasure
 that came in between; clocks of two machines differ, too."""
@@ -45,10 +49,21 @@ log = logging.getLogger(__name__)
 class Decisions:
     """The decisions of one database, as `stores.DecisionStore` has them."""
 
-    def __init__(self, reader: Reader, writer: Writer, most: int, waiting: int) -> None:
-        """`most` are kept, 0: none; at most `waiting` of them in memory, while the database is down."""
+    def __init__(
+        self, reader: Reader, writer: Writer, most: int, waiting: int, dropped: Callable[[int], object] | None
+    ) -> None:
+        """Keep those of late.
+
+        Args:
+            reader, writer: of the database.
+            most: are kept, 0: none more.
+            waiting: of them at most are in memory, while the database is down.
+            dropped: is told how many found no room, or could not be written.
+        """
         self._writer, self._most, self._room = writer, most, waiting
-        self.dropped = 0  # how many found no room, or could not be written
+        self.dropped = 0
+        self._tell = dropped
+        self._without_room = 0  # how many were dropped since all that waited was written
         self._waiting: dict[str, Decision] = {}
         self._changing, self._writing = threading.Lock(), threading.Lock()
         self._some, self._closing = threading.Event(), threading.Event()
@@ -64,7 +79,7 @@ class Decisions:
             return
         with self._changing:
             if len(self._waiting) >= self._room or self._closing.is_set():
-                self.dropped += 1
+                self._found_no_room()
                 return
             self._waiting[decision.id] = decision
             if self._thread is None:  # not before: a process may be forked until then
@@ -95,7 +110,7 @@ class Decisions:
         with self._writing:  # none of them is on its way to the disk
             for user_id in erased.user_ids:
                 self.forget(user_id)
-            with self._writer.transaction() as connection:
+            with self._writer.transaction(ERASING) as connection:
                 self._writer.lock(connection, decision)
                 users = self._writer.lists.given(list(erased.user_ids))
                 connection.execute(self._of_users, {"users": users})
@@ -115,7 +130,8 @@ class Decisions:
             self._thread.join()
         try:
             self.flush()
-        except DlrsError:
+        except DlrsError as error:
+            log.error("the last %d decisions are dropped: %s", len(self._waiting), error)
             self._lose(list(self._waiting))
 
     def _run(self) -> None:
@@ -145,6 +161,7 @@ class Decisions:
             with self._changing:
                 for each in batch:
                     self._waiting.pop(each.id, None)
+                self._found_room()
         return len(batch)
 
     def _write(self, rows: Sequence[Row]) -> None:
@@ -180,7 +197,23 @@ class Decisions:
 
     def _lose(self, ids: Sequence[str]) -> None:
         with self._changing:
-            self.dropped += sum(self._waiting.pop(id, None) is not None for id in ids)
+            self._count(sum(self._waiting.pop(id, None) is not None for id in ids))
+
+    def _found_no_room(self) -> None:
+        if self._without_room == 0:  # once, not for each list
+            log.error("decisions are dropped: %d wait to be written", len(self._waiting))
+        self._without_room += 1
+        self._count(1)
+
+    def _found_room(self) -> None:
+        if self._without_room and not self._waiting:
+            log.warning("decisions are kept again; %d were dropped", self._without_room)
+            self._without_room = 0
+
+    def _count(self, many: int) -> None:
+        self.dropped += many
+        if self._tell is not None:
+            self._tell(many)
 
 
 def _decision(id: str, time: int, user_id: str | None, content: str, profile: bytes) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -25,7 +26,7 @@ def migrate(reading: Engine, writer: Writer, where: str, *, to: int = REVISION) 
     with told(where), reading.connect() as connection:
         if _revision(connection, where) >= to:
             return
-    with writer.transaction() as connection:
+    with writer.transaction(longest=inf) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         if _revision(connection, where) < to:  # another process may have been here meanwhile

@@ -6,6 +6,7 @@ where the pool is not asked for a connection each time.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from sqlalchemy import (
     select,
 )
 
+from dlrs.service.database.engines import PATIENCE
 from dlrs.service.database.troubles import explained
 
 Rows = list[Any]
@@ -96,7 +98,8 @@ class Reader:
                 for name, value in parameters.items():
                     if type(value) is list:
                         parameters[name] = given(value)
-                return self._rows(sql, {**constants, **parameters} if constants else parameters)
+                every = {**constants, **parameters} if constants else parameters
+                return self._rows(sql, every, until=time.monotonic() + PATIENCE)
             except Exception as error:
                 told = explained(error, self._where)
                 if told is None:
@@ -105,7 +108,7 @@ class Reader:
 
         return ask
 
-    def _rows(self, sql: str, parameters: Mapping[str, Any], tries: int = TRIES) -> Rows:
+    def _rows(self, sql: str, parameters: Mapping[str, Any], until: float, tries: int = TRIES) -> Rows:
         connection = self._connection()
         driver: Any = connection.driver_connection
         try:
@@ -116,6 +119,9 @@ class Reader:
                 raise
             connection.invalidate()
             connection.close()
+            if time.monotonic() > until:  # who kept silent on this one does so on the others
+                self._renew()
+                raise
             if tries == 1:
                 raise
         else:
@@ -124,13 +130,17 @@ class Reader:
             else:
                 connection.close()
             return rows
-        return self._rows(sql, parameters, tries - 1)
+        return self._rows(sql, parameters, until, tries - 1)
 
     def _connection(self) -> Any:
         try:
             return self._idle.pop()  # of one thread after the other the same one
         except IndexError:
             return self._engine.raw_connection()
+
+    def _renew(self) -> None:
+        self.close()
+        self._engine.dispose()  # what is in use at the moment ends with its use
 
     def _lost(self, error: Exception, driver: Any) -> bool:
         dialect = self._engine.dialect

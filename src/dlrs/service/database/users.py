@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, select
 
 from dlrs.candidates.filtering.filters import Filter, parse_filters
 from dlrs.service.database.contents import decoded, encoded
+from dlrs.service.database.engines import ERASING
 from dlrs.service.database.reading import Reader
 from dlrs.service.database.tables import decision, event, features, user_record
 from dlrs.service.database.writing import Writer
@@ -59,7 +60,7 @@ class Users:
         PostgreSQL it is gone from the files after the next vacuum.
         """
         user = {"user": user_id}
-        with self._writer.transaction() as connection:
+        with self._writer.transaction(ERASING) as connection:
             # behind all who write just now: what they had of him is deleted here, or younger
             self._writer.lock(connection, event)
             self._writer.lock(connection, decision)

@@ -12,6 +12,7 @@ from sqlalchemy import ClauseElement, Connection, Engine, Table, bindparam, upda
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dlrs.errors import DlrsError
+from dlrs.service.database.engines import begun
 from dlrs.service.database.reading import Compiled, Lists, Rows
 from dlrs.service.database.tables import number
 from dlrs.service.database.troubles import told
@@ -40,14 +41,17 @@ class Writer:
         self._insertion = cache(self._insertion_of)
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, longest: float | None = None) -> Iterator[Connection]:
         """All of the block is on the disk after it, or nothing of it.
+
+        `longest`: seconds that one of its statements may take in PostgreSQL, where `engines.WRITING` are
+        too few.
 
         Raises:
             StorageFull: there was no room.
             Unavailable: the database did not answer, or could not say whether it is done.
         """
-        with told(self._where), self._one, self._engine.begin() as connection:
+        with told(self._where), self._one, begun(self._engine, longest) as connection:
             yield connection
 
     def numbers(self, connection: Connection, table: Table, many: int) -> int:

@@ -83,7 +83,7 @@ class Loopback:
         if scope != "read" and not is_local(request):
             raise Forbidden(
                 f"scope '{scope}': without API keys only direct calls from this machine may write. "
-                "Make a key: dlrs keys new --scopes read,events,items --to FILE, and serve with --keys FILE."
+                f"Make a key: dlrs keys new --scopes read,{scope} --to FILE, and serve with --keys FILE."
             )
 
     def says(self) -> str:

@@ -87,6 +87,12 @@ class GuestEventForm(Form):
     id: Text | None = None
     user_id: Text = "guest"
 
+    def event(self, place: int, now: int) -> Event:
+        """Return the event, which is the one at a place of its request."""
+        id = str(place) if self.id is None else self.id
+        time = now if self.time is None else micros(self.time)
+        return Event(id, self.user_id, self.item_id, self.type, time)
+
 
 class GuestForm(Form):
     """A guest's events; of the newest `described` the features are told."""
@@ -96,16 +102,7 @@ class GuestForm(Form):
 
     def of(self, now: int) -> list[Event]:
         """Return the events."""
-        return [
-            Event(
-                str(place) if form.id is None else form.id,
-                form.user_id,
-                form.item_id,
-                form.type,
-                now if form.time is None else micros(form.time),
-            )
-            for place, form in enumerate(self.events)
-        ]
+        return [form.event(place, now) for place, form in enumerate(self.events)]
 
 
 class OverridesForm(Form):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from dlrs.candidates.filtering.filters import AnyFilter
 from dlrs.candidates.filtering.relaxing import AnyStep
+from dlrs.service.profiles.forms import GuestEventForm
 from dlrs.service.ranking.asking import Page
 
 LONGEST_ID = 512
@@ -36,14 +37,6 @@ class Form(BaseModel):
         return content
 
 
-class GuestEvent(Form):
-    """What a guest did with an item."""
-
-    item_id: Id
-    type: Name
-    time: AwareDatetime | None = Field(default=None, description="now, unless given")
-
-
 class GivenNumber(Form):
     """A continuous feature as the model sees it: transformed, not scaled."""
 
@@ -62,7 +55,7 @@ class Somebody(Form):
     """Who asks: one of the three."""
 
     user_id: Id | None = None
-    events: list[GuestEvent] | None = Field(default=None, max_length=1000)
+    events: list[GuestEventForm] | None = Field(default=None, max_length=1000)
     profile: GivenProfile | None = None
 
     @model_validator(mode="after")

@@ -31,11 +31,8 @@ from dlrs.service.ranking.forms import (
 )
 from dlrs.service.ranking.ranking_service import RankingService
 from dlrs.service.ranking.telling import as_json, told
-from dlrs.service.seams import Event, Number, Profile
+from dlrs.service.seams import Number, Profile
 from dlrs.service.stores import Decision
-
-GUEST = "guest"
-"""Stands for the user in a guest's events, which are kept nowhere."""
 
 PathId = Annotated[str, Path(min_length=1, max_length=LONGEST_ID)]
 Json = Annotated[str, Query(max_length=8000)]
@@ -119,22 +116,7 @@ def _profile(service: RankingService, wanted: Somebody) -> Profile | None:
     if wanted.events is None:
         return None
     now = service.clock()
-    return service.guest(
-        [
-            Event(
-                str(number),
-                GUEST,
-                event.item_id,
-                event.type,
-                now if event.time is None else _micros(event.time),
-            )
-            for number, event in enumerate(wanted.events)
-        ]
-    )
-
-
-def _micros(time: datetime) -> int:
-    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return service.guest([form.event(place, now) for place, form in enumerate(wanted.events)])
 
 
 def _filters(text: str) -> tuple[Filter, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Ints
+from dlrs.data.interactions import micros
 from dlrs.ranking.live_facts import LiveFacts
 from dlrs.ranking.past import timeless
 from dlrs.ranking.stored_past import StoredPast
@@ -32,8 +33,9 @@ class ItemsNow:
         self.facts = LiveFacts(stored)
 
     def take(self, changes: Sequence[ItemChange]) -> None:
-        """Take changes, ascending; what is older than the bundle is in it already."""
-        changes = [change for change in changes if change.time >= self._stored.end]
+        """Take changes, ascending; what is older than the bundle's items is in them already."""
+        as_of = micros(self._bundle.items_as_of)
+        changes = [change for change in changes if change.time >= as_of]
         if not changes:
             return
         rows = self._names.added([change.item_id for change in changes]).tolist()
