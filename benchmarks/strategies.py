@@ -21,6 +21,7 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Ints, stores
+from dlrs.candidate_settings import Candidates, Quotas
 from dlrs.candidates.building import build_index
 from dlrs.candidates.clusters import Clusters
 from dlrs.candidates.histories import Histories, histories_before
@@ -31,7 +32,6 @@ from dlrs.judging import headline_test
 from dlrs.model.forward import load_nets
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.ranking.ranker import rank
-from dlrs.recipe import Candidates, Quotas
 from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.standing import prepared_standing
 

@@ -28,8 +28,8 @@ from dlrs.errors import ArtifactError, MissingExtra, SchemaError
 from dlrs.evaluation.gold_standard import GoldStandard
 from dlrs.judging import headline_test
 from dlrs.prepared import open_prepared
-from dlrs.recipe import Training
 from dlrs.simulator.settings import Simulation
+from dlrs.training_settings import Training
 from scored_pairs import some_pairs
 from small_run import NARROW
 

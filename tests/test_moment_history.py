@@ -21,9 +21,10 @@ from dlrs.preparing import prepare
 from dlrs.ranking.past import Items, Past, windows_of
 from dlrs.ranking.requests import Requests
 from dlrs.ranking.shortlist import Shortlists, Sizes
-from dlrs.recipe import History, read_recipe
+from dlrs.recipe import read_recipe
 from dlrs.simulator.marketplace import Simulation, simulate
 from dlrs.training.ranking import Settings
+from dlrs.training_settings import History
 
 SETTINGS = History(width=8, length=5, minimum_uses=1)
 

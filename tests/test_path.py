@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from dlrs import bundle, pipeline
+from dlrs.baseline_settings import Baselines
 from dlrs.candidates.filtering.filters import Between
 from dlrs.errors import ArtifactError, DataError
 from dlrs.evaluation.report import Report
@@ -24,7 +25,6 @@ from dlrs.judging import judge
 from dlrs.model.forward import load_nets
 from dlrs.prepared import open_prepared
 from dlrs.published import Published
-from dlrs.recipe import Baselines
 from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
 from dlrs.showcase import active_user

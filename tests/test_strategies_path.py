@@ -14,7 +14,9 @@ import pytest
 from scipy import sparse
 
 from dlrs import pipeline
+from dlrs.baseline_settings import Baselines
 from dlrs.bundle import current_bundle
+from dlrs.candidate_settings import Candidates
 from dlrs.candidates.histories import histories_before
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
@@ -25,7 +27,6 @@ from dlrs.judging import headline_test
 from dlrs.model.forward import load_nets
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.published import open_current
-from dlrs.recipe import Baselines, Candidates
 from dlrs.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
 from dlrs.showcase import active_user

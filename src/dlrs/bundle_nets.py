@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from dlrs.arrays import Ints, gather_ranges
 from dlrs.bundle import Folder
+from dlrs.candidate_settings import Candidates
 from dlrs.candidates.histories import Histories, histories_before
 from dlrs.features.encoding import Encoding
 from dlrs.features.rows import EncodedRows
@@ -24,7 +25,7 @@ from dlrs.model.nets import AnyNets, open_nets
 from dlrs.prepared import Prepared
 from dlrs.profiles.profile import Profiles, ValueCounts
 from dlrs.ranking.moment_ranker import MomentRanker
-from dlrs.recipe import Candidates, Recipe, parse_recipe
+from dlrs.recipe import Recipe, parse_recipe
 
 
 @dataclass(frozen=True)

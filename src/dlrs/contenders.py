@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Ints
+from dlrs.baseline_settings import Rival
 from dlrs.baselines.bpr import fit_bpr
 from dlrs.baselines.cf import cf_recommender, fit_cf
 from dlrs.baselines.cf_warp import fit_cf_warp
@@ -31,7 +32,6 @@ from dlrs.data.interactions import ALL_TIME
 from dlrs.model.nets import AnyNets, open_nets
 from dlrs.model.prior import Standing
 from dlrs.prepared import Prepared
-from dlrs.recipe import Rival
 from dlrs.recommender import Audience, Recommender, TwoStageRecommender
 from dlrs.standing import prepared_standing
 

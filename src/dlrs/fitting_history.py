@@ -23,7 +23,7 @@ from dlrs.model.prior import Prior
 from dlrs.prepared import Prepared
 from dlrs.profiles.buckets import MICROSECOND
 from dlrs.progress import stage
-from dlrs.recipe import History, Recipe
+from dlrs.recipe import Recipe
 from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import Sequences
 from dlrs.schema import USER
@@ -31,6 +31,7 @@ from dlrs.training.apart import run_apart
 from dlrs.training.low_pass import fit_low_pass
 from dlrs.training.retrieval import Log, TrainedHistory, TrainedPartner, Validate, train_history
 from dlrs.training.workers import Workers
+from dlrs.training_settings import History
 
 
 class Way(NamedTuple):

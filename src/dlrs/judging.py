@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dlrs.baseline_settings import PRIMITIVE, Rival
 from dlrs.bundle import Folder
 from dlrs.contenders import Build, Contenders, fit_contenders
 from dlrs.data.interactions import micros
@@ -28,7 +29,6 @@ from dlrs.moment_recommender import AtCut
 from dlrs.prepared import Prepared
 from dlrs.progress import stage
 from dlrs.ranking.moment_ranker import MomentRanker
-from dlrs.recipe import PRIMITIVE, Rival
 from dlrs.showcase import examples
 from dlrs.statistics import DataStatistics, data_statistics
 

@@ -17,6 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Ints
+from dlrs.baseline_settings import PRIMITIVE
 from dlrs.baselines.cf import fit_cf
 from dlrs.baselines.covisited import Covisited, Transitions
 from dlrs.baselines.live_content import LiveContent
@@ -29,7 +30,6 @@ from dlrs.evaluation.report import headline_k
 from dlrs.evaluation.tuning import Settings, Tuned, Tuner
 from dlrs.live_recommender import Fit, LiveRecommender
 from dlrs.prepared import Prepared
-from dlrs.recipe import PRIMITIVE
 from dlrs.recommender import Ranking, Recommender
 from dlrs.user_times import UserTimes
 

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Floats, Ints, positions_in
+from dlrs.candidate_settings import Candidates as Settings
 from dlrs.candidates.askers import Askers
 from dlrs.candidates.filtering.where import Where
 from dlrs.candidates.generator import Candidates
@@ -27,7 +28,6 @@ from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.model.forward import Representations
 from dlrs.model.nets import AnyNets
 from dlrs.ranking.ranker import rank
-from dlrs.recipe import Candidates as Settings
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ import numpy as np
 from dlrs.arrays import Doubles, Floats, Ints, stores
 from dlrs.bundle import Folder
 from dlrs.bundle_nets import BundleNets
+from dlrs.candidate_settings import Candidates
 from dlrs.candidates.askers import Askers
 from dlrs.candidates.exact import ExactIndex
 from dlrs.candidates.histories import embed_users
@@ -47,7 +48,6 @@ from dlrs.prepared import Prepared
 from dlrs.progress import stage
 from dlrs.published import Published
 from dlrs.ranking.moment_ranker import MomentRanker
-from dlrs.recipe import Candidates
 from dlrs.recommender import Audience, Ranking, TwoStageRecommender
 from dlrs.standing import prepared_standing
 

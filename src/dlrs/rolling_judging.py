@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from dlrs.baseline_settings import PRIMITIVE
 from dlrs.contenders import Build, Contenders, fit_contenders
 from dlrs.data.interactions import micros
 from dlrs.errors import DataError
@@ -20,7 +21,7 @@ from dlrs.judging import headline_test
 from dlrs.live_contenders import RECENT, networks_alone
 from dlrs.prepared import Prepared
 from dlrs.preparing import recut
-from dlrs.recipe import PRIMITIVE, Recipe
+from dlrs.recipe import Recipe
 
 Networks = Mapping[str, Path]
 """Folder of trained networks, by the name that reports show."""

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Floats, Ints
+from dlrs.baseline_settings import Baselines
 from dlrs.features.rows import EncodedRows, FeatureSpace
-from dlrs.recipe import Baselines
 from dlrs.recommender import Audience
 from packed import check_packed
 

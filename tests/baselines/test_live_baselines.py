@@ -9,13 +9,13 @@ import pytest
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM
+from dlrs.baseline_settings import Baselines
 from dlrs.baselines.cf import Factors
 from dlrs.baselines.covisited import SHRINKAGE, Covisited, Transitions
 from dlrs.baselines.live_personal import LiveFactors, LiveNeighbours
 from dlrs.baselines.live_popular import LiveDecayed, LiveMostPopular, LivePopular
 from dlrs.data.interactions import Interactions
 from dlrs.live_recommender import LiveRecommender
-from dlrs.recipe import Baselines
 from dlrs.recommender import Ranking
 from dlrs.user_times import UserTimes
 

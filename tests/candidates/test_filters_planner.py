@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Bools, Floats, Ints
+from dlrs.candidate_settings import Candidates as Settings
 from dlrs.candidates.building import build_index
 from dlrs.candidates.filtering import planner
 from dlrs.candidates.filtering.attributes import Attributes
@@ -21,7 +22,6 @@ from dlrs.candidates.filtering.where import Where
 from dlrs.candidates.generator import Candidates, generate
 from dlrs.candidates.index import ItemIndex, Proposes, SelectiveIndex
 from dlrs.candidates.vectors import ItemVectors
-from dlrs.recipe import Candidates as Settings
 from dlrs.schema import ITEM
 from filter_cases import FEATURES, Record, catalogues, filter_lists, passing_rows, table_of
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Floats, Ints
+from dlrs.candidate_settings import Candidates as Settings
+from dlrs.candidate_settings import Quotas
 from dlrs.candidates.askers import Askers
 from dlrs.candidates.building import build_index
 from dlrs.candidates.by_cluster import ByCluster
@@ -31,8 +33,6 @@ from dlrs.candidates.vectors import ItemVectors
 from dlrs.data.interactions import Interactions
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Representations
-from dlrs.recipe import Candidates as Settings
-from dlrs.recipe import Quotas
 from dlrs.schema import ITEM, Continuous, Features
 
 INDEXES: tuple[str, ...] = get_args(Settings.model_fields["index"].annotation)

@@ -17,10 +17,10 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Floats, Ints, StoredArrays
+from dlrs.baseline_settings import Baselines
 from dlrs.baselines.factors import FactorRecommender
 from dlrs.errors import MissingExtra
 from dlrs.features.rows import EncodedRows, FeatureSpace, Side
-from dlrs.recipe import Baselines
 from dlrs.recommender import Audience
 from dlrs.schema import USER
 

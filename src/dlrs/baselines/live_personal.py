@@ -12,10 +12,10 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Doubles, Ints
+from dlrs.baseline_settings import Baselines
 from dlrs.baselines.catalogue import Catalogue
 from dlrs.baselines.cf import Factors
 from dlrs.baselines.item_knn import neighbours
-from dlrs.recipe import Baselines
 from dlrs.recommender import Ranking
 
 

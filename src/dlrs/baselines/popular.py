@@ -8,11 +8,11 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Floats, Ints
+from dlrs.baseline_settings import Baselines
 from dlrs.baselines.catalogue import Catalogue, require_row_each
 from dlrs.candidates.generator import generate
 from dlrs.data.interactions import Interactions
 from dlrs.popularity import item_counts
-from dlrs.recipe import Baselines
 from dlrs.recommender import Ranking
 
 

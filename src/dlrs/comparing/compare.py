@@ -38,8 +38,8 @@ from dlrs.model.forward import load_nets
 from dlrs.pipeline import require_extras
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.progress import stage
-from dlrs.recipe import Training
 from dlrs.standing import prepared_standing
+from dlrs.training_settings import Training
 
 KIND = "compared"
 KEEP = 1000

@@ -17,7 +17,7 @@ from dlrs.bundle import Folder
 from dlrs.errors import ArtifactError, SchemaError
 from dlrs.pipeline import open_pair
 from dlrs.prepared import Prepared
-from dlrs.recipe import Training
+from dlrs.training_settings import Training
 
 KIND = "compared network"
 Objective = Literal["single", "multi-cos", "multi-cos-bar"]

@@ -34,8 +34,8 @@ from dlrs.features.rows import FeatureSpace
 from dlrs.model.bags import sum_bags
 from dlrs.model.dropout import Dropout
 from dlrs.model.tower import RowTensors
-from dlrs.recipe import History
 from dlrs.schema import USER
+from dlrs.training_settings import History
 
 SMALL = 0.02
 """Standard deviation of embeddings and positions at the start."""

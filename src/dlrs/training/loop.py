@@ -21,7 +21,6 @@ from dlrs.model.objectives import Losses, multi_cos, multi_cos_bar, single
 from dlrs.model.threads import one_thread
 from dlrs.model.tower import row_tensors
 from dlrs.progress import track
-from dlrs.recipe import Training
 from dlrs.samples.batches import Batch, Batches
 from dlrs.samples.pairs import Pairs
 from dlrs.training.board import Board
@@ -29,6 +28,7 @@ from dlrs.training.checkpoint import CHECKPOINT, Checkpoint, identify
 from dlrs.training.run import EpochResult, Run, best_epoch
 from dlrs.training.validation import Validation, pair_logits
 from dlrs.training.workers import ALONE, Workers
+from dlrs.training_settings import Training
 
 SHOWN = 8192
 """Pairs whose predictions TensorBoard shows after each epoch."""

@@ -35,7 +35,6 @@ from dlrs.model.prior import Prior
 from dlrs.model.threads import one_thread
 from dlrs.model.tower import row_tensors
 from dlrs.progress import track
-from dlrs.recipe import History
 from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import SequenceBatch, Sequences, sequence_batches
 from dlrs.samples.sets import Pieces, SetBatch, set_batches
@@ -43,6 +42,7 @@ from dlrs.training.board import Board
 from dlrs.training.checkpoint import CHECKPOINT, Checkpoint, identify
 from dlrs.training.run import ADAM, EpochResult, Run, best_epoch
 from dlrs.training.spectral import spectral_start
+from dlrs.training_settings import History
 
 REDRAWS = 4
 """So often a negative that was not alive at its moment is drawn again."""

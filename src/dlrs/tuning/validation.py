@@ -14,13 +14,14 @@ from typing import Literal, cast
 import numpy as np
 
 from dlrs.arrays import stores
+from dlrs.baseline_settings import Rival
 from dlrs.contenders import Build, Known, Offer, build_ours, fit_rival
 from dlrs.evaluation.protocol import lists_of
 from dlrs.evaluation.static import StaticTest, static_test
 from dlrs.metrics import ranked
 from dlrs.model.nets import open_nets
 from dlrs.prepared import Prepared
-from dlrs.recipe import Recipe, Rival
+from dlrs.recipe import Recipe
 from dlrs.tuning.spaces import OURS, Model
 
 Objective = Literal["ndcg@10", "precision@5"]

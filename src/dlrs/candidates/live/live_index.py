@@ -27,6 +27,7 @@ import pyarrow as pa
 
 from dlrs.atomic import alone, hidden_folder, sync, take_place
 from dlrs.bundle import writable
+from dlrs.candidate_settings import Candidates
 from dlrs.candidates.live.changes import Changes, Log
 from dlrs.candidates.live.facts import laid_out
 from dlrs.candidates.live.folding import fold, step_back
@@ -38,7 +39,6 @@ from dlrs.candidates.live.snapshot import Kept, Snapshot
 from dlrs.candidates.live.view import View
 from dlrs.errors import ArtifactError, DataError
 from dlrs.model.forward import Representations
-from dlrs.recipe import Candidates
 from dlrs.schema import Features
 
 LOG = "log.sqlite"

@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 
 from dlrs.arrays import Floats
+from dlrs.candidate_settings import SourceName
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Nets, Representations
 from dlrs.model.history_forward import HistoryNets, Tokens
 from dlrs.model.nets import AnyNets
-from dlrs.recipe import SourceName
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.ranking.bounded import Bounded
 from dlrs.service.ranking.encoded import to_bytes
