@@ -76,7 +76,10 @@ class Candidates(Description):
     cluster_most: int = Field(
         default=5, ge=1, description="cluster: groups drawn from in proportion, before others follow"
     )
-    recent_window: Duration = Field(default=timedelta(days=7), description="mixed: of recent popularity")
+    recent_window: Duration = Field(
+        default=timedelta(days=7),
+        description="what is of late, for the prior of items and, in mixed, for recent popularity",
+    )
     quotas: Quotas = Field(default=Quotas(), description="mixed: what comes from which source")
 
     @property

@@ -107,6 +107,15 @@ class SeenTable:
         return self.columns[0].rows
 
 
+def moments(table: SeenTable, name: str) -> Table:
+    """Return a column of times as such."""
+    times = table[name].times
+    assert times is not None, name
+    moment = typed(table.table[name], "time", times.format or None)
+    assert moment is not None, name
+    return moment
+
+
 def look_at(connection: Engine, source: Source, name: str) -> SeenTable:
     """Read a table and count what its columns hold.
 

@@ -17,6 +17,7 @@ from dlrs.errors import DataError
 from dlrs.inference.columns import SeenTable, look_at
 from dlrs.inference.cuts import guess_cuts
 from dlrs.inference.features import Guesses, guess_features
+from dlrs.inference.recency import HourlyCounts, choose_recent
 from dlrs.inference.roles import Roles, find_roles
 from dlrs.inference.windows import MINIMUM_EVENTS, choose_window
 from dlrs.schema import RESERVED, written
@@ -66,6 +67,7 @@ def _rendered(roles: Roles, folder: Path, recipe_file: Path) -> str:
     count = items[roles.item_id].distinct
     cuts = guess_cuts(log_time.since.astimezone(UTC), log_time.until.astimezone(UTC))
     cuts, why_window = choose_window(cuts, events, roles.event_user, roles.event_time)
+    recent, why_recent = choose_recent(cuts, HourlyCounts.of(events, roles.event_item, roles.event_time))
     text = _environment().get_template("recipe.toml.jinja").render(
         files=" and ".join(t.source.table for t in (items, events, *([roles.users] if roles.users else []))),
         recipe_name=recipe_file.name,
@@ -82,6 +84,8 @@ def _rendered(roles: Roles, folder: Path, recipe_file: Path) -> str:
         user_features=user_features,
         cuts=cuts,
         why_window=why_window,
+        recent=recent,
+        why_recent=why_recent,
         minimum_events=MINIMUM_EVENTS,
         is_small=events.rows < MANY_EVENTS,
         candidates=int(min(1000, max(100, SHARE_OF_CANDIDATES * count))),

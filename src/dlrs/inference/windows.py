@@ -6,9 +6,9 @@ from datetime import datetime
 
 import ibis
 
-from dlrs.data.cells import TIMESTAMP, typed
+from dlrs.data.cells import TIMESTAMP
 from dlrs.data.engine import Table
-from dlrs.inference.columns import SeenTable
+from dlrs.inference.columns import SeenTable, moments
 from dlrs.inference.cuts import Cuts
 
 MINIMUM_EVENTS = 2
@@ -37,22 +37,19 @@ def choose_window(cuts: Cuts, events: SeenTable, user: str, time: str) -> tuple[
 
 def _counts(choices: tuple[Cuts, ...], events: SeenTable, user: str, time: str) -> tuple[int, list[int]]:
     """Return how many users come in the test with a past, and how many of these each window serves."""
-    found = events[time].times
-    assert found is not None  # or it would not be the time of the log
-    moment = typed(events.table[time], "time", found.format or None)
-    assert moment is not None
-    log = events.table.select(user=events.table[user].cast("string").nullif(""), time=moment)
+    of_user = events.table[user].cast("string").nullif("")
+    log = events.table.select(user=of_user, time=moments(events, time))
     log = log.filter(log["user"].notnull())
     test_from, until = _at(choices[0].test_from), _at(choices[0].test_until)
     before = log["time"] < test_from
     starts = {f"window_{n}": _at(cuts.test_from - cuts.window) for n, cuts in enumerate(choices)}
-    of_user = log.group_by("user").aggregate(
+    by_user = log.group_by("user").aggregate(
         comes=((log["time"] >= test_from) & (log["time"] < until)).any(),
         past=before.sum(),
         **{name: (before & (log["time"] >= start)).sum() for name, start in starts.items()},
     )
-    counted = of_user.filter(of_user["comes"]).aggregate(
-        **{name: (of_user[name] >= MINIMUM_EVENTS).sum().fill_null(0) for name in ("past", *starts)}
+    counted = by_user.filter(by_user["comes"]).aggregate(
+        **{name: (by_user[name] >= MINIMUM_EVENTS).sum().fill_null(0) for name in ("past", *starts)}
     )
     row = counted.to_pyarrow().to_pylist()[0]
     return row["past"], [row[name] for name in starts]
