@@ -27,12 +27,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from dlrs.arrays import Floats, Ints
-from dlrs.candidate_settings import Candidates
 from dlrs.candidates.building import build_index, load_index
 from dlrs.candidates.exact import ExactIndex
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.model.forward import load_nets
 from dlrs.prepared import open_prepared
+from dlrs.settings.candidates import Candidates
 
 COUNTS = (100, 500)
 USERS = 512

@@ -28,9 +28,7 @@ from synthetic_market import CUT, END, TRAIN, TYPE_SHARES, Market, make
 from training_speed import SPACE
 
 from dlrs.arrays import Ints
-from dlrs.baseline_settings import PRIMITIVE
 from dlrs.baselines.popular import most_popular
-from dlrs.candidate_settings import Candidates
 from dlrs.evaluation.judged import Yardsticks, evaluate
 from dlrs.evaluation.page import render
 from dlrs.evaluation.pairs import balanced_pairs
@@ -39,7 +37,9 @@ from dlrs.evaluation.summary import summarise
 from dlrs.features.similarity import unit_rows
 from dlrs.model.forward import Nets
 from dlrs.model.network import Network, without_torch
-from dlrs.recommender import Audience, Recommender, TwoStageRecommender
+from dlrs.recommenders.recommender import Audience, Recommender, TwoStageRecommender
+from dlrs.settings.baselines import PRIMITIVE
+from dlrs.settings.candidates import Candidates
 from dlrs.statistics import DataStatistics, spread, stretch, timeline
 
 KS = (1, 5, 10, 30, 100)

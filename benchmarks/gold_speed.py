@@ -18,7 +18,7 @@ from scipy import sparse
 
 from dlrs.comparing.gold import all_pairs, embed_catalogue, some_users
 from dlrs.evaluation.gold_standard import AllPairs, best_of_all
-from dlrs.judging import headline_test
+from dlrs.judging.at_cut import headline_test
 from dlrs.model.forward import ItemHalves, load_nets
 from dlrs.prepared import open_prepared
 

@@ -23,12 +23,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from scipy import sparse
 
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.ease import ease_recommender, fit_ease
 from dlrs.baselines.gf_cf import fit_gf_cf, gf_cf_recommender
 from dlrs.baselines.item_knn import item_knn_recommender
 from dlrs.baselines.scored import ScoredRecommender
 from dlrs.metrics import ranked as metrics
+from dlrs.settings.baselines import Baselines
 
 Csr = sparse.csr_array
 K, USERS_AT_ONCE, EXACT = 20, 512, 100_000

@@ -30,12 +30,12 @@ from pathlib import Path
 import numpy as np
 
 from dlrs.arrays import Floats, Ints
-from dlrs.candidate_settings import Candidates
 from dlrs.candidates.exact import ExactIndex
 from dlrs.candidates.live.live_index import LiveIndex
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.model.forward import Representations, load_nets
 from dlrs.prepared import open_prepared
+from dlrs.settings.candidates import Candidates
 
 COUNT = 1000
 WRITES = 110

@@ -25,7 +25,7 @@ from dlrs.candidates.lopq import SPARE, LopqIndex
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.model.forward import load_nets
 from dlrs.prepared import open_prepared
-from dlrs.recommender import Audience
+from dlrs.recommenders.recommender import Audience
 
 USERS = 256
 COUNTS = 100, 1000

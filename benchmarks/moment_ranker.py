@@ -21,11 +21,11 @@ import numpy as np
 
 from dlrs.arrays import NO_ITEM, Bools, Doubles, Floats, Ints, stores
 from dlrs.baselines.popular import PopularRecommender
-from dlrs.contenders import Offer
+from dlrs.contenders.at_cut import Offer
+from dlrs.contenders.moment import Learning, MomentModels, static_ranker
 from dlrs.data.interactions import micros
 from dlrs.evaluation.protocol import lists_of as ask_for_lists
 from dlrs.evaluation.static import static_test
-from dlrs.moment_contenders import Learning, MomentModels, static_ranker
 from dlrs.popularity import item_counts
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.ranking.moments import features, names_of

@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dlrs import judging, pipeline, preparing
+from dlrs import pipeline, preparing
+from dlrs.judging import at_cut as judging
 
 
 def used() -> tuple[float, float]:

@@ -21,18 +21,18 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Ints, stores
-from dlrs.candidate_settings import Candidates, Quotas
 from dlrs.candidates.building import build_index
 from dlrs.candidates.clusters import Clusters
 from dlrs.candidates.histories import Histories, histories_before
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.evaluation.static import StaticTest
-from dlrs.judging import headline_test
+from dlrs.judging.at_cut import headline_test
 from dlrs.model.forward import load_nets
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.ranking.ranker import rank
-from dlrs.recommender import Audience, TwoStageRecommender
+from dlrs.recommenders.recommender import Audience, TwoStageRecommender
+from dlrs.settings.candidates import Candidates, Quotas
 from dlrs.standing import prepared_standing
 
 BLOCK = 512

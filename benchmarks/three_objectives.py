@@ -25,16 +25,16 @@ from dlrs.arrays import Doubles, Floats, stores
 from dlrs.evaluation.protocol import recommend_all
 from dlrs.evaluation.significance import intervals
 from dlrs.evaluation.static import StaticTest
-from dlrs.evaluation_settings import Evaluation
 from dlrs.features.similarity import raw_cosine
-from dlrs.judging import headline_test
+from dlrs.judging.at_cut import headline_test
 from dlrs.metrics.ranked import precision
 from dlrs.model.forward import Nets, Representations
 from dlrs.model.network import Network, without_torch
 from dlrs.prepared import Prepared, open_prepared
-from dlrs.recommender import Audience, Recommender, TwoStageRecommender
+from dlrs.recommenders.recommender import Audience, Recommender, TwoStageRecommender
 from dlrs.samples.batches import Batches
 from dlrs.samples.pairs import Pairs
+from dlrs.settings.evaluation import Evaluation
 from dlrs.simulator.settings import Simulation
 from dlrs.training.loop import Trained, train
 from dlrs.training.validation import Validation, pair_logits, validate_on

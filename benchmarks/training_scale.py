@@ -31,10 +31,10 @@ from dlrs.model.threads import one_thread
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.samples.batches import Batches
 from dlrs.samples.pairs import Pairs
+from dlrs.settings.training import Training
 from dlrs.training.loop import batch_losses, train
 from dlrs.training.run import Run
 from dlrs.training.workers import joined
-from dlrs.training_settings import Training
 
 GRID = ((1, 2048), (4, 2048), (8, 2048), (16, 2048), (4, 1024), (4, 4096), (4, 8192))
 """Pairs of a profile kept together, and batch sizes."""

@@ -31,9 +31,9 @@ from dlrs.model.objectives import single
 from dlrs.model.tower import Representation, row_tensors
 from dlrs.samples.batches import Batch, Batches
 from dlrs.samples.pairs import Pairs
+from dlrs.settings.training import Training
 from dlrs.training.loop import batch_losses, train
 from dlrs.training.run import Run
-from dlrs.training_settings import Training
 
 SIZES_F = (2, 6, 5, 12, 4, 20, 4, 7, 60, 2700, 5, 9, 210, 224, 3)  # 3,271 values
 ENTRIES_F = (2, 5, 4, 8, 3, 8, 3, 5, 12, 24, 4, 6, 8, 7, 2)  # of a user: 101

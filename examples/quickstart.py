@@ -12,7 +12,7 @@ from rich.console import Console
 
 from dlrs import pipeline
 from dlrs.prepared import open_prepared
-from dlrs.showcase import active_user, as_text
+from dlrs.publishing.showcase import active_user, as_text
 from dlrs.simulator.settings import Simulation
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from dlrs.bundle import Folder, publish
 from dlrs.candidates.bundled import LIVE, REST, RETRIEVAL, BundledItems
-from dlrs.published import Published
+from dlrs.publishing.published import Published
 
 
 def as_before(bundle: Folder, registry: Path, *, retrieval: bool = True, attributes: bool = True) -> Folder:

@@ -26,10 +26,10 @@ from dlrs.comparing.objectives import Goal, goals
 from dlrs.comparing.result import Comparison
 from dlrs.errors import ArtifactError, MissingExtra, SchemaError
 from dlrs.evaluation.gold_standard import GoldStandard
-from dlrs.judging import headline_test
+from dlrs.judging.at_cut import headline_test
 from dlrs.prepared import open_prepared
+from dlrs.settings.training import Training
 from dlrs.simulator.settings import Simulation
-from dlrs.training_settings import Training
 from scored_pairs import some_pairs
 from small_run import NARROW
 

@@ -13,8 +13,8 @@ from dlrs import pipeline
 from dlrs.errors import ArtifactError
 from dlrs.folders import RunFolder
 from dlrs.prepared import Prepared, open_prepared
-from dlrs.published import LOGIT, open_current
-from dlrs.recommending import Answers, recommend_to_all
+from dlrs.publishing.published import LOGIT, open_current
+from dlrs.publishing.recommending import Answers, recommend_to_all
 from every_kind import write_games
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from dlrs import held_back
-from dlrs.fitting import fit_both, write_both
-from dlrs.fitting_history import COMPARED, FROM_NOWHERE, fit_history, save_history_net, ways
-from dlrs.held_back import WORTH, Beside, HeldBack
+from dlrs.fitting import held_back
+from dlrs.fitting.both import fit_both, write_both
+from dlrs.fitting.held_back import WORTH, Beside, HeldBack
+from dlrs.fitting.history import COMPARED, FROM_NOWHERE, fit_history, save_history_net, ways
 from dlrs.model.history_forward import NETS, HistoryNets
 from dlrs.model.history_net import HistoryNet
 from dlrs.model.low_pass import WEIGHT, LowPass

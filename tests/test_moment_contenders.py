@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlrs.contenders import Offer
+from dlrs.contenders.at_cut import Offer
+from dlrs.contenders.moment import Learning, MomentModels, static_ranker
 from dlrs.data.interactions import Interactions
 from dlrs.errors import DataError
 from dlrs.evaluation.protocol import lists_of
-from dlrs.judging import headline_test
-from dlrs.moment_contenders import Learning, MomentModels, static_ranker
+from dlrs.judging.at_cut import headline_test
 from dlrs.prepared import Prepared
 from dlrs.preparing import prepare
 from dlrs.ranking.shortlist import Sizes

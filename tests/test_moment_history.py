@@ -10,21 +10,21 @@ import pytest
 import torch
 
 from dlrs.candidates.histories import histories_before
+from dlrs.contenders.moment import Learning, MomentModels
 from dlrs.data.interactions import Interactions
 from dlrs.features.rows import EncodedRows
 from dlrs.model.history_forward import HistoryNets
 from dlrs.model.history_net import HistoryNet
-from dlrs.moment_contenders import Learning, MomentModels
-from dlrs.moment_history import HistoryRetrieval
 from dlrs.prepared import Prepared
 from dlrs.preparing import prepare
 from dlrs.ranking.past import Items, Past, windows_of
 from dlrs.ranking.requests import Requests
 from dlrs.ranking.shortlist import Shortlists, Sizes
 from dlrs.recipe import read_recipe
+from dlrs.recommenders.moment_history import HistoryRetrieval
+from dlrs.settings.training import History
 from dlrs.simulator.marketplace import Simulation, simulate
 from dlrs.training.ranking import Settings
-from dlrs.training_settings import History
 
 SETTINGS = History(width=8, length=5, minimum_uses=1)
 

@@ -11,12 +11,12 @@ from dlrs.arrays import NO_ITEM, Ints
 from dlrs.data.catalog import FOREVER
 from dlrs.errors import ArtifactError, DataError
 from dlrs.model.moment_net import WEIGHTS, MomentNet
-from dlrs.moment_recommender import AtCut, MomentRecommender
 from dlrs.ranking.moments import features, names_of
 from dlrs.ranking.past import Past
 from dlrs.ranking.requests import Requests, interactions_as_requests
 from dlrs.ranking.shortlist import Sizes
-from dlrs.recommender import Recommender
+from dlrs.recommenders.moment import AtCut, MomentRecommender
+from dlrs.recommenders.recommender import Recommender
 from dlrs.training.ranking import Settings, lists_of, train_ranker
 
 USERS, ITEMS, CUT = 8, 15, 500

@@ -15,16 +15,16 @@ from dlrs import pipeline
 from dlrs.arrays import StoredArrays
 from dlrs.baselines.popular import PopularRecommender
 from dlrs.cli import app
-from dlrs.contenders import Offer
+from dlrs.contenders.at_cut import Offer
+from dlrs.contenders.live import EachHour, fit_live, user_times
 from dlrs.data.interactions import micros
 from dlrs.evaluation.prequential_report import PrequentialReport
 from dlrs.evaluation.rolling import RollingReport
-from dlrs.live_contenders import EachHour, fit_live, user_times
+from dlrs.judging.rolling import at_cut
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.preparing import recut
 from dlrs.recipe import Recipe, read_recipe
-from dlrs.recommender import Recommender
-from dlrs.rolling_judging import at_cut
+from dlrs.recommenders.recommender import Recommender
 from dlrs.simulator.marketplace import Simulation, simulate
 
 HOUR = 3_600_000_000

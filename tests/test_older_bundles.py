@@ -18,7 +18,7 @@ import pytest
 from dlrs.bundle import current_bundle
 from dlrs.candidates.filtering.filters import Between
 from dlrs.features.rows import EncodedRows
-from dlrs.published import LOGIT, Published
+from dlrs.publishing.published import LOGIT, Published
 from dlrs.schema import ITEM
 from dlrs.service.bundle import ServingBundle
 

@@ -16,18 +16,18 @@ import numpy as np
 import pytest
 
 from dlrs import bundle, pipeline
-from dlrs.baseline_settings import Baselines
 from dlrs.candidates.filtering.filters import Between
 from dlrs.errors import ArtifactError, DataError
 from dlrs.evaluation.report import Report
 from dlrs.folders import RunFolder
-from dlrs.judging import judge
+from dlrs.judging.at_cut import judge
 from dlrs.model.forward import load_nets
 from dlrs.prepared import open_prepared
-from dlrs.published import Published
-from dlrs.recommender import Audience, TwoStageRecommender
+from dlrs.publishing.published import Published
+from dlrs.publishing.showcase import active_user
+from dlrs.recommenders.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
-from dlrs.showcase import active_user
+from dlrs.settings.baselines import Baselines
 from dlrs.simulator.settings import Simulation
 from older_bundle import as_before
 
@@ -264,7 +264,7 @@ def test_preparing_and_recommending_need_no_torch(data: Path, run: RunFolder, tm
     program = (
         "import sys; sys.modules['torch'] = None; from pathlib import Path; from dlrs import pipeline\n"
         "pipeline.prepare(Path(sys.argv[1]), Path(sys.argv[2]))\n"
-        "from dlrs.prepared import open_prepared; from dlrs.showcase import active_user\n"
+        "from dlrs.prepared import open_prepared; from dlrs.publishing.showcase import active_user\n"
         "user = active_user(open_prepared(Path(sys.argv[2])))\n"
         "print(len(pipeline.recommend(Path(sys.argv[2]), Path(sys.argv[3]), user).items))\n"
     )

@@ -15,14 +15,14 @@ import pytest
 from scipy import sparse
 
 from dlrs.arrays import stores
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.ease import ease_recommender, fit_ease
 from dlrs.baselines.gf_cf import fit_gf_cf, gf_cf_recommender
 from dlrs.evaluation.protocol import lists_of
 from dlrs.evaluation.static import LeftOut, StaticTest
 from dlrs.metrics import ranked
 from dlrs.recipe import DATA_VARIABLE
-from dlrs.recommender import Recommender
+from dlrs.recommenders.recommender import Recommender
+from dlrs.settings.baselines import Baselines
 
 K = 20
 

@@ -10,7 +10,7 @@ import pytest
 
 from dlrs import pipeline
 from dlrs.data.interactions import micros
-from dlrs.judging import headline_test
+from dlrs.judging.at_cut import headline_test
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.recipe import DATA_VARIABLE
 

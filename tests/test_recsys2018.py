@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from dlrs import pipeline
 from dlrs.cli import app
-from dlrs.contenders import Known, Offer, build_ours
+from dlrs.contenders.at_cut import Known, Offer, build_ours
 from dlrs.errors import DataError
-from dlrs.judging import headline_test
+from dlrs.judging.at_cut import headline_test
 from dlrs.model.nets import open_nets
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.recsys2018.answering import answer, seeds_of, with_playlists

@@ -29,7 +29,7 @@ from dlrs.data.rules import Kind
 from dlrs.data.sources import Source
 from dlrs.errors import DataError
 from dlrs.prepared import OWN_RAW, VERSIONS
-from dlrs.recommending import recommend_to_all
+from dlrs.publishing.recommending import recommend_to_all
 from every_kind import write_games
 
 pytestmark = [

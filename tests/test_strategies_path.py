@@ -14,22 +14,22 @@ import pytest
 from scipy import sparse
 
 from dlrs import pipeline
-from dlrs.baseline_settings import Baselines
 from dlrs.bundle import current_bundle
-from dlrs.candidate_settings import Candidates
 from dlrs.candidates.histories import histories_before
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
-from dlrs.contenders import fit_contenders
+from dlrs.contenders.at_cut import fit_contenders
 from dlrs.data.interactions import micros
 from dlrs.evaluation.protocol import lists_of
-from dlrs.judging import headline_test
+from dlrs.judging.at_cut import headline_test
 from dlrs.model.forward import load_nets
 from dlrs.prepared import Prepared, open_prepared
-from dlrs.published import open_current
-from dlrs.recommender import Audience, TwoStageRecommender
+from dlrs.publishing.published import open_current
+from dlrs.publishing.showcase import active_user
+from dlrs.recommenders.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
-from dlrs.showcase import active_user
+from dlrs.settings.baselines import Baselines
+from dlrs.settings.candidates import Candidates
 from dlrs.simulator.settings import Simulation
 from dlrs.standing import prepared_standing
 from older_bundle import as_before

@@ -9,12 +9,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from dlrs import pipeline, showcase
+from dlrs import pipeline
 from dlrs.bundle import writing
 from dlrs.cli import app
 from dlrs.folders import RunFolder
+from dlrs.publishing import showcase
+from dlrs.publishing.showcase import Recommendation
 from dlrs.schema import Continuous, Features, MultiValued
-from dlrs.showcase import Recommendation
 
 FEATURES = Features(
     categorical=("make", "fuel"),

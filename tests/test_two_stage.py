@@ -12,14 +12,14 @@ from scipy import sparse
 from baselines.planted import ITEMS, SPACE, STRANGER, TWINS, USERS, plant
 from contracts.recommender import Case, RecommenderContract
 from dlrs.arrays import Ints
-from dlrs.candidate_settings import Candidates
 from dlrs.candidates.histories import Histories
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.data.interactions import Interactions
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Nets
-from dlrs.recommender import TwoStageRecommender
+from dlrs.recommenders.recommender import TwoStageRecommender
+from dlrs.settings.candidates import Candidates
 
 PLANTED = plant()
 

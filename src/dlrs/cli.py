@@ -15,20 +15,20 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from dlrs.bundle_verbs import bundles, rollback
-from dlrs.candidates_verbs import candidates
 from dlrs.errors import DlrsError
-from dlrs.evaluate_verb import evaluate, show_report
-from dlrs.experiment_verbs import experiment
 from dlrs.progress import FOLLOWS
-from dlrs.recommend_verb import recommend
-from dlrs.recsys2017_verbs import recsys2017
-from dlrs.recsys2018_verbs import recsys2018
-from dlrs.results_verb import results
-from dlrs.serve_verbs import keys, replay, require_services, serve
 from dlrs.simulator.settings import Network, Ranker, Scale
 from dlrs.stopping import stoppable
-from dlrs.tune_verb import tune
+from dlrs.verbs.bundles import bundles, rollback
+from dlrs.verbs.candidates import candidates
+from dlrs.verbs.evaluate import evaluate, show_report
+from dlrs.verbs.experiment import experiment
+from dlrs.verbs.recommend import recommend
+from dlrs.verbs.recsys2017 import recsys2017
+from dlrs.verbs.recsys2018 import recsys2018
+from dlrs.verbs.results import results
+from dlrs.verbs.serve import keys, replay, require_services, serve
+from dlrs.verbs.tune import tune
 
 console = Console(quiet=FOLLOWS)
 
@@ -314,8 +314,9 @@ def demo(
     port: Annotated[int, typer.Option(min=0, max=65535, help="of the service; 0: any free one")] = 8000,
 ) -> None:
     """Simulate a vehicle marketplace, run the whole path on it, and serve it until Ctrl-C."""
-    from dlrs import pipeline, showcase
+    from dlrs import pipeline
     from dlrs.prepared import open_prepared
+    from dlrs.publishing import showcase
     from dlrs.simulator.settings import Simulation
 
     if not no_serve:

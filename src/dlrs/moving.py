@@ -13,16 +13,16 @@ from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
 from dlrs import bundle
+from dlrs.contenders.live import networks_alone
+from dlrs.contenders.live_rankers import live_rankers
 from dlrs.errors import SchemaError
 from dlrs.evaluation.prequential_report import prequential_table
 from dlrs.evaluation.rolling import rolling_table
-from dlrs.live_contenders import networks_alone
-from dlrs.live_judging import judge_prequential
-from dlrs.live_rankers import live_rankers
-from dlrs.live_recommender import Fit
+from dlrs.judging.live import judge_prequential
+from dlrs.judging.rolling import Networks, judge_rolling
 from dlrs.pipeline import open_pair, require_extras
 from dlrs.prepared import Prepared, open_prepared
-from dlrs.rolling_judging import Networks, judge_rolling
+from dlrs.recommenders.live import Fit
 from dlrs.schema import Duration
 
 MOVING = "moving evaluation"
@@ -82,7 +82,7 @@ def _rankers(prepared: Prepared, trained: Path | None) -> dict[str, Fit]:
 
 def _train(prepared: Prepared, folder: Path) -> Networks:
     """Train the networks of a cut, with all before it, for as many epochs as were best on its validation."""
-    from dlrs.fitting import REFIT, fit_both, write_both
+    from dlrs.fitting.both import REFIT, fit_both, write_both
     from dlrs.training.apart import processors
     from dlrs.training.workers import ALONE
 

@@ -23,7 +23,6 @@ from dlrs.atomic import hidden_folder, write_text
 from dlrs.bundle import Folder
 from dlrs.candidates.filtering.filters import Filter
 from dlrs.candidates.filtering.relaxing import Step
-from dlrs.crowd import write_crowd
 from dlrs.data.engine import DUCKDB
 from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError, DataError, MissingExtra
@@ -31,10 +30,8 @@ from dlrs.evaluation.moving_sections import sections_beside
 from dlrs.evaluation.page import render_statistics
 from dlrs.evaluation.seeds import with_seed
 from dlrs.folders import RunFolder
-from dlrs.golden import write_golden
 from dlrs.inference.infer import infer_recipe
-from dlrs.introducing import introduce
-from dlrs.judging import headline_test, judge
+from dlrs.judging.at_cut import headline_test, judge
 from dlrs.model.forward import load_nets
 from dlrs.model.nets import open_nets
 from dlrs.model.onnx_nets import require_onnx, write_onnx
@@ -45,11 +42,14 @@ from dlrs.prepared import ITEMS_AS_OF, Prepared, open_earlier, open_prepared
 from dlrs.prepared import KIND as PREPARED
 from dlrs.preparing import prepare as prepare_arrays
 from dlrs.progress import console
-from dlrs.published import write_content
+from dlrs.publishing.crowd import write_crowd
+from dlrs.publishing.golden import write_golden
+from dlrs.publishing.introducing import introduce
+from dlrs.publishing.published import write_content
+from dlrs.publishing.recommending import recommend_to_all
+from dlrs.publishing.reverse import users_for_every_item, users_for_item
+from dlrs.publishing.showcase import Recommendation, recommend_to_user
 from dlrs.recipe import Recipe, data_folder, read_recipe
-from dlrs.recommending import recommend_to_all
-from dlrs.reverse import users_for_every_item, users_for_item
-from dlrs.showcase import Recommendation, recommend_to_user
 from dlrs.simulator.marketplace import Simulation
 from dlrs.simulator.marketplace import simulate as simulate_tables
 from dlrs.standing import prepared_standing
@@ -130,8 +130,8 @@ def train(prepared_folder: Path, out: Path, *, seed_step: int = 0, at_once: int 
     `at_once` are trained, in processes of their own: as many as there are processors, unless told.
     """
     require_extras("torch", "tensorboard")
-    from dlrs.fitting import checkpoints, fit_both, remove_others, write_both
-    from dlrs.fitting_moment import write_ranker
+    from dlrs.fitting.both import checkpoints, fit_both, remove_others, write_both
+    from dlrs.fitting.moment import write_ranker
     from dlrs.training.apart import processors
     from dlrs.training.workers import joined
 
@@ -301,17 +301,17 @@ def recommend(
 def recommend_all(
     prepared_folder: Path, registry: Path, out: Path, k: int = 5, *, engine: str = DUCKDB
 ) -> dict[str, Any]:
-    """Write the lists of all users with a profile into one Parquet file; see `recommending`."""
+    """Write the lists of all users with a profile into one Parquet file; see `publishing.recommending`."""
     return recommend_to_all(prepared_folder, registry, out, k, engine=engine)
 
 
 def recommend_users(registry: Path, item_id: str, k: int = 5) -> list[tuple[str, float]]:
-    """Return ids and logits of the users that suit an item best; see `reverse`."""
+    """Return ids and logits of the users that suit an item best; see `publishing.reverse`."""
     return users_for_item(registry, item_id, k)
 
 
 def recommend_users_for_all(registry: Path, out: Path, k: int = 5) -> dict[str, Any]:
-    """Write the best users of every item into one Parquet file; see `reverse`."""
+    """Write the best users of every item into one Parquet file; see `publishing.reverse`."""
     return users_for_every_item(registry, out, k)
 
 

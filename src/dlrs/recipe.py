@@ -10,13 +10,13 @@ from typing import Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from dlrs.baseline_settings import Baselines
-from dlrs.candidate_settings import Candidates
 from dlrs.errors import SchemaError
-from dlrs.evaluation_settings import Evaluation, Prequential
 from dlrs.recipe_keys import unknown_key
 from dlrs.schema import USER, Description, Features, Marketplace
-from dlrs.training_settings import History, Samples, Training
+from dlrs.settings.baselines import Baselines
+from dlrs.settings.candidates import Candidates
+from dlrs.settings.evaluation import Evaluation, Prequential
+from dlrs.settings.training import History, Samples, Training
 
 DATA_VARIABLE = "DLRS_DATA"
 SQL_SUFFIX = ".sql"

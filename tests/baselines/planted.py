@@ -8,9 +8,9 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Floats, Ints
-from dlrs.baseline_settings import Baselines
 from dlrs.features.rows import EncodedRows, FeatureSpace
-from dlrs.recommender import Audience
+from dlrs.recommenders.recommender import Audience
+from dlrs.settings.baselines import Baselines
 from packed import check_packed
 
 SPACE = FeatureSpace(continuous=("price",), categorical=("colour", "kind"), sizes_F=(4, 2))

@@ -18,9 +18,9 @@ from baselines.planted import (
 )
 from contracts.recommender import Case, RecommenderContract
 from dlrs.arrays import Ints
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.content_knn import ContentModel, content_recommender, fit_content
 from dlrs.baselines.scored import ScoredRecommender
+from dlrs.settings.baselines import Baselines
 
 # four items of three versions: colours 0, 0 and 1, kinds 0, 1 and 1; nothing describes the last one
 VERSIONS = encode(

@@ -7,9 +7,9 @@ from scipy import sparse
 from baselines.planted import ITEMS, NEWCOMER, STRANGER, TWINS, USERS, WARM, Planted
 from contracts.recommender import Case, RecommenderContract
 from dlrs.arrays import Ints
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines import ease
 from dlrs.baselines.ease import ease_recommender, fit_ease
+from dlrs.settings.baselines import Baselines
 
 FEW = np.r_[np.arange(14), STRANGER]  # fewer users than items that somebody met
 

@@ -7,8 +7,8 @@ from scipy import sparse
 from baselines.planted import ITEMS, NEWCOMER, STRANGER, TWINS, USERS, WARM, Planted
 from contracts.recommender import Case, RecommenderContract
 from dlrs import spectrum
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.gf_cf import GraphFilter, fit_gf_cf, gf_cf_recommender
+from dlrs.settings.baselines import Baselines
 from dlrs.spectrum import right_vectors
 
 

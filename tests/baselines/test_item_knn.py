@@ -8,8 +8,8 @@ from scipy import sparse
 
 from baselines.planted import ITEMS, NEWCOMER, STRANGER, TWINS, USERS, WARM, Planted
 from contracts.recommender import Case, RecommenderContract
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.item_knn import item_knn_recommender, neighbours
+from dlrs.settings.baselines import Baselines
 
 # users 0 and 1 met items 0 and 1, user 2 met items 1 and 2, nobody met item 3
 MET_UN = sparse.csr_array([[1.0, 1, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0]])

@@ -9,14 +9,14 @@ import pytest
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.cf import Factors
 from dlrs.baselines.covisited import SHRINKAGE, Covisited, Transitions
 from dlrs.baselines.live_personal import LiveFactors, LiveNeighbours
 from dlrs.baselines.live_popular import LiveDecayed, LiveMostPopular, LivePopular
 from dlrs.data.interactions import Interactions
-from dlrs.live_recommender import LiveRecommender
-from dlrs.recommender import Ranking
+from dlrs.recommenders.live import LiveRecommender
+from dlrs.recommenders.recommender import Ranking
+from dlrs.settings.baselines import Baselines
 from dlrs.user_times import UserTimes
 
 HOUR = 3_600_000_000

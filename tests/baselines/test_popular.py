@@ -8,10 +8,10 @@ from scipy import sparse
 
 from contracts.recommender import Case, RecommenderContract
 from dlrs.arrays import Ints
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.popular import PopularRecommender, most_popular, recently_popular
 from dlrs.data.interactions import Interactions
 from dlrs.popularity import item_counts
+from dlrs.settings.baselines import Baselines
 
 HOUR = 3_600_000_000
 CUT = 1_000 * HOUR

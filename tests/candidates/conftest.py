@@ -9,7 +9,7 @@ import pytest
 
 from dlrs import pipeline
 from dlrs.arrays import Floats
-from dlrs.fitting import fit_thesis
+from dlrs.fitting.both import fit_thesis
 from dlrs.model.network import without_torch
 from dlrs.prepared import open_prepared
 from dlrs.simulator.settings import Simulation

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Bools, Floats, Ints
-from dlrs.candidate_settings import Candidates as Settings
 from dlrs.candidates.building import build_index
 from dlrs.candidates.filtering import planner
 from dlrs.candidates.filtering.attributes import Attributes
@@ -23,6 +22,7 @@ from dlrs.candidates.generator import Candidates, generate
 from dlrs.candidates.index import ItemIndex, Proposes, SelectiveIndex
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.schema import ITEM
+from dlrs.settings.candidates import Candidates as Settings
 from filter_cases import FEATURES, Record, catalogues, filter_lists, passing_rows, table_of
 
 INDEXES = get_args(Settings.model_fields["index"].annotation)

@@ -12,13 +12,13 @@ from scipy import sparse
 
 from candidates.conftest import Embeddings
 from dlrs.arrays import NO_ITEM, Floats, Ints
-from dlrs.candidate_settings import Candidates
 from dlrs.candidates import generator
 from dlrs.candidates.building import build_index, load_index
 from dlrs.candidates.generator import generate
 from dlrs.candidates.index import ItemIndex, SelectiveIndex
 from dlrs.candidates.metric import Metric
 from dlrs.candidates.vectors import ItemVectors
+from dlrs.settings.candidates import Candidates
 
 INDEXES = ("annoy", "exact", "ivf", "ivf-pq", "kmeans", "lopq")
 METRICS: tuple[Metric, ...] = ("cosine", "inner-product", "euclidean")

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dlrs.arrays import Floats, Ints
-from dlrs.candidate_settings import Candidates
 from dlrs.candidates.balanced import allocated, balancing_rotation
 from dlrs.candidates.exact import ExactIndex
 from dlrs.candidates.local_codes import ENTRIES, LocalCodes
@@ -18,6 +17,7 @@ from dlrs.candidates.lopq import SAMPLE, LopqIndex
 from dlrs.candidates.metric import Metric
 from dlrs.candidates.multi_index import MultiIndex, multi_sequence
 from dlrs.candidates.vectors import ItemVectors
+from dlrs.settings.candidates import Candidates
 
 
 def _vectors(n: int, width: int = 8, seed: int = 0) -> Floats:

@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Floats, Ints
-from dlrs.candidate_settings import Candidates as Settings
-from dlrs.candidate_settings import Quotas
 from dlrs.candidates.askers import Askers
 from dlrs.candidates.building import build_index
 from dlrs.candidates.by_cluster import ByCluster
@@ -34,6 +32,8 @@ from dlrs.data.interactions import Interactions
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Representations
 from dlrs.schema import ITEM, Continuous, Features
+from dlrs.settings.candidates import Candidates as Settings
+from dlrs.settings.candidates import Quotas
 
 INDEXES: tuple[str, ...] = get_args(Settings.model_fields["index"].annotation)
 STRATEGIES: tuple[str, ...] = get_args(Settings.model_fields["strategy"].annotation)

@@ -10,7 +10,7 @@ import pytest
 from dlrs import bundle, pipeline
 from dlrs.data.interactions import micros
 from dlrs.prepared import Prepared, open_prepared
-from dlrs.published import write_content
+from dlrs.publishing.published import write_content
 from dlrs.simulator.marketplace import Market, populate
 from dlrs.simulator.settings import Simulation
 

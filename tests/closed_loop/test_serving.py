@@ -21,8 +21,8 @@ from dlrs.closed_loop.serving import BundleRecommender, Day
 from dlrs.errors import ArtifactError
 from dlrs.model.forward import load_nets
 from dlrs.prepared import Prepared, open_prepared
-from dlrs.published import Published
-from dlrs.recommender import Audience, TwoStageRecommender
+from dlrs.publishing.published import Published
+from dlrs.recommenders.recommender import Audience, TwoStageRecommender
 from dlrs.simulator.life import Life
 from dlrs.simulator.marketplace import Market
 from dlrs.simulator.settings import DAY

@@ -13,7 +13,7 @@ import pytest
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Ints
-from dlrs.recommender import Ranking, Recommender
+from dlrs.recommenders.recommender import Ranking, Recommender
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from dlrs.evaluation.pairs import BalancedPairs
 from dlrs.evaluation.report import Report
 from dlrs.evaluation.static import StaticTest, static_test
 from dlrs.evaluation.summary import summarise
-from dlrs.recommender import Ranking
+from dlrs.recommenders.recommender import Ranking
 from dlrs.statistics import DataStatistics, spread, stretch, timeline
 
 DAY = 86_400_000_000

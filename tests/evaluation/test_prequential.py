@@ -27,8 +27,8 @@ from dlrs.data.interactions import Interactions
 from dlrs.errors import DataError
 from dlrs.evaluation.prequential import NotJudged, Requests, Timing, judge_live, live_requests
 from dlrs.evaluation.protocol import ProtocolError
-from dlrs.live_recommender import LiveRecommender
-from dlrs.recommender import Ranking
+from dlrs.recommenders.live import LiveRecommender
+from dlrs.recommenders.recommender import Ranking
 from dlrs.user_times import UserTimes
 
 MINUTE = 60_000_000

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlrs.evaluation.protocol import ProtocolError, recommend_all
-from dlrs.recommender import Ranking
+from dlrs.recommenders.recommender import Ranking
 
 
 @pytest.mark.parametrize(

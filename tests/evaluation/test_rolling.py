@@ -10,8 +10,8 @@ import pytest
 from dlrs.errors import DataError
 from dlrs.evaluation.rolling import JudgedCut, RollingReport, judge_cut, rolling_table, summarise_cuts
 from dlrs.evaluation.static import StaticTest
+from dlrs.judging.rolling import at_cut, cuts_of
 from dlrs.recipe import Recipe
-from dlrs.rolling_judging import at_cut, cuts_of
 
 DAY = 86_400_000_000
 KS = (1, 3)

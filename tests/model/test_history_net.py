@@ -12,7 +12,7 @@ from dlrs.model.bags import sum_bags
 from dlrs.model.history_forward import HistoryNets, Tokens
 from dlrs.model.history_net import Bags, Events, HistoryNet, Sets
 from dlrs.model.tower import row_tensors
-from dlrs.training_settings import History
+from dlrs.settings.training import History
 
 SPACE = FeatureSpace(("price",), ("id", "tags"), (5, 3), ("age",), ("role",), (2,))
 SETTINGS = History(width=8, length=4, blocks=2, heads=2, field_dropout=0.3, dropout=0.2)

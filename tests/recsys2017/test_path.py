@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 from dlrs import pipeline
 from dlrs.bundle import current_bundle
 from dlrs.cli import app
-from dlrs.crowd import Crowd
 from dlrs.errors import DataError
 from dlrs.folders import RunFolder
 from dlrs.prepared import open_prepared
-from dlrs.published import Published
+from dlrs.publishing.crowd import Crowd
+from dlrs.publishing.published import Published
 from dlrs.recsys2017.loading import load
 from dlrs.recsys2017.official import INTERACTIONS, ITEMS, USERS
 from dlrs.recsys2017.submission import Rules, read

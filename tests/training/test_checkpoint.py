@@ -10,10 +10,10 @@ from dlrs.errors import ArtifactError
 from dlrs.features.rows import FeatureSpace
 from dlrs.model.network import Network
 from dlrs.samples.pairs import Pairs
+from dlrs.settings.training import Training
 from dlrs.training.checkpoint import Checkpoint, identify
 from dlrs.training.run import EpochResult, Run, best_epoch
 from dlrs.training.validation import Validation
-from dlrs.training_settings import Training
 
 TWO_ADAMS = Training(similarity_optimiser="separate")
 

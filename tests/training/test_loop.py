@@ -14,11 +14,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from dlrs.errors import ArtifactError, DataError, DlrsError
 from dlrs.model.network import Network
+from dlrs.settings.training import Training
 from dlrs.training import loop
 from dlrs.training.checkpoint import CHECKPOINT
 from dlrs.training.loop import Trained, train
 from dlrs.training.validation import Validation, pair_accuracy, pair_auc, pair_logits, validate_on
-from dlrs.training_settings import Training
 
 SETTINGS = Training(batch_size=256, epochs=3, seed=1)
 TWO_ADAMS = SETTINGS.model_copy(update={"similarity_optimiser": "separate"})

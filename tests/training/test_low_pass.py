@@ -7,8 +7,8 @@ import pytest
 from scipy import sparse
 
 from dlrs.arrays import Floats
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.gf_cf import fit_gf_cf
+from dlrs.settings.baselines import Baselines
 from dlrs.training import low_pass, regression
 from dlrs.training.low_pass import IDEAL, fit_low_pass
 from dlrs.training.regression import RIDGE

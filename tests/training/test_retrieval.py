@@ -18,8 +18,8 @@ from dlrs.model.history_net import Events, HistoryNet
 from dlrs.model.tower import row_tensors
 from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import Sequences
+from dlrs.settings.training import History
 from dlrs.training.retrieval import Log, Negatives, train_history
-from dlrs.training_settings import History
 
 ITEMS, USERS = 12, 80
 SPACE = FeatureSpace((), ("id",), (ITEMS,))

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from dlrs.model.network import Network
 from dlrs.samples.batches import Batch, Batches
+from dlrs.settings.training import Training
 from dlrs.training.loop import batch_losses, train
 from dlrs.training.run import Run
-from dlrs.training_settings import Training
 
 RATE = 0.01
 APART = Training(similarity_optimiser="separate", learning_rate=RATE, dropout=0, batch_size=64)

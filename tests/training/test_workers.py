@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from dlrs.errors import DlrsError
+from dlrs.settings.training import Training
 from dlrs.training.loop import train
 from dlrs.training.validation import Validation, validate_on
 from dlrs.training.workers import ALONE, Workers, joined
-from dlrs.training_settings import Training
 
 # The last batch of an epoch has one pair: one of the two workers gets none of it.
 PAIRS, SIZE = 1537, 256

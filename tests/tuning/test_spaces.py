@@ -5,10 +5,10 @@ from typing import Literal, get_args
 
 import pytest
 
-from dlrs.baseline_settings import Rival
 from dlrs.errors import DataError
 from dlrs.recipe import Recipe
 from dlrs.schema import USER, Features, UserTable
+from dlrs.settings.baselines import Rival
 from dlrs.tuning.search import applied, value_of
 from dlrs.tuning.spaces import (
     NAMED,

@@ -6,10 +6,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.cf import Factors
 from dlrs.errors import MissingExtra
 from dlrs.progress import stage
+from dlrs.settings.baselines import Baselines
 
 
 def fit_bpr(train_UN: sparse.csr_array, settings: Baselines) -> Factors:

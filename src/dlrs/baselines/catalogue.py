@@ -13,7 +13,7 @@ from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Floats, Ints, positions_in
 from dlrs.ranking.top import top_k
-from dlrs.recommender import Ranking
+from dlrs.recommenders.recommender import Ranking
 
 CELLS = 16_000_000
 """Most scores of users × catalogue at once: 64 MB, and four times as much to find the best of them."""

@@ -9,10 +9,10 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Floats, Ints, StoredArrays
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.factors import FactorRecommender
 from dlrs.errors import MissingExtra
 from dlrs.progress import stage
+from dlrs.settings.baselines import Baselines
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.cf import Factors
 from dlrs.errors import MissingExtra
+from dlrs.settings.baselines import Baselines
 
 
 def fit_cf_warp(train_UN: sparse.csr_array, settings: Baselines) -> Factors:

@@ -13,10 +13,10 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Doubles, Ints
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.scored import ScoredRecommender
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.features.similarity import unit_rows
+from dlrs.settings.baselines import Baselines
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from dlrs.arrays import Doubles, Ints, gather_ranges
 from dlrs.baselines.catalogue import Catalogue
 from dlrs.data.interactions import Interactions
 from dlrs.popularity import item_counts
-from dlrs.recommender import Ranking
+from dlrs.recommenders.recommender import Ranking
 from dlrs.user_times import UserTimes
 
 LAST = 3

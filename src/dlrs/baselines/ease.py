@@ -19,9 +19,9 @@ from scipy.linalg import lapack
 from threadpoolctl import threadpool_limits
 
 from dlrs.arrays import Doubles, Ints, positions_in
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.scored import ScoredRecommender
 from dlrs.progress import stage
+from dlrs.settings.baselines import Baselines
 
 ROWS_AT_ONCE = 1024
 

@@ -21,9 +21,9 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from dlrs.arrays import Doubles, Ints
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.scored import ScoredRecommender
 from dlrs.progress import stage
+from dlrs.settings.baselines import Baselines
 from dlrs.spectrum import inverse_root, normalised, right_vectors
 
 MOSTLY = 0.2

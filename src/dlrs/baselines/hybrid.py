@@ -17,12 +17,12 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Floats, Ints, StoredArrays
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.factors import FactorRecommender
 from dlrs.errors import MissingExtra
 from dlrs.features.rows import EncodedRows, FeatureSpace, Side
-from dlrs.recommender import Audience
+from dlrs.recommenders.recommender import Audience
 from dlrs.schema import USER
+from dlrs.settings.baselines import Baselines
 
 
 @dataclass(frozen=True)

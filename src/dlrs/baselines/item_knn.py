@@ -11,8 +11,8 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Ints
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.scored import ScoredRecommender
+from dlrs.settings.baselines import Baselines
 
 ITEMS_AT_ONCE = 256
 

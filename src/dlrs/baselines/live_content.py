@@ -16,7 +16,7 @@ from dlrs.baselines.catalogue import Catalogue
 from dlrs.data.catalog import Catalog
 from dlrs.features.rows import EncodedRows, FeatureSpace
 from dlrs.features.similarity import unit_rows
-from dlrs.recommender import Ranking
+from dlrs.recommenders.recommender import Ranking
 
 
 @dataclass(frozen=True)

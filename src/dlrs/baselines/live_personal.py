@@ -12,11 +12,11 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import Doubles, Ints
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.catalogue import Catalogue
 from dlrs.baselines.cf import Factors
 from dlrs.baselines.item_knn import neighbours
-from dlrs.recommender import Ranking
+from dlrs.recommenders.recommender import Ranking
+from dlrs.settings.baselines import Baselines
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dlrs.arrays import Doubles, Ints
 from dlrs.baselines.catalogue import Catalogue
 from dlrs.data.interactions import Interactions
 from dlrs.popularity import item_counts
-from dlrs.recommender import Ranking
+from dlrs.recommenders.recommender import Ranking
 
 HALF_LIVES = 12
 """So many of them back an event is forgotten: it would weigh 1 / 4096."""

@@ -8,12 +8,12 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, Floats, Ints
-from dlrs.baseline_settings import Baselines
 from dlrs.baselines.catalogue import Catalogue, require_row_each
 from dlrs.candidates.generator import generate
 from dlrs.data.interactions import Interactions
 from dlrs.popularity import item_counts
-from dlrs.recommender import Ranking
+from dlrs.recommenders.recommender import Ranking
+from dlrs.settings.baselines import Baselines
 
 
 class PopularRecommender:

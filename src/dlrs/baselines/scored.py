@@ -12,7 +12,7 @@ from scipy import sparse
 
 from dlrs.arrays import Doubles, Floats, Ints
 from dlrs.baselines.catalogue import Catalogue
-from dlrs.recommender import Ranking
+from dlrs.recommenders.recommender import Ranking
 
 
 class ScoredRecommender:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import assert_never
 
-from dlrs.candidate_settings import Candidates
 from dlrs.candidates.annoy_trees import AnnoyIndex
 from dlrs.candidates.codes import PRODUCTS
 from dlrs.candidates.exact import ExactIndex
@@ -14,6 +13,7 @@ from dlrs.candidates.ivf import IvfIndex
 from dlrs.candidates.kmeans import KMeansIndex
 from dlrs.candidates.lopq import LopqIndex
 from dlrs.candidates.vectors import ItemVectors
+from dlrs.settings.candidates import Candidates
 
 
 def build_index(vectors: ItemVectors, settings: Candidates) -> ItemIndex:

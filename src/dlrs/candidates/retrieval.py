@@ -12,11 +12,11 @@ from typing import Self
 import numpy as np
 
 from dlrs.arrays import Ints
-from dlrs.candidate_settings import Candidates
 from dlrs.candidates.building import build_index, load_index
 from dlrs.candidates.clusters import Clusters
 from dlrs.candidates.index import ItemIndex
 from dlrs.candidates.vectors import ItemVectors
+from dlrs.settings.candidates import Candidates
 
 INDEX, CLUSTERS, RECENT = "index", "clusters", "recent_A.npy"
 

@@ -12,14 +12,14 @@ import numpy as np
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM
-from dlrs.candidate_settings import Candidates as Settings
-from dlrs.candidate_settings import SourceName
 from dlrs.candidates.askers import Askers
 from dlrs.candidates.by_cluster import ByCluster, Score
 from dlrs.candidates.filtering.where import Where
 from dlrs.candidates.generator import Candidates, admitted, generate_by, merge
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.sources import Popular, Source, direct, last_met, pseudo_user
+from dlrs.settings.candidates import Candidates as Settings
+from dlrs.settings.candidates import SourceName
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from dlrs.experiment.analyse import Finding, Setup, analyse_tables, write
 from dlrs.experiment.assignment import ARM, Arms, assign
 from dlrs.experiment.tables import CONTACT, TEAM, Rules
 from dlrs.progress import stage
-from dlrs.published import Published
+from dlrs.publishing.published import Published
 from dlrs.schema import ITEM, TIME, TYPE, USER
 from dlrs.simulator.chains import TYPES, Events
 from dlrs.simulator.marketplace import Market, populate, write_log

@@ -22,8 +22,8 @@ from dlrs.data.interactions import Interactions, micros
 from dlrs.errors import ArtifactError
 from dlrs.model.prior import Standing
 from dlrs.profiles.weights import InteractionWeights
-from dlrs.published import Published
-from dlrs.recommender import Audience, TwoStageRecommender
+from dlrs.publishing.published import Published
+from dlrs.recommenders.recommender import Audience, TwoStageRecommender
 from dlrs.simulator.chains import Events
 from dlrs.standing import standing_at
 

@@ -33,13 +33,13 @@ from dlrs.comparing.ways import Built, Ways
 from dlrs.errors import MissingExtra
 from dlrs.evaluation.gold_standard import AllPairs
 from dlrs.evaluation.static import StaticTest
-from dlrs.judging import headline_test
+from dlrs.judging.at_cut import headline_test
 from dlrs.model.forward import load_nets
 from dlrs.pipeline import require_extras
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.progress import stage
+from dlrs.settings.training import Training
 from dlrs.standing import prepared_standing
-from dlrs.training_settings import Training
 
 KIND = "compared"
 KEEP = 1000

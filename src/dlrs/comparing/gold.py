@@ -15,10 +15,10 @@ from dlrs.comparing.objectives import open_thesis_pair
 from dlrs.errors import ArtifactError
 from dlrs.evaluation.gold_standard import IDENTITY, KIND, AllPairs, GoldStandard, write_gold
 from dlrs.evaluation.static import StaticTest
-from dlrs.judging import headline_test
+from dlrs.judging.at_cut import headline_test
 from dlrs.model.forward import Nets, Representations, load_nets
 from dlrs.prepared import Prepared
-from dlrs.recommender import Audience
+from dlrs.recommenders.recommender import Audience
 
 
 def gold(prepared_folder: Path, trained_folder: Path, out: Path, *, users: int, keep: int) -> Folder:

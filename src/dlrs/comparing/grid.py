@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import get_args
 
-from dlrs.candidate_settings import Candidates
 from dlrs.comparing.objectives import Goal
 from dlrs.errors import SchemaError
+from dlrs.settings.candidates import Candidates
 
 INDEXES: tuple[str, ...] = get_args(Candidates.model_fields["index"].annotation)
 STRATEGIES: tuple[str, ...] = get_args(Candidates.model_fields["strategy"].annotation)

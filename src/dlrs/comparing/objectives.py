@@ -17,7 +17,7 @@ from dlrs.bundle import Folder
 from dlrs.errors import ArtifactError, SchemaError
 from dlrs.pipeline import open_pair
 from dlrs.prepared import Prepared
-from dlrs.training_settings import Training
+from dlrs.settings.training import Training
 
 KIND = "compared network"
 Objective = Literal["single", "multi-cos", "multi-cos-bar"]
@@ -127,7 +127,7 @@ def open_or_train(prepared: Prepared, goal: Goal, folder: Path) -> Folder:
 
 
 def _train(prepared: Prepared, training: Training, folder: Path, facts: dict[str, Any]) -> Folder:
-    from dlrs.fitting import checkpoints, fit_thesis, remove_others
+    from dlrs.fitting.both import checkpoints, fit_thesis, remove_others
     from dlrs.model.network import save_nets
 
     ours = replace(prepared, recipe=prepared.recipe.model_copy(update={"training": training}))

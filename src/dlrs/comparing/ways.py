@@ -12,7 +12,6 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from dlrs.arrays import Ints
-from dlrs.candidate_settings import Candidates as Settings
 from dlrs.candidates.askers import Askers
 from dlrs.candidates.building import build_index, load_index
 from dlrs.candidates.clusters import Clusters
@@ -24,6 +23,7 @@ from dlrs.candidates.vectors import ItemVectors
 from dlrs.comparing.grid import KNOBS, Grid
 from dlrs.comparing.measuring import Find, Measured, Question, measure
 from dlrs.model.forward import Representations
+from dlrs.settings.candidates import Candidates as Settings
 
 
 @dataclass(frozen=True)

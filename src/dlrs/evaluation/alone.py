@@ -14,7 +14,7 @@ from dlrs.evaluation.funnel import PerUser
 from dlrs.evaluation.groups import COLD, WARM, item_groups, per_user
 from dlrs.evaluation.protocol import lists_of
 from dlrs.evaluation.static import StaticTest
-from dlrs.recommender import Recommender
+from dlrs.recommenders.recommender import Recommender
 
 
 def tests_alone(test: StaticTest) -> dict[str, StaticTest]:

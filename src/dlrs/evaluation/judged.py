@@ -19,7 +19,7 @@ from dlrs.evaluation.staged import shortlists, staged
 from dlrs.evaluation.static import StaticTest
 from dlrs.metrics import beyond
 from dlrs.metrics.pairs import accuracy_at
-from dlrs.recommender import Recommender
+from dlrs.recommenders.recommender import Recommender
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from dlrs.arrays import Bools, Doubles, Floats, Ints, stores_pairs
 from dlrs.evaluation.static import StaticTest
 from dlrs.metrics import pairs as metrics
-from dlrs.recommender import Recommender
+from dlrs.recommenders.recommender import Recommender
 from dlrs.samples.negatives import InCategory
 from dlrs.samples.positives import Positives
 

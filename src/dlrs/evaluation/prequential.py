@@ -18,9 +18,9 @@ from dlrs.arrays import NO_ITEM, Bools, Ints
 from dlrs.data.catalog import Catalog
 from dlrs.errors import DataError
 from dlrs.evaluation.protocol import check
-from dlrs.live_recommender import Fit
 from dlrs.popularity import ItemTimes
 from dlrs.progress import track
+from dlrs.recommenders.live import Fit
 from dlrs.user_times import UserTimes
 
 

@@ -13,7 +13,7 @@ from scipy import sparse
 from dlrs.arrays import NO_ITEM, Bools, Ints, stores
 from dlrs.evaluation.static import StaticTest
 from dlrs.progress import track
-from dlrs.recommender import Ranking, Recommender
+from dlrs.recommenders.recommender import Ranking, Recommender
 
 
 class ProtocolError(AssertionError):

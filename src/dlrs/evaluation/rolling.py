@@ -22,7 +22,7 @@ from dlrs.evaluation.report import Means, headline_k
 from dlrs.evaluation.significance import Difference, Interval
 from dlrs.evaluation.static import StaticTest
 from dlrs.metrics import ranked
-from dlrs.recommender import Recommender
+from dlrs.recommenders.recommender import Recommender
 
 Values = dict[str, Doubles]
 """Metric → one value for each user with a positive that counts."""

@@ -12,7 +12,7 @@ from scipy import sparse
 from dlrs.arrays import Ints
 from dlrs.evaluation.static import StaticTest
 from dlrs.progress import track
-from dlrs.recommender import Recommender, TwoStageRecommender
+from dlrs.recommenders.recommender import Recommender, TwoStageRecommender
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from dlrs.data.catalog import Catalog
 from dlrs.evaluation.prequential import Requests, judge_live
-from dlrs.live_recommender import LiveRecommender
+from dlrs.recommenders.live import LiveRecommender
 from dlrs.user_times import UserTimes
 
 Settings = Mapping[str, float]

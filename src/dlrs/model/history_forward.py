@@ -29,7 +29,7 @@ from dlrs.model.forward import ItemHalves, Representations
 from dlrs.model.low_pass import LowPass
 from dlrs.model.partner import PREFIX, Partner
 from dlrs.model.prior import NEWBORN, Prior, Standing
-from dlrs.training_settings import History
+from dlrs.settings.training import History
 
 NETS, SHAPE = "history.safetensors", "history.json"
 ROWS = 16_384

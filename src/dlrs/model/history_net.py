@@ -35,7 +35,7 @@ from dlrs.model.bags import sum_bags
 from dlrs.model.dropout import Dropout
 from dlrs.model.tower import RowTensors
 from dlrs.schema import USER
-from dlrs.training_settings import History
+from dlrs.settings.training import History
 
 SMALL = 0.02
 """Standard deviation of embeddings and positions at the start."""

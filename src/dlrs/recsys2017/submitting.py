@@ -19,12 +19,12 @@ import pyarrow.compute as pc
 
 from dlrs.arrays import Doubles, Floats, Ints, gather_ranges, positions_in
 from dlrs.bundle import current_bundle
-from dlrs.crowd import Crowd
 from dlrs.errors import DataError
 from dlrs.model.forward import ItemHalves
 from dlrs.model.nets import AnyNets
 from dlrs.progress import stage, track
-from dlrs.published import Published
+from dlrs.publishing.crowd import Crowd
+from dlrs.publishing.published import Published
 from dlrs.ranking.top import top_k
 from dlrs.recsys2017.assignment import assign
 from dlrs.recsys2017.submission import MOST_USERS, Pairs, Rules, write

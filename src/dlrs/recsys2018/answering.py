@@ -19,9 +19,8 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from dlrs.arrays import NO_ITEM, AnyArray, Ints
-from dlrs.baseline_settings import PRIMITIVE, Rival
 from dlrs.bundle import Folder
-from dlrs.contenders import Known, Offer, build_ours, fit_rival
+from dlrs.contenders.at_cut import Known, Offer, build_ours, fit_rival
 from dlrs.data.interactions import ALL_TIME, Interactions
 from dlrs.errors import DataError
 from dlrs.features.rows import EncodedRows
@@ -35,9 +34,10 @@ from dlrs.profiles.learner import learn_profiles
 from dlrs.profiles.profile import ProfileFacts
 from dlrs.profiles.weights import InteractionWeights
 from dlrs.progress import stage, track
-from dlrs.recommender import Recommender
+from dlrs.recommenders.recommender import Recommender
 from dlrs.recsys2018.challenge import LIST, Challenge
 from dlrs.recsys2018.playlists import NAME
+from dlrs.settings.baselines import PRIMITIVE, Rival
 
 REFIT = "refit"
 BLOCK = 512

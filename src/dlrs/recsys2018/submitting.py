@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-from dlrs.baseline_settings import Rival
 from dlrs.errors import DataError
 from dlrs.folders import RunFolder
 from dlrs.recsys2018.answering import answer
 from dlrs.recsys2018.challenge import Challenge
 from dlrs.recsys2018.submission import Team, read_submission, write_submission
+from dlrs.settings.baselines import Rival
 
 
 def submit(

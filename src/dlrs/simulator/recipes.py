@@ -7,7 +7,7 @@ from importlib import resources
 from string import Template
 from typing import get_args
 
-from dlrs.baseline_settings import PRIMITIVE, Rival
+from dlrs.settings.baselines import PRIMITIVE, Rival
 from dlrs.simulator.settings import Scale, Simulation
 
 

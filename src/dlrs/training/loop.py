@@ -23,12 +23,12 @@ from dlrs.model.tower import row_tensors
 from dlrs.progress import track
 from dlrs.samples.batches import Batch, Batches
 from dlrs.samples.pairs import Pairs
+from dlrs.settings.training import Training
 from dlrs.training.board import Board
 from dlrs.training.checkpoint import CHECKPOINT, Checkpoint, identify
 from dlrs.training.run import EpochResult, Run, best_epoch
 from dlrs.training.validation import Validation, pair_logits
 from dlrs.training.workers import ALONE, Workers
-from dlrs.training_settings import Training
 
 SHOWN = 8192
 """Pairs whose predictions TensorBoard shows after each epoch."""

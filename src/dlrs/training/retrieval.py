@@ -38,11 +38,11 @@ from dlrs.progress import track
 from dlrs.samples.passed import Passed
 from dlrs.samples.sequences import SequenceBatch, Sequences, sequence_batches
 from dlrs.samples.sets import Pieces, SetBatch, set_batches
+from dlrs.settings.training import History
 from dlrs.training.board import Board
 from dlrs.training.checkpoint import CHECKPOINT, Checkpoint, identify
 from dlrs.training.run import ADAM, EpochResult, Run, best_epoch
 from dlrs.training.spectral import spectral_start
-from dlrs.training_settings import History
 
 REDRAWS = 4
 """So often a negative that was not alive at its moment is drawn again."""
@@ -113,7 +113,7 @@ def train_history(
         ArtifactError: the folder's checkpoint is of a training with other settings or data.
     """
     if settings.reading == "best":
-        raise ValueError('reading: expected what to train, received "best"; fitting_history chooses')
+        raise ValueError('reading: expected what to train, received "best"; fitting.history chooses')
     epochs = settings.epochs if epochs is None else epochs
     folder.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng(devices=[]):

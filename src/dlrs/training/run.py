@@ -13,10 +13,10 @@ from torch.optim.swa_utils import AveragedModel
 
 from dlrs.model.network import Network
 from dlrs.model.objectives import Losses
+from dlrs.settings.training import Training
 from dlrs.training.ftrl import Ftrl
 from dlrs.training.validation import Validation
 from dlrs.training.workers import ALONE, Workers
-from dlrs.training_settings import Training
 
 Weights = dict[str, Tensor]
 

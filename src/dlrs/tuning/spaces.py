@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from dlrs.baseline_settings import Rival
 from dlrs.errors import DataError
 from dlrs.recipe import Recipe
+from dlrs.settings.baselines import Rival
 
 OURS = "ours"
 """What the recipe's own model is called here, whatever its objective."""

@@ -14,14 +14,14 @@ from typing import Literal, cast
 import numpy as np
 
 from dlrs.arrays import stores
-from dlrs.baseline_settings import Rival
-from dlrs.contenders import Build, Known, Offer, build_ours, fit_rival
+from dlrs.contenders.at_cut import Build, Known, Offer, build_ours, fit_rival
 from dlrs.evaluation.protocol import lists_of
 from dlrs.evaluation.static import StaticTest, static_test
 from dlrs.metrics import ranked
 from dlrs.model.nets import open_nets
 from dlrs.prepared import Prepared
 from dlrs.recipe import Recipe
+from dlrs.settings.baselines import Rival
 from dlrs.tuning.spaces import OURS, Model
 
 Objective = Literal["ndcg@10", "precision@5"]
@@ -71,7 +71,7 @@ class Validation:
 
 def _fit_ours(known: Known) -> Build:
     """Train on the periods before the validation; it only says when to stop."""
-    from dlrs.fitting import fit, save_trained
+    from dlrs.fitting.both import fit, save_trained
 
     prepared = known.prepared
     with TemporaryDirectory() as folder:

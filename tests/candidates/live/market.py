@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dlrs.candidate_settings import Candidates
 from dlrs.candidates.live.live_index import LiveIndex
 from dlrs.candidates.live.searching import Found
 from dlrs.model.forward import Representations
+from dlrs.settings.candidates import Candidates
 
 WIDTH = 4
 EXACT = Candidates(index="exact", metric="euclidean")

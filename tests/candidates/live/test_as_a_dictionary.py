@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from dlrs.candidate_settings import Candidates
 from dlrs.candidates.live.live_index import LiveIndex
 from dlrs.candidates.metric import Metric
 from dlrs.model.forward import Representations
+from dlrs.settings.candidates import Candidates
 
 WIDTH = 3
 IDS = st.lists(st.sampled_from([*"abcdefghij", "ä", "ab", "abc"]), unique=True, max_size=6)

@@ -8,12 +8,12 @@ import numpy as np
 from scipy import sparse
 
 from baselines.planted import SPACE, USERS, plant
-from dlrs.candidate_settings import Candidates
 from dlrs.candidates.live.items import decoded
 from dlrs.candidates.live.live_index import LiveIndex
 from dlrs.model.forward import Nets
 from dlrs.ranking.ranker import rank
-from dlrs.recommender import TwoStageRecommender
+from dlrs.recommenders.recommender import TwoStageRecommender
+from dlrs.settings.candidates import Candidates
 
 PLANTED = plant()
 SETTINGS = Candidates(count=12)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from dlrs.arrays import Floats
-from dlrs.candidate_settings import Candidates
 from dlrs.candidates.live.live_index import LiveIndex
 from dlrs.model.forward import Representations
+from dlrs.settings.candidates import Candidates
 
 N, WIDTH, K = 4000, 8, 50
 

@@ -19,7 +19,7 @@ from dlrs.errors import MissingExtra
 from dlrs.folders import RunFolder
 from dlrs.model import onnx_nets
 from dlrs.prepared import Prepared, open_prepared
-from dlrs.published import Published
+from dlrs.publishing.published import Published
 from dlrs.schema import ITEM
 
 pytest.importorskip("onnx")

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from dlrs import bundle, bundle_verbs
+from dlrs import bundle
 from dlrs.errors import ArtifactError
-from dlrs.publications import FILE, bundles, current_name, publications, record, rollback
+from dlrs.publishing.publications import FILE, bundles, current_name, publications, record, rollback
+from dlrs.verbs import bundles as bundle_verbs
 
 
 @pytest.fixture

@@ -14,9 +14,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
-from dlrs import bundle, golden, pipeline, rehearsing
+from dlrs import bundle, pipeline
 from dlrs.arrays import Floats, Ints
-from dlrs.bundle_nets import BundleNets
 from dlrs.cli import app
 from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError
@@ -26,9 +25,11 @@ from dlrs.features.scaler import Scaler
 from dlrs.folders import RunFolder
 from dlrs.model.forward import NETS
 from dlrs.prepared import Prepared, open_prepared
-from dlrs.publications import publications
-from dlrs.published import Published, write_content
-from dlrs.rehearsing import LEAST_USERS, Recall, Rehearsal, Relevance, rehearse
+from dlrs.publishing import golden, rehearsing
+from dlrs.publishing.bundle_nets import BundleNets
+from dlrs.publishing.publications import publications
+from dlrs.publishing.published import Published, write_content
+from dlrs.publishing.rehearsing import LEAST_USERS, Recall, Rehearsal, Relevance, rehearse
 
 Weights = dict[str, Floats]
 

@@ -12,7 +12,7 @@ from dlrs.data.interactions import micros
 from dlrs.features.rows import EncodedRows
 from dlrs.folders import RunFolder
 from dlrs.prepared import Prepared, open_prepared
-from dlrs.published import Published
+from dlrs.publishing.published import Published
 from dlrs.schema import ITEM
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.ranking.encoded import decode

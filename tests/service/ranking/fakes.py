@@ -22,7 +22,7 @@ from dlrs.candidates.generator import Candidates, generate, merge
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.errors import WrongBundle
 from dlrs.folders import RunFolder
-from dlrs.published import Published
+from dlrs.publishing.published import Published
 from dlrs.schema import ITEM
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.metrics import Metrics

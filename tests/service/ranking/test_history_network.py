@@ -12,19 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlrs import held_back, pipeline
+from dlrs import pipeline
 from dlrs.candidates.live.items import encoded
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.errors import ArtifactError
+from dlrs.fitting import held_back
+from dlrs.fitting.held_back import Beside, HeldBack
 from dlrs.folders import RunFolder
-from dlrs.held_back import Beside, HeldBack
 from dlrs.model.history_forward import HistoryNets
 from dlrs.model.low_pass import LowPass
 from dlrs.model.nets import open_nets
 from dlrs.prepared import open_prepared
-from dlrs.published import open_current
-from dlrs.recommender import Audience, TwoStageRecommender
+from dlrs.publishing.published import open_current
+from dlrs.recommenders.recommender import Audience, TwoStageRecommender
 from dlrs.service.candidates.catalogue import Catalogue
 from dlrs.service.candidates.finding import represent
 from dlrs.service.metrics import Metrics

@@ -24,12 +24,12 @@ from dlrs.errors import RequestError
 from dlrs.features.rows import EncodedRows
 from dlrs.folders import RunFolder
 from dlrs.model.nets import open_nets
-from dlrs.moment_history import HistoryRetrieval
-from dlrs.moment_recommender import MomentRecommender
 from dlrs.prepared import Prepared, open_prepared
 from dlrs.profiles.reach import Reach
 from dlrs.ranking.moment_ranker import MomentRanker
 from dlrs.ranking.past import Items, Past
+from dlrs.recommenders.moment import MomentRecommender
+from dlrs.recommenders.moment_history import HistoryRetrieval
 from dlrs.service.settings import Settings
 from dlrs.service.wiring import opened, read, replayed
 from dlrs.simulator.settings import Simulation

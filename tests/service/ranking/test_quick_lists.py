@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dlrs.published import Published
+from dlrs.publishing.published import Published
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.ranking.quick_lists import QuickLists
 from dlrs.service.ranking.telling import told

@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from dlrs.errors import DlrsError, RequestError, Unavailable
-from dlrs.published import Published
+from dlrs.publishing.published import Published
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.ranking.forms import is_text
 from dlrs.service.ranking.routes import router

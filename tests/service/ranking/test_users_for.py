@@ -19,12 +19,12 @@ from dlrs.bundle import current_bundle
 from dlrs.candidates.histories import embed_users, histories_before
 from dlrs.cli import app
 from dlrs.client import Client
-from dlrs.crowd import Crowd
 from dlrs.data.interactions import micros
 from dlrs.errors import ArtifactError, DataError, RequestError
 from dlrs.folders import RunFolder
 from dlrs.prepared import open_prepared
-from dlrs.published import Published
+from dlrs.publishing.crowd import Crowd
+from dlrs.publishing.published import Published
 from dlrs.schema import ITEM
 from dlrs.service.as_of import clock_offset
 from dlrs.service.http.access import new_key

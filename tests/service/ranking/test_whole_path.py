@@ -14,7 +14,7 @@ from dlrs.candidates.filtering.where import Where
 from dlrs.candidates.retrieval import Retrieval
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.errors import RequestError
-from dlrs.recommender import Audience, TwoStageRecommender
+from dlrs.recommenders.recommender import Audience, TwoStageRecommender
 from dlrs.schema import ITEM
 from service.ranking.conftest import User
 from service.ranking.fakes import Stage, known_1N, nobody, stored

@@ -13,7 +13,7 @@ import pytest
 
 from dlrs import pipeline
 from dlrs.folders import RunFolder
-from dlrs.publications import rollback
+from dlrs.publishing.publications import rollback
 from service.resilience.running import Services, apart, eventually, ids, together
 
 WAYS: dict[str, Callable[[Path, Path], AbstractContextManager[Services]]] = {

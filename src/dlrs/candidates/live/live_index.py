@@ -27,7 +27,6 @@ import pyarrow as pa
 
 from dlrs.atomic import alone, hidden_folder, sync, take_place
 from dlrs.bundle import writable
-from dlrs.candidate_settings import Candidates
 from dlrs.candidates.live.changes import Changes, Log
 from dlrs.candidates.live.facts import laid_out
 from dlrs.candidates.live.folding import fold, step_back
@@ -40,6 +39,7 @@ from dlrs.candidates.live.view import View
 from dlrs.errors import ArtifactError, DataError
 from dlrs.model.forward import Representations
 from dlrs.schema import Features
+from dlrs.settings.candidates import Candidates
 
 LOG = "log.sqlite"
 SNAPSHOTS = "snapshots"

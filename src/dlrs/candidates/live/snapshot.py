@@ -21,7 +21,6 @@ import pyarrow as pa
 
 from dlrs.arrays import GrowingArray
 from dlrs.bundle import open_folder, writing
-from dlrs.candidate_settings import Candidates
 from dlrs.candidates.building import build_index, load_index
 from dlrs.candidates.filtering.attributes import Attributes
 from dlrs.candidates.index import ExcludingIndex, ItemIndex
@@ -29,6 +28,7 @@ from dlrs.candidates.live.facts import form_of
 from dlrs.candidates.live.items import LiveItems
 from dlrs.candidates.vectors import ItemVectors
 from dlrs.schema import Features
+from dlrs.settings.candidates import Candidates
 
 KIND = "live snapshot"
 FACTS = "facts.arrow"

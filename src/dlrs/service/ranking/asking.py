@@ -12,7 +12,6 @@ from typing import Literal
 import numpy as np
 
 from dlrs.arrays import Floats
-from dlrs.candidate_settings import SourceName
 from dlrs.features.rows import EncodedRows
 from dlrs.model.forward import Nets, Representations
 from dlrs.model.history_forward import HistoryNets, Tokens
@@ -21,6 +20,7 @@ from dlrs.service.bundle import ServingBundle
 from dlrs.service.ranking.bounded import Bounded
 from dlrs.service.ranking.encoded import to_bytes
 from dlrs.service.seams import Met, Profile, Query
+from dlrs.settings.candidates import SourceName
 
 Page = Literal["home", "wishlist", "search"]
 """home: anything new to him. wishlist: near what he did more with than look. search: known items, too."""

@@ -20,10 +20,10 @@ import numpy as np
 
 from dlrs.arrays import Bools, Floats
 from dlrs.candidates.filtering.attributes import Attributes
-from dlrs.crowd import Crowd
 from dlrs.data.interactions import micros
 from dlrs.errors import Unavailable
 from dlrs.model.forward import Representations
+from dlrs.publishing.crowd import Crowd
 from dlrs.service.bundle import ServingBundle
 from dlrs.service.ranking.asking import Askers, events_needed
 from dlrs.service.ranking.tables import table_of

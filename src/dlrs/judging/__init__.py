@@ -1,0 +1,1 @@
+"""Judging: all contenders on a prepared data set, as a report and as a page."""

@@ -1,0 +1,1 @@
+"""Recommenders: what answers whom, at a cut and at any moment."""

@@ -1,0 +1,1 @@
+"""Settings: the sections of a recipe, one module for each stage."""

@@ -1,0 +1,1 @@
+"""Verbs of the command line, one module for each or for each group; `dlrs.cli` puts them together."""
