@@ -268,7 +268,7 @@ def publish(
     """Publish networks, vocabularies and item vectors as one checked bundle, and make it current.
 
     Before it is served it is rehearsed: its index against the exact comparison, its networks against those
-    of the current bundle on the users of the test week. If it falls short, the current one stays.
+    of the current bundle on the users of the test window. If it falls short, the current one stays.
     """
     from dlrs import pipeline
 

@@ -51,8 +51,8 @@ INTERACTIONS, PROFILES, FACTS, OWN, ENCODED_VERSIONS, PAIRS, BUCKETS, QUARANTINE
 NEGATIVES = "negatives"
 OWN_RAW = "own.parquet"
 REUSE, ITEMS_AS_OF = "profile_buckets", "items_as_of"
-"""Facts about how it was prepared: nothing is learned from them."""
-"""The fact that says how buckets came about: all that may differ between preparations of the same data."""
+"""The facts that say how buckets came about, and when the items were read: preparations of the same data may
+differ in them, and nothing is learned from them."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,9 @@ class Prepared:
 
     @cached_property
     def profile_of_QU(self) -> Ints:
-        """Profile row of each (period, user row), −1 where there is none. The last two periods are
+        """Profile row of each (period, user row), −1 where there is none.
 
-        `cut_period` and `serving_period`.
+        The last two periods are `cut_period` and `serving_period`.
         """
         return self.profile_facts.rows(len(self.starts_Q) + 1, len(self.user_ids))
 

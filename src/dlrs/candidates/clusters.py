@@ -16,9 +16,10 @@ from dlrs.arrays import Bools, Columns, Floats, Ints, StoredArrays
 from dlrs.candidates.vectors import ItemVectors
 
 SAMPLE = 64
-"""Vectors for each cluster that the clusters are found from, in so many rounds of k-means:"""
+"""Vectors for each cluster that the clusters are found from."""
 
 ROUNDS = 10
+"""Rounds of k-means."""
 
 LEAST = 39
 """With fewer vectors than these for a cluster there are fewer clusters: faiss's own limit."""

@@ -27,10 +27,10 @@ TRAINED = 65_536
 """Vectors that codes are trained from. Fewer are repeated: these take faiss 1.2 s, a quarter of them 3.6."""
 
 SPARSER = 2
-"""Where some rows count only, they are taken to lie so many times sparser near a query than elsewhere …"""
+"""Where some rows count only, they are taken to lie so many times sparser near a query than elsewhere."""
 
 HELD = 8
-"""… and the clusters looked at must hold so many times the rows wanted, or all are looked at."""
+"""Where some rows count only, the clusters looked at must hold so many times the rows wanted, or all are."""
 
 CROWDED = 0.25
 """The share of the rows that are left out that is taken to lie near a query."""

@@ -24,7 +24,7 @@ ENTRIES = 256
 """A: what a byte can tell apart."""
 
 ROUNDS = 8
-"""of k-means."""
+"""Rounds of k-means."""
 
 Codes = NDArray[np.uint8]
 

@@ -36,10 +36,10 @@ FOR_COUNT = 1000
 """Up to so many items wanted, `looks` of this are looked at, beyond it proportionally more."""
 
 LOOKED = 150_000
-"""Codes read at once, for"""
+"""Codes read at once, at the most."""
 
 TOGETHER = 32
-"""queries at the most: their tables take megabytes."""
+"""Queries answered at once, at the most: their tables take megabytes."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 from dlrs.arrays import Floats, Ints, StoredArrays
 
 ROUNDS = 10
-"""of k-means."""
+"""Rounds of k-means."""
 
 
 @dataclass(frozen=True)

@@ -56,11 +56,11 @@ ERRORS_OF_DEGREE = 4.0
 hundred users some epoch has two (docs/decisions/0048-a-prior-of-the-second-degree.md)."""
 
 WORTH = 1.01
-"""Partner and second opinion add coordinates to all vectors, and the second degree six weights to the prior:
-with them it must be better by this factor,"""
+"""What adds to a network must make it better by this factor: partner and second opinion add coordinates to
+all vectors, the second degree six weights to the prior."""
 
 ERRORS = 2.0
-"""and by so many standard errors of the mean difference: few users say little."""
+"""It must do so by so many standard errors of the mean difference, too: few users say little."""
 
 
 class Beside(NamedTuple):

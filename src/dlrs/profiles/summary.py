@@ -1,4 +1,4 @@
-"""Summary: a user's profile as it is kept online, event by event; the mergeable twin of the batch learner.
+"""Summary: a user's profile kept event by event, with all moments; the mergeable twin of the batch learner.
 
 Both hold the same: by bucket and interaction type the number of events, of each discrete feature the
 share of each value added up over the events, of each continuous one the moments. So a window is

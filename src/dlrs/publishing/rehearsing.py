@@ -3,14 +3,14 @@
 Two questions, each with a floor:
 
 - **Recall**: of the T items that are nearest to what its strategy asks for, how many does its index find? For
-  users of the test week, against the exact comparison of all vectors.
+  users of the test window, against the exact comparison of all vectors.
 - **Relevance**: how many of the first K items did users turn to, with its networks, and its ranker of the
   moment if it has one, and with those of the current bundle? Both rank the same items for the same users, by
-  the same profiles of the cut; what counts is what the users first turned to in the test week. A bundle is
+  the same profiles of the cut; what counts is what the users first turned to in the test window. A bundle is
   refused if its precision is below 0.8 of the current one's on 97.5 % of the bootstrap's resamples of users.
 
 What it can tell: that networks are broken, were trained on the wrong data, or do not fit their encoding. The
-new networks never saw the test week, nor did the current ones if they are of the same data or earlier;
+new networks never saw the test window, nor did the current ones if they are of the same data or earlier;
 networks of later data did, and the comparison favours them. What it cannot tell: a loss of a few per cent,
 what strangers will be shown, and whether people will like the lists: that needs an experiment
 (docs/experiments.md). Of a large catalogue a sample takes part, so that precision compares within one

@@ -47,15 +47,13 @@ class MomentRetrieval(Protocol):
 FLOOR = 1e-4
 """Added to shares before the logarithm, for items of which nothing is known."""
 
-
 PERSONAL = (
     *("follows", "follows last", "next", "category follows", "content", "own category"),
     *("passed over", "while away"),
 )
 
-
 OWN_FLOOR = 0.05
-"""The same for a user's own shares, which are of twenty events at most."""
+"""Added to a user's own shares before the logarithm: they are of twenty events at most."""
 
 
 @dataclass(frozen=True)
@@ -196,9 +194,10 @@ def _following(known: Known, met: LastMet, items_RC: Ints, version_RC: Ints) -> 
 
 
 def _since_then(known: Known, met: LastMet, items_RC: Ints, before_RC: Ints) -> list[Doubles]:
-    """Return how often the user was there of late and left the item alone, and its share of what he was away
+    """Return how often the user left the item alone of late, and its share of what he was away for.
 
-    for: of a stranger, of all that there was. `before_RC` is where the moment is in the events of each item.
+    Of a stranger it is the share of all that there was. `before_RC` is where the moment is in the events of
+    each item.
     """
     begun_RC = np.minimum(known.facts.first_from(items_RC), met.moment_R[:, None])
     there_RC = (met.time_RH[:, None, :] >= begun_RC[..., None]) & met.there_RH[:, None, :]
@@ -225,9 +224,9 @@ def _cosine(known: Known, liked_RK: Doubles, version_RC: Ints) -> Doubles:
 
 
 def _of_users(known: Known, met: LastMet) -> list[Doubles]:
-    """Return how many events each had, for how long he was away (a stranger since the log began), and how
+    """Return how many events each had, how long he was away, and how popular and old his last items were.
 
-    popular and how old the items of his last events were then: of a stranger, as none and as new.
+    The latter as of then. A stranger was away since the log began, and his items are none and new.
     """
     moment_R, there_RH, shortest = met.moment_R, met.there_RH, known.windows[-1]
     began_R = moment_R if known.began is None else np.minimum(known.began, moment_R)

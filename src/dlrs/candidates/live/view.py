@@ -24,10 +24,10 @@ from dlrs.candidates.live.snapshot import Snapshot
 from dlrs.candidates.metric import nearest_first
 
 SPARE = 32
-"""Items of the snapshot asked for beyond those wanted and the share that is gone; where too few are left,
-so many times more:"""
+"""Items of the snapshot asked for beyond those wanted and the share that is gone."""
 
 MORE = 8
+"""Where too few are left, so many times more are asked for."""
 
 
 @dataclass(frozen=True)
