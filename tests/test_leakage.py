@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from dlrs.fitting.history import fit_history
 from dlrs.prepared import Prepared
 from dlrs.preparing import prepare
 from dlrs.recipe import read_recipe
 from dlrs.simulator.marketplace import Simulation, simulate
+from dlrs.training.retrieval import TrainedHistory
+from dlrs.training.workers import ALONE
 
 NUMBERS = ("consumption", "latitude", "longitude", "mileage", "price")
 
@@ -108,6 +112,25 @@ def test_profiles_up_to_the_cut_are_the_same(two_futures: tuple[Prepared, Prepar
         np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name), err_msg=name)
     _assert_close(mine.weights_E, theirs.weights_E)
     _assert_close(mine.continuous_NC, theirs.continuous_NC)
+
+
+def test_history_networks_are_the_same(two_futures: tuple[Prepared, Prepared], tmp_path: Path) -> None:
+    """The start of their embeddings included, which looks at every item that was met."""
+    validated, refit = zip(*map(_trained, two_futures, (tmp_path / "one", tmp_path / "other")), strict=True)
+    for one, other in (validated, refit):
+        for name, tensor in one.network.state_dict().items():
+            _assert_close(tensor.numpy(), other.network.state_dict()[name].numpy())
+
+
+def _trained(prepared: Prepared, folder: Path) -> tuple[TrainedHistory, TrainedHistory]:
+    history = prepared.recipe.history.model_copy(update={"reading": "set", "epochs": 1, "low_pass": True})
+    training = prepared.recipe.training.model_copy(update={"network": "history"})
+    recipe = prepared.recipe.model_copy(update={"history": history, "training": training})
+    prepared = replace(prepared, recipe=recipe)
+    validated = fit_history(prepared, folder / "validated", ALONE, until=prepared.validation_period)
+    return validated, fit_history(
+        prepared, folder / "refit", ALONE, until=prepared.cut_period, like=validated
+    )
 
 
 def _versions(prepared: Prepared) -> list[tuple[str, object]]:

@@ -83,13 +83,13 @@ def _rankers(prepared: Prepared, trained: Path | None) -> dict[str, Fit]:
 def _train(prepared: Prepared, folder: Path) -> Networks:
     """Train the networks of a cut, with all before it, for as many epochs as were best on its validation."""
     from dlrs.fitting.both import REFIT, fit_both, write_both
-    from dlrs.training.apart import processors
     from dlrs.training.workers import ALONE
 
     trained = folder / "networks"
     trained.mkdir()
     work = folder / "checkpoints"
-    write_both(fit_both(prepared, work, ALONE, processors()), work, trained)
+    # here, one after the other: other processes would read what was prepared for the first cut
+    write_both(fit_both(prepared, work, ALONE, 1), work, trained)
     return {f"{prepared.recipe.model}, trained at each cut": trained / REFIT}
 
 

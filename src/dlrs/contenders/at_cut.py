@@ -135,7 +135,7 @@ class Known:
     def version_of_N(self) -> Ints:
         """The version of each item that training may see, −1 for an item that begins after the cut."""
         catalog = self.prepared.catalog
-        version_of_N = catalog.version_at(np.arange(catalog.items), np.full(catalog.items, self.cut - 1))
+        version_of_N = catalog.last_before(self.cut)
         version_of_N[catalog.valid_from_V[version_of_N] >= self.cut] = -1
         return version_of_N
 

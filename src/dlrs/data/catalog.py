@@ -43,6 +43,10 @@ class Catalog:
             last_P = np.where((ahead_P < end_P) & begun_P, ahead_P, last_P)
         return last_P
 
+    def last_before(self, time: int) -> Ints:
+        """Return each item's last version that began before a time, of later items the first one: (N,)."""
+        return self.version_at(np.arange(self.items), np.full(self.items, time - 1))
+
     def alive_at(self, time: int) -> Ints:
         """Return the version rows that hold at `time`: one for each item alive then, by item row."""
         return np.flatnonzero((self.valid_from_V <= time) & (time < self.valid_to_V))

@@ -15,7 +15,15 @@ from typing import TypeVar
 import numpy as np
 
 from dlrs.arrays import Doubles, Ints
-from dlrs.evaluation.significance import CONFIDENCE, Difference, Interval, Values, resampled_means
+from dlrs.evaluation.significance import (
+    CONFIDENCE,
+    Difference,
+    Interval,
+    Values,
+    holm,
+    resampled_means,
+    two_sided,
+)
 
 T = TypeVar("T")
 OUTSIDE = (1 - CONFIDENCE) / 2
@@ -37,6 +45,7 @@ class Clustered:
     names_M: tuple[tuple[str, str], ...]  # model, metric
     mean_M: Doubles
     drawn_BM: Doubles
+    users: int
 
     @classmethod
     def of(cls, models: Values, user_R: Ints, *, resamples: int, seed: int) -> Clustered:
@@ -56,7 +65,7 @@ class Clustered:
             [np.bincount(place_R, weights=values_R).astype(np.float64) for values_R in counted.T]
         )
         drawn = resampled_means(sums_UM, resamples=resamples, seed=seed)
-        return cls(names_M, values_RM.mean(axis=0), drawn[:, :-1] / drawn[:, -1:])
+        return cls(names_M, values_RM.mean(axis=0), drawn[:, :-1] / drawn[:, -1:], len(sums_UM))
 
     def means(self) -> dict[str, dict[str, float]]:
         """Return the mean over all requests, by model and metric."""
@@ -68,12 +77,20 @@ class Clustered:
         return self._by_model(list(zip(low_M, high_M, strict=True)))
 
     def differences(self, reference: str) -> dict[str, dict[str, Difference]]:
-        """Return every other model's mean minus the reference's, on the same resamples."""
+        """Return every other model's mean minus the reference's, on the same resamples.
+
+        Holm's correction is over all of them.
+        """
         reference_M = self._reference(reference)
         gap_BM = self.drawn_BM - self.drawn_BM[:, reference_M]
         gap_M = self.mean_M - self.mean_M[reference_M]
-        low_M, high_M = np.quantile(gap_BM, [OUTSIDE, 1 - OUTSIDE], axis=0).tolist()
-        gaps = [Difference(*three) for three in zip(gap_M.tolist(), low_M, high_M, strict=True)]
+        low_M, high_M = np.quantile(gap_BM, [OUTSIDE, 1 - OUTSIDE], axis=0)
+        p_M = two_sided(gap_BM)
+        others = [place for place, (name, _) in enumerate(self.names_M) if name != reference]
+        adjusted_M = np.ones_like(p_M)
+        adjusted_M[others] = holm(p_M[others])
+        found = np.column_stack([gap_M, low_M, high_M, p_M, adjusted_M]).tolist()
+        gaps = [Difference(gap, low, high, p, holms, self.users) for gap, low, high, p, holms in found]
         return _without(reference, self._by_model(gaps))
 
     def ratios(self, reference: str) -> dict[str, dict[str, Ratio]]:

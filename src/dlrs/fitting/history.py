@@ -231,7 +231,7 @@ def _fit(prepared: Prepared, fit: _Fit, held_back: HeldBack | None) -> TrainedHi
 def _low_pass(trained: TrainedHistory, prepared: Prepared, end: int) -> LowPass:
     """Return the second opinion of what happened before `end`, with the weight 1."""
     before = prepared.interactions.between(ALL_TIME, end)
-    last_N = prepared.catalog.first_N[1:] - 1
+    last_N = prepared.catalog.last_before(end)
     network = trained.network
     return fit_low_pass(
         Sequences.collect(before, len(prepared.user_ids)),

@@ -60,6 +60,11 @@ class Log:
     unordered: int  # microseconds: see History.unordered
     passed: Passed | None = None  # what users were shown and passed by
 
+    @property
+    def end(self) -> int:
+        """The time of its last event."""
+        return int(self.sequences.time_E.max(initial=0))
+
 
 @dataclass(frozen=True)
 class TrainedPartner:
@@ -162,8 +167,7 @@ class Negatives:
         self._uniform, self._popular = settings.negatives, settings.popular_negatives
         met_N = np.bincount(log.sequences.item_E, minlength=log.catalog.items)
         self._share_N: Doubles = met_N / max(1, met_N.sum())
-        end = int(log.sequences.time_E.max(initial=0))
-        begun_N = log.catalog.valid_from_V[log.catalog.first_N[:-1]] <= end
+        begun_N = log.catalog.valid_from_V[log.catalog.first_N[:-1]] <= log.end
         self._begun = np.flatnonzero(begun_N)
 
     def draw(self, times_P: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -281,7 +285,7 @@ def _steps(sequences: Sequences, settings: History) -> int:
 
 def _start(network: HistoryNet, log: Log) -> None:
     """Put a new network where the log's singular vectors say."""
-    last_N = log.catalog.first_N[1:] - 1
+    last_N = log.catalog.last_before(log.end + 1)
     used_K = network.used_K.numpy()
     start = spectral_start(
         log.sequences,
