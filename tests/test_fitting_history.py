@@ -233,7 +233,7 @@ def test_a_second_opinion_that_helps_stands_beside_both_networks(
 )
 def test_better_means_by_enough_and_by_more_than_chance(gains: list[float], expected: bool) -> None:
     before = Beside(np.full(4, 0.4))
-    assert Beside(before.ndcg_U + np.array(gains) + 1e-9).is_worth_it(before) is expected
+    assert Beside(before.ndcg_U + np.array(gains) + 1e-9).is_worth_it(before, held_back.ERRORS) is expected
 
 
 def test_where_users_turn_to_what_is_new_no_second_opinion_is_asked(

@@ -80,7 +80,7 @@ class Beside(NamedTuple):
         """The mean NDCG@10."""
         return float(self.ndcg_U.mean())
 
-    def is_worth_it(self, than: Beside, errors: float = ERRORS) -> bool:
+    def is_worth_it(self, than: Beside, errors: float) -> bool:
         """Tell whether this one is better than another by more than chance, and enough."""
         gain_U = self.ndcg_U - than.ndcg_U
         error = gain_U.std() / np.sqrt(len(gain_U))
@@ -159,7 +159,7 @@ class HeldBack:
                     found = self._with_prior(nets, users_UJ, items_AJ, degrees=degrees)
                     if found.ndcg > best.ndcg:
                         best, chosen = found, (name, share)
-        return chosen if best.is_worth_it(alone) else None
+        return chosen if best.is_worth_it(alone, ERRORS) else None
 
     def beside(self, nets: HistoryNets, low_pass: LowPass | None, *, prior: bool) -> Beside:
         """Return what should stand beside a network: each of the two only where it helps.
@@ -182,7 +182,7 @@ class HeldBack:
                 weighed_UJ = np.hstack([users_UJ[:, :D], users_UJ[:, D:] * np.float32(weighed.weight)])
                 found = self._with_prior(nets, weighed_UJ, items_AJ, degrees=degrees)
                 best = max(best, found._replace(low_pass=weighed), key=lambda one: one.ndcg)
-        return best if best.is_worth_it(alone) else alone
+        return best if best.is_worth_it(alone, ERRORS) else alone
 
     def _with_prior(
         self, nets: HistoryNets, users_UJ: Floats, items_AJ: Floats, *, degrees: Sequence[int]
