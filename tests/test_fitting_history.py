@@ -106,7 +106,7 @@ def test_a_random_start_is_tried_where_nearly_all_is_new(
 def test_a_partner_that_helps_stands_beside_both_networks(
     prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held_back.Beside, "is_worth_it", lambda one, other: one.ndcg > other.ndcg)
+    monkeypatch.setattr(held_back.Beside, "is_worth_it", lambda one, other, _: one.ndcg > other.ndcg)
     changed = with_history(
         reading(prepared, "best"), {"start": "random", "learning_rate": 0.02, "prior": False}
     )
