@@ -59,7 +59,7 @@ from dlrs.recipe import Recipe
 from dlrs.samples.negatives import POPULARITY, FromPools, InCategory, PassedBy, Sampler, labelled_pairs
 from dlrs.samples.pairs import Pairs
 from dlrs.samples.positives import Positives, unique_positives
-from dlrs.schema import USER, VALID_FROM, Marketplace
+from dlrs.schema import USER, VALID_FROM, Marketplace, written
 
 Stored = TypeVar("Stored", bound=StoredArrays)
 SPILL = "spill"
@@ -315,8 +315,8 @@ def _fitted_before_cut(
     if len(training) == 0:
         raise DataError(
             "profiles: expected at least one before the test, received none: no user has "
-            f"{marketplace.profiles.minimum_events} events within {marketplace.profiles.window} before a "
-            "training period. Widen profiles.window or move the split."
+            f"{marketplace.profiles.minimum_events} events within {written(marketplace.profiles.window)} "
+            "before a training period. Widen profiles.window or move the split."
         )
     return fit_encoding(marketplace.features, versions, training, own, fitting_V=fitting_V)
 

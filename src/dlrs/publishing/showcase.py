@@ -26,7 +26,7 @@ from dlrs.features.words import item_in_words, profile_in_words
 from dlrs.prepared import Prepared
 from dlrs.publishing.moment import AtWatermark
 from dlrs.publishing.published import Rank, open_current
-from dlrs.schema import ITEM, Features
+from dlrs.schema import ITEM, Features, written
 
 EXAMPLES = 3
 MISSING = "–"
@@ -185,6 +185,6 @@ def _profile_row(prepared: Prepared, user_id: str) -> int:
         rules = prepared.recipe.marketplace.profiles
         raise DataError(
             f"recommend: user '{user_id}' has fewer than {rules.minimum_events} events in the last "
-            f"{rules.window} of the log, so no profile. Another user: '{active_user(prepared)}'."
+            f"{written(rules.window)} of the log, so no profile. Another user: '{active_user(prepared)}'."
         )
     return row
